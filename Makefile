@@ -1,0 +1,103 @@
+# shoal: make [all] builds the programs into build/. See `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+# --- variants ------------------------------------------------------------------------------------------------------
+# make SANITIZE=1 …  builds into build/sanitize with ASan and UBSan;  make CC=clang BUILD=build/clang …  likewise apart.
+SANITIZE ?= 0
+ifeq ($(SANITIZE),1)
+BUILD ?= build/sanitize
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else
+BUILD ?= build
+SANFLAGS :=
+endif
+
+VERSION  := 0.1.0
+# What a program says it is: changes with every source change, so a rolling upgrade can tell old from new.
+BUILD_ID := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+CC      ?= cc
+OPT     ?= -O2
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -I. -DSHOAL_VERSION='"$(VERSION)"'
+ifeq ($(SANITIZE),0)
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+endif
+CFLAGS  += -std=gnu11 $(OPT) -g $(WARN) -fno-common -fPIE -fstack-protector-strong $(SANFLAGS)
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
+
+LIBS_shared     := -luv -lcurl -ljansson -lpq -lnats -lsystemd -llmdb -linih -lsodium -lz -lcrypto -lpthread
+LIBS_shoald     := $(LIBS_shared)
+LIBS_shoalctl   := $(LIBS_shared)
+LIBS_shoal-shard := -lwebsockets -lzstd -lssl $(LIBS_shared)
+LIBS_discord-sim := -luv -lssl -lcrypto -lz -lzstd -ljansson -lpthread
+
+# --- what is built from what: a folder is a program or a library, a new file needs no new rule ---------------------
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+SHARED_SRC := $(wildcard shared/*/*.c)
+SHARD_SRC  := $(filter-out shard/main.c,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c))
+SUPER_SRC  := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
+CTL_SRC    := $(filter-out supervisor/ctl/main.c,$(wildcard supervisor/ctl/*.c))
+SIM_SRC    := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
+
+PROGRAMS := $(addprefix $(BUILD)/,\
+	$(if $(wildcard supervisor/main.c),shoald) $(if $(wildcard supervisor/ctl/main.c),shoalctl) \
+	$(if $(wildcard shard/main.c),shoal-shard) $(if $(wildcard tests/sim/main.c),discord-sim))
+
+UNIT_SRC  := $(wildcard tests/unit/test_*.c)
+UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/bench_*.c)
+BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(BENCH_SRC))
+
+all: $(PROGRAMS) ## build the programs
+
+$(BUILD)/libshoal.a: $(call objs,$(SHARED_SRC))
+$(BUILD)/libshard.a: $(call objs,$(SHARD_SRC))
+$(BUILD)/libsupervisor.a: $(call objs,$(SUPER_SRC))
+$(BUILD)/libctl.a: $(call objs,$(CTL_SRC))
+$(BUILD)/libsim.a: $(call objs,$(SIM_SRC))
+$(BUILD)/lib%.a:
+	@rm -f $@
+	@ar rcs $@ $^
+
+link = @mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(BUILD)/shoald: $(BUILD)/obj/supervisor/main.o $(BUILD)/libsupervisor.a $(BUILD)/libshoal.a
+	$(link) $(LIBS_shoald)
+$(BUILD)/shoalctl: $(BUILD)/obj/supervisor/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libshoal.a
+	$(link) $(LIBS_shoalctl)
+$(BUILD)/shoal-shard: $(BUILD)/obj/shard/main.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
+	$(link) $(LIBS_shoal-shard)
+$(BUILD)/discord-sim: $(BUILD)/obj/tests/sim/main.o $(BUILD)/libsim.a
+	$(link) $(LIBS_discord-sim)
+
+# The build id lives in one object, so that a new commit recompiles one file and not all.
+$(BUILD)/obj/shared/base/build_id.o: CPPFLAGS += -DSHOAL_BUILD_ID='"$(BUILD_ID)"'
+$(BUILD)/obj/shared/base/build_id.o: $(BUILD)/build_id.stamp
+$(BUILD)/build_id.stamp: FORCE
+	@mkdir -p $(@D); echo '$(BUILD_ID)' | cmp -s - $@ || echo '$(BUILD_ID)' > $@
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# A unit test may reach into every room: it links them all and takes what it needs.
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupervisor.a $(BUILD)/libctl.a $(BUILD)/libshard.a $(BUILD)/libshoal.a
+	$(link) $(LIBS_shoal-shard) -lcmocka
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
+	$(link) $(LIBS_shoal-shard)
+
+.PHONY: all help deps run test unit bench lint fuzz install clean FORCE
+.SECONDARY:
+
+unit-bins: $(UNIT_BIN)
+bench-bins: $(BENCH_BIN)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | expand -t 12
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
