@@ -1,0 +1,121 @@
+/* Configuration: one table of options (options.c) from which the file reader, environment, flags, --help, the sample
+ * file and the checks are made. Sources in rising order: defaults, shoal.ini, environment SHOAL_<SECTION>_<KEY>
+ * (and well-known names such as DISCORD_TOKEN), flags --section.key=value.
+ * Secrets (OPTION_SECRET) are refused as flags, never printed, and registered with the log's masking. */
+#ifndef SHOAL_SHARED_CONFIG_CONFIG_H
+#define SHOAL_SHARED_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+enum config_compress { CONFIG_COMPRESS_ZLIB, CONFIG_COMPRESS_ZSTD, CONFIG_COMPRESS_NONE };
+
+/* Strings are heap-allocated, never NULL ("" when unset). Durations carry their unit. */
+struct config {
+	/* [discord] */
+	char *discord_token; /* secret; opaque text, sent bare */
+	char *discord_token_file;
+	char *discord_api_base;    /* no trailing slash */
+	char *discord_gateway_url; /* "" = from GET /gateway/bot; else also replaces resume_gateway_url's host */
+	char *discord_ca_file;     /* "" = system */
+	uint32_t discord_compress; /* enum config_compress */
+	char *discord_intents;     /* "auto", or a number, or names joined by commas */
+	uint32_t discord_shard_count; /* 0 = auto */
+	/* [supervisor] */
+	char *supervisor_runtime_dir;
+	char *supervisor_state_dir;
+	char *supervisor_cluster;
+	char *supervisor_host_id; /* "" = hostname */
+	char *supervisor_http_listen; /* "address:port"; "" = off */
+	uint32_t supervisor_watchdog_timeout_ms;
+	uint32_t supervisor_orphan_timeout_s;
+	char *supervisor_worker; /* path of shoal-shard; "" = beside shoald */
+	uint32_t supervisor_restart_floor_ms;
+	uint32_t supervisor_restart_cap_ms;
+	uint32_t supervisor_restart_burst;
+	uint32_t supervisor_restart_window_s;
+	uint32_t supervisor_stable_s;
+	uint32_t supervisor_identify_reserve; /* session starts kept back */
+	uint32_t supervisor_stop_timeout_ms;
+	/* [gateway] */
+	uint32_t gateway_hello_timeout_ms;
+	uint32_t gateway_connect_timeout_ms;
+	uint32_t gateway_zombie_grace_ms;
+	uint32_t gateway_backoff_floor_ms;
+	uint32_t gateway_backoff_cap_ms;
+	uint32_t gateway_resume_attempts; /* failed RESUMEs before an IDENTIFY */
+	uint32_t gateway_max_frame_kib;   /* a WebSocket message as received */
+	uint32_t gateway_max_payload_kib; /* after decompression */
+	uint32_t gateway_ready_quiet_ms;
+	/* [rest] */
+	uint32_t rest_global_per_s;
+	uint32_t rest_timeout_ms;
+	uint32_t rest_invalid_limit; /* 401/403/429 per 10 minutes at which we stop by ourselves */
+	/* [nats] */
+	char *nats_url; /* "" = off; secret, may hold a password */
+	/* [postgres] */
+	char *postgres_conninfo; /* "" = off; secret, may hold a password */
+	char *postgres_read_conninfo;
+	bool postgres_prepared;
+	uint32_t postgres_connections; /* per worker, opened when needed */
+	uint32_t postgres_connect_timeout_ms;
+	uint32_t postgres_statement_timeout_ms;
+	uint32_t postgres_idle_close_s;
+	/* [commands] */
+	char *commands_prefix; /* default prefix of message commands */
+	bool commands_sync;    /* register with Discord when changed */
+	/* [log] */
+	char *log_level;
+	char *log_format; /* auto | journal | json | human */
+};
+
+enum option_kind { OPTION_STR, OPTION_U32, OPTION_BOOL, OPTION_CHOICE };
+enum option_flags {
+	OPTION_SECRET = 1 << 0,
+	OPTION_RELOADABLE = 1 << 1,
+	OPTION_PATH = 1 << 2,
+};
+
+struct option {
+	const char *key; /* "gateway.zombie_grace_ms" */
+	enum option_kind kind;
+	size_t offset;
+	const char *fallback; /* default, as text */
+	uint32_t min, max;    /* U32: inclusive; STR: max length in bytes */
+	uint32_t flags;
+	const char *choices;   /* CHOICE: "zlib-stream|zstd-stream|none", index is the value; U32: a word for min ("auto") */
+	const char *well_known; /* environment name honoured besides, or NULL */
+	const char *help;
+};
+
+extern const struct option config_options[];
+extern const size_t config_option_count;
+
+struct config *config_free(struct config *config); /* NULL in, NULL out */
+void config_freep(struct config **config);
+
+/* A person-readable error: "shoal.ini:12: gateway.zombie_grace_ms: 99999999 is above 60000". */
+#define CONFIG_ERROR_SIZE 512
+
+/* Defaults, then @path (NULL: none; "" : the first of ./shoal.ini, /etc/shoal/shoal.ini that exists), the environment,
+ * and the flags among argv[1..] (--section.key=value or --section.key value; others are left, in order, in @argv with
+ * @argc updated). Unknown keys and sections are errors. *_file keys are read (token_file; mode other than owner-readable
+ * warned). Credentials: $CREDENTIALS_DIRECTORY/discord-token when set and no token given otherwise.
+ * -EINVAL with @error filled: file, line and key named. On success every secret is registered with the log and
+ * DISCORD_TOKEN and the like are removed from the environment. Main thread. */
+int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE]);
+
+/* All values (secrets too) as a flat JSON object "section.key": value, for the sealed memfd to a worker; and back.
+ * config_from_json: -EINVAL with @error; unknown keys are ignored (a newer supervisor), missing ones default. */
+json_t *config_to_json(const struct config *config);
+int config_from_json(const json_t *json, struct config **ret_config, char error[CONFIG_ERROR_SIZE]);
+
+/* --help's list of options, and a commented sample shoal.ini. */
+void config_print_help(FILE *out);
+void config_print_sample(FILE *out);
+
+#endif
