@@ -1,0 +1,235 @@
+/* The board: shared memory in the runtime directory (tmpfs) by which supervisor and workers know each other.
+ * Owns the layout, no behaviour. One file for the host and one per shard and generation, allocated in full at creation
+ * (a full tmpfs is an error at creation, never a SIGBUS later). What is read is validated as if from the network.
+ *
+ * Each page = a stable core that only ever grows at its end (version N reads N-1) + a versioned rest (counters).
+ * Words shared by processes are 64-bit atomics. Records of several words are kept twice with a checksum and an index
+ * flip: a writer killed half-way leaves the older copy valid. */
+#ifndef SHOAL_SHARED_BOARD_BOARD_H
+#define SHOAL_SHARED_BOARD_BOARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/control/exit_code.h"
+
+#define BOARD_CORE_VERSION 1
+#define BOARD_REST_VERSION 1
+
+enum shard_state {
+	SHARD_STATE_NONE = 0, /* no worker has written yet */
+	SHARD_STATE_STARTING,
+	SHARD_STATE_CONNECTING,
+	SHARD_STATE_WAITING, /* for an identify grant */
+	SHARD_STATE_IDENTIFYING,
+	SHARD_STATE_RESUMING,
+	SHARD_STATE_LOADING, /* READY seen, guild list not counted down yet */
+	SHARD_STATE_READY,
+	SHARD_STATE_BACKOFF,
+	SHARD_STATE_STOPPING,
+	SHARD_STATE_STOPPED,
+	SHARD_STATE_FAILED, /* the supervisor gave up for now */
+	SHARD_STATE_COUNT,
+};
+const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is no state */
+
+/* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json. */
+#define BOARD_SHARD_COUNTERS(X)                                                                                        \
+	X(events_total, "dispatches received")                                                                        \
+	X(events_handled, "dispatches handed to subscribers")                                                         \
+	X(events_dropped, "dispatches that nobody subscribes to")                                                     \
+	X(events_unknown, "dispatches with a name we do not know")                                                    \
+	X(events_malformed, "dispatches whose data could not be decoded")                                             \
+	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")                                   \
+	X(opcodes_unknown, "payloads with an opcode we do not know")                                                  \
+	X(bytes_wire, "bytes received on gateway sockets after TLS")                                                  \
+	X(bytes_payload, "bytes of JSON after decompression")                                                         \
+	X(identifies, "IDENTIFYs sent")                                                                               \
+	X(resumes, "RESUMEs that ended in RESUMED")                                                                   \
+	X(resumes_refused, "RESUMEs refused")                                                                         \
+	X(reconnects, "gateway connections lost or left")                                                             \
+	X(zombies, "connections closed because a heartbeat was not acknowledged")                                     \
+	X(loss_windows, "windows in which events may have been lost")                                                 \
+	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")                                    \
+	X(commands, "commands handled")                                                                               \
+	X(commands_failed, "commands that ended in an error told to the member")                                      \
+	X(interactions_late, "interactions that came too late to answer")                                             \
+	X(rest_requests, "REST requests sent")                                                                        \
+	X(rest_retries, "REST requests repeated")                                                                     \
+	X(rest_limited, "REST 429 answers")                                                                           \
+	X(rest_errors, "REST requests that failed for good")                                                          \
+	X(log_dropped, "log records dropped")                                                                         \
+	X(guilds, "guilds on this shard (gauge)")                                                                     \
+	X(guilds_unavailable, "guilds in an outage (gauge)")                                                          \
+	X(latency_us, "last gateway heartbeat round trip (gauge)")                                                    \
+	X(rest_latency_us, "smoothed REST round trip (gauge)")                                                        \
+	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                                                  \
+	X(memory_kib, "resident memory of the worker (gauge)")                                                        \
+	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")
+
+enum board_counter {
+#define X(name, help) BOARD_COUNTER_##name,
+	BOARD_SHARD_COUNTERS(X)
+#undef X
+	BOARD_COUNTER_COUNT,
+};
+
+struct board_counter_row {
+	const char *name;
+	const char *help;
+	bool gauge;
+};
+extern const struct board_counter_row board_counter_rows[BOARD_COUNTER_COUNT];
+
+/* Fixed-size header of every page. */
+struct board_header {
+	char magic[8]; /* "SHOALBD" */
+	uint32_t core_version;
+	uint32_t rest_version;
+	uint32_t kind; /* enum board_kind */
+	uint32_t size; /* of the whole file */
+	uint32_t rest_offset;
+	uint32_t shard_id, shard_count, generation;
+	char build_id[16];
+};
+enum board_kind { BOARD_KIND_HOST = 1, BOARD_KIND_SHARD = 2 };
+
+/* The gateway session: what a successor needs to RESUME. */
+#define BOARD_SESSION_ID_SIZE 128
+#define BOARD_URL_SIZE 256
+struct board_session {
+	char session_id[BOARD_SESSION_ID_SIZE]; /* "" = none */
+	char resume_url[BOARD_URL_SIZE];
+	uint64_t application_id;
+	uint64_t user_id; /* the bot's own */
+	uint32_t intents;
+	uint32_t compress;
+	int64_t ready_wall_ms;
+};
+
+/* How and why the last worker ended. */
+#define BOARD_TEXT_SIZE 256
+struct board_exit {
+	uint32_t class; /* enum exit_class */
+	uint32_t code;  /* enum exit_code */
+	uint32_t close_code;
+	uint32_t pid;
+	int64_t wall_ms;
+	char text[BOARD_TEXT_SIZE];
+};
+
+struct board_shard; /* opaque: accessors below */
+struct board_host;
+
+/* --- shard page ---------------------------------------------------------------------------------------------------- */
+
+/* "<dir>/shard-<generation>-<id>.board" into @path (-ENAMETOOLONG). */
+int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, char *path, size_t size);
+
+/* Creates the file in full (mode 0600) unless a valid one of this shard, count and generation is there, whose stable
+ * core (session, sequence, exit) is then kept; one that fails its checks is moved aside ("….damaged") and made anew,
+ * *ret_damaged says so. -ENOSPC, -errno. */
+int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count,
+		       bool *ret_damaged);
+
+/* Maps an existing file. @writable for its worker; supervisor and tools map read-only (and the supervisor writable where
+ * it must mark FAILED). -ENOENT, -SHOAL_EDAMAGED, -SHOAL_EVERSION. The descriptor stays open inside (for the lock). */
+int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
+		     struct board_shard **ret_board);
+struct board_shard *board_shard_close(struct board_shard *board); /* releases a lock held; returns NULL */
+void board_shard_closep(struct board_shard **board);
+
+/* The worker's OFD lock: at most one owner per shard, held until its process dies. CLOEXEC.
+ * -EAGAIN: another worker owns the shard. */
+int board_shard_lock(struct board_shard *board);
+/* Asks the kernel whether somebody else holds the lock. 1, 0, -errno. */
+int board_shard_is_locked(struct board_shard *board);
+
+/* Worker: who I am. Written after the lock was taken. */
+void board_shard_set_owner(struct board_shard *board, uint32_t pid, uint64_t pid_start_ticks, const char *build_id);
+uint32_t board_shard_pid(const struct board_shard *board);
+/* starttime of /proc/<pid>/stat, against pid reuse. */
+uint64_t board_shard_pid_start(const struct board_shard *board);
+void board_shard_build_id(const struct board_shard *board, char build_id[16]);
+const struct board_header *board_shard_header(const struct board_shard *board);
+
+/* Watchdog stamp, CLOCK_BOOTTIME ns. */
+void board_shard_stamp(struct board_shard *board, uint64_t boottime_ns);
+uint64_t board_shard_stamped(const struct board_shard *board);
+
+void board_shard_set_state(struct board_shard *board, enum shard_state state);
+uint32_t board_shard_state(const struct board_shard *board);
+
+/* Session and its sequence belong together: setting a session sets its first sequence in the same flip. */
+void board_shard_set_session(struct board_shard *board, const struct board_session *session, uint64_t sequence);
+void board_shard_clear_session(struct board_shard *board);
+/* False when there is none or no copy passes its checksum. */
+bool board_shard_session(const struct board_shard *board, struct board_session *ret_session, uint64_t *ret_sequence);
+/* The hot word: one relaxed-cost atomic store. */
+void board_shard_set_sequence(struct board_shard *board, uint64_t sequence);
+uint64_t board_shard_sequence(const struct board_shard *board);
+/* Up to which sequence events were handled. */
+void board_shard_set_handled(struct board_shard *board, uint64_t sequence);
+uint64_t board_shard_handled(const struct board_shard *board);
+
+void board_shard_set_exit(struct board_shard *board, const struct board_exit *how);
+bool board_shard_exit(const struct board_shard *board, struct board_exit *ret_how);
+
+/* The worker's counters, for direct addition on the hot path: index by enum board_counter. Single writer. */
+_Atomic uint64_t *board_shard_counters(struct board_shard *board);
+uint64_t board_shard_counter(const struct board_shard *board, enum board_counter counter);
+static inline void board_count(_Atomic uint64_t *counters, enum board_counter counter, uint64_t add)
+{
+	atomic_store_explicit(&counters[counter],
+			      atomic_load_explicit(&counters[counter], memory_order_relaxed) + add,
+			      memory_order_relaxed);
+}
+static inline void board_gauge(_Atomic uint64_t *counters, enum board_counter counter, uint64_t value)
+{
+	atomic_store_explicit(&counters[counter], value, memory_order_relaxed);
+}
+
+/* --- host page ----------------------------------------------------------------------------------------------------- */
+
+#define BOARD_LEDGER_BUCKETS 256
+
+/* The identify ledger's record (double-copied): written by the supervisor alone. */
+struct board_ledger {
+	uint32_t total, remaining, max_concurrency, reserve;
+	int64_t reset_wall_ms;  /* when the session-start window ends */
+	uint64_t granted_total; /* starts debited since this page was created */
+	uint64_t reconciled_boottime_ns;
+};
+
+int board_host_create(const char *dir, bool *ret_damaged);
+int board_host_open(const char *dir, struct board_host **ret_board);
+struct board_host *board_host_close(struct board_host *board);
+void board_host_closep(struct board_host **board);
+/* The supervisor's own lock on the host page. -EAGAIN: a second supervisor. */
+int board_host_lock(struct board_host *board);
+int board_host_is_locked(struct board_host *board);
+
+void board_host_set_ledger(struct board_host *board, const struct board_ledger *ledger);
+bool board_host_ledger(const struct board_host *board, struct board_ledger *ret_ledger);
+/* Boottime ns at which identify bucket @bucket (0..BOARD_LEDGER_BUCKETS) is free again. */
+void board_host_set_bucket_free(struct board_host *board, uint32_t bucket, uint64_t boottime_ns);
+uint64_t board_host_bucket_free(const struct board_host *board, uint32_t bucket);
+
+/* Global REST budget shared by all processes of the host: a GCRA in one 64-bit word changed by compare-and-set.
+ * Takes one request at @per_s (burst of one second). 0: go; else nanoseconds to wait, nothing taken. */
+uint64_t board_host_rest_take(struct board_host *board, uint32_t per_s, uint64_t now_boottime_ns);
+/* A global 429: nobody sends before @until_boottime_ns (only ever moved later). */
+void board_host_rest_block(struct board_host *board, uint64_t until_boottime_ns);
+uint64_t board_host_rest_blocked_until(const struct board_host *board);
+
+/* Invalid requests (401, 403, non-shared 429) of the last 10 minutes, packed {window, count} words. */
+void board_host_invalid_add(struct board_host *board, uint64_t now_boottime_ns);
+uint32_t board_host_invalid_count(const struct board_host *board, uint64_t now_boottime_ns);
+
+/* Latch: Discord said 401 / 4004. Nobody sends any more until the supervisor clears it (a new token). */
+void board_host_set_token_invalid(struct board_host *board, bool invalid);
+bool board_host_token_invalid(const struct board_host *board);
+
+#endif
