@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* From a dispatch's d to its C struct: one row per event. */
+#ifndef SHOAL_GATEWAY_DECODE_H
+#define SHOAL_GATEWAY_DECODE_H
+
+#include <shoal/event.h>
+#include "shard/gateway/arena.h"
+#include "shard/gateway/reader.h"
+
+/* How an event is decoded. @required: see reader_decode. */
+struct decode_event {
+	const char *name;
+	const struct reader_table *table;
+	const void *required;
+};
+
+/* The row of @type; NULL for NONE, UNKNOWN and what is no type. Any thread. */
+const struct decode_event *decode_event_row(enum shoal_event_type type);
+
+/* Decodes @d, the d of an event of @type (from envelope_scan), into @ret_event: its type, data and mistyped are set,
+ * guild_id and sequence are the caller's. The event points into @d and @arena and lives as long as both; the arena is
+ * not reset here. @stats may be NULL.
+ * Returns 0; -ENOENT for a type without a row; -EBADMSG when d is absent or no object; -EPROTO when an id that the row
+ * requires is missing; -ENOBUFS when @arena is full. @ret_event is untouched on failure. Loop thread only. */
+int decode_event(enum shoal_event_type type, struct shoal_str d, struct arena *arena, struct reader_stats *stats,
+		 struct shoal_event *ret_event);
+
+/* op 10: how often to beat. Returns 0, or -EBADMSG when d has no heartbeat_interval of 1 ms to 1 day. */
+int decode_hello(struct shoal_str d, uint32_t *ret_interval_ms);
+
+/* op 9: whether the session may be resumed. Anything but true is false. */
+bool decode_invalid_session(struct shoal_str d);
+
+#endif
