@@ -19,11 +19,12 @@ typedef void (*inlet_fn)(void *arg, struct inlet_item *item);
 /* Frees an item that was never delivered (close with items queued). Any thread. */
 typedef void (*inlet_drop_fn)(struct inlet_item *item);
 
+/* The inlet keeps the loop running until it is closed. */
 int inlet_new(struct loop *loop, size_t max_items, inlet_fn fn, inlet_drop_fn drop, void *arg, struct inlet **ret_inlet);
 /* Any thread. -ENOBUFS when full, -ESHUTDOWN when closed: the item stays the caller's. */
 int inlet_put(struct inlet *inlet, struct inlet_item *item);
-/* Loop thread. After it returns puts are refused and @fn is not called again; queued items are dropped. The memory is
- * freed once both libuv and inlet_unref() are done with it. */
+/* Loop thread. After it returns puts are refused and @fn is not called again; queued items are dropped. Gives up the
+ * creator's reference: the memory is freed once libuv and every inlet_ref() are done with it. */
 void inlet_close(struct inlet *inlet);
 /* A foreign thread that may still call inlet_put() holds a reference. */
 struct inlet *inlet_ref(struct inlet *inlet);

@@ -9,11 +9,16 @@
 
 typedef void (*loop_fn)(void *arg);
 
-/* A hook, embedded by its owner; linked while registered. */
+/* A hook, embedded by its owner, zeroed before its first use; linked while registered. */
 struct loop_hook {
 	loop_fn fn;
 	void *arg;
 	struct loop_hook *prev, *next;
+};
+
+/* A ring of hooks with two marks that stand in it while it runs. */
+struct loop_hooks {
+	struct loop_hook ring, cursor, end;
 };
 
 struct loop {
@@ -21,10 +26,12 @@ struct loop {
 	uv_prepare_t pass_end;
 	uv_check_t pass_begin;
 	uv_timer_t tick;
-	struct loop_hook *pass_hooks; /* run before the loop waits for I/O, in order of registration */
-	struct loop_hook *tick_hooks; /* run each 250 ms */
-	uint64_t lag_max_ns;          /* longest pass since the last loop_take_lag() */
-	uint64_t pass_started_ns;
+	struct loop_hooks pass_hooks; /* run before the loop waits for I/O, in order of registration */
+	struct loop_hooks tick_hooks; /* run each 250 ms */
+	uint64_t lag_max_ns;         /* longest pass since the last loop_take_lag() */
+	uint64_t pass_started_ns;    /* when the wait before this pass ended (uv_hrtime) */
+	uint64_t wait_started_ns;
+	uint64_t idle_ns; /* libuv's idle time when that wait began */
 };
 
 #define LOOP_TICK_MS 250
@@ -59,6 +66,7 @@ int timer_init(struct timer *timer, struct loop *loop, loop_fn fn, void *arg);
 void timer_start(struct timer *timer, uint64_t delay_ms);
 void timer_stop(struct timer *timer);
 int timer_active(const struct timer *timer);
+/* Closing twice is nothing to do (the first @closed counts). A zeroed timer calls @closed at once. */
 void timer_close(struct timer *timer, loop_fn closed);
 
 #endif
