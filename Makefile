@@ -94,6 +94,28 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD
 unit-bins: $(UNIT_BIN)
 bench-bins: $(BENCH_BIN)
 
+# --- set up, run, test (deploy/local, tests/run) -------------------------------------------------------------------
+PYTHON := /usr/bin/python3
+# Programs that the suite starts; only what is there yet.
+TEST_PROGRAMS = $(PROGRAMS) $(UNIT_BIN)
+
+deps: ## install missing Debian packages (deploy/packages.txt)
+	@deploy/local/deps.sh
+
+run: ## a fleet here: private PostgreSQL and nats-server, discord-sim unless DISCORD_TOKEN is set
+	@deploy/local/deps.sh build run
+	@$(MAKE) --no-print-directory all
+	@exec $(PYTHON) deploy/local/run.py --build $(BUILD)
+
+test: ## every test; the last line says how many passed (SANITIZE=1: under ASan and UBSan; ONLY=word: some)
+	@deploy/local/deps.sh build run test
+	@$(MAKE) --no-print-directory $(TEST_PROGRAMS)
+	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) $(ONLY)
+
+unit: ## the unit tests alone
+	@$(MAKE) --no-print-directory $(UNIT_BIN)
+	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) unit/
+
 clean: ## remove build/
 	rm -rf build
 
