@@ -50,11 +50,13 @@ struct reader_field {
 	const struct reader_table *sub; /* OBJ, PTR, LIST, MAP */
 };
 
-/* Where a field of a table is found by its name: filled at the first use. */
+/* Where a field of a table is found by its name: built at the first use. */
 struct reader_index {
-	uint64_t multiplier;
 	bool ready;
-	uint8_t slots[256]; /* index of the field + 1 */
+	uint64_t multiplier;
+	uint64_t heads[READER_FIELDS_MAX];       /* the first eight bytes of each name */
+	uint8_t follower[READER_FIELDS_MAX + 1]; /* [i + 1]: the field that last came after fields[i]; [0]: the first */
+	uint8_t slots[256];                      /* by hash: index of the field + 1 */
 };
 
 /* One struct. It begins with two uint64_t: the bits of `has` and of `null`; bit i is fields[i]. */
