@@ -12,12 +12,12 @@
 
 #include <jansson.h>
 
-#define PAYLOAD_CONTENT_MAX 2000
-#define PAYLOAD_NONCE_MAX 25
-#define PAYLOAD_EMBEDS_MAX 10
+#define PAYLOAD_CONTENT_MAX     2000
+#define PAYLOAD_NONCE_MAX       25
+#define PAYLOAD_EMBEDS_MAX      10
 #define PAYLOAD_EMBED_TOTAL_MAX 6000
-#define PAYLOAD_CHOICES_MAX 25
-#define PAYLOAD_ERROR_SIZE 160
+#define PAYLOAD_CHOICES_MAX     25
+#define PAYLOAD_ERROR_SIZE      160
 
 enum payload_flags {
 	PAYLOAD_SUPPRESS_EMBEDS = 1 << 2,

@@ -19,13 +19,13 @@
 
 /* Who we say we are: without this form Cloudflare may block. */
 #define REST_PROJECT_URL "https://shoal.example/bot"
-#define REST_USER_AGENT "DiscordBot (" REST_PROJECT_URL ", " SHOAL_VERSION ")"
+#define REST_USER_AGENT  "DiscordBot (" REST_PROJECT_URL ", " SHOAL_VERSION ")"
 
-#define REST_BODY_MAX (8 * 1024 * 1024)     /* of an answer */
-#define REST_REQUEST_MAX (4 * 1024 * 1024)  /* of our own body */
+#define REST_BODY_MAX        (8 * 1024 * 1024) /* of an answer */
+#define REST_REQUEST_MAX     (4 * 1024 * 1024) /* of our own body */
 #define REST_DEADLINE_MAX_MS (15 * 60 * 1000)
-#define REST_INTERACTION_MS 3000            /* the first answer to an interaction, from Discord's side */
-#define REST_TEXT_SIZE 256
+#define REST_INTERACTION_MS  3000 /* the first answer to an interaction, from Discord's side */
+#define REST_TEXT_SIZE       256
 
 struct rest;
 
@@ -37,9 +37,11 @@ struct rest_options {
 	const char *ca_file;    /* NULL or "": the system's */
 	uint32_t global_per_s;  /* 0: 50 */
 	uint32_t timeout_ms;    /* of one attempt; 0: 15000 */
-	uint32_t invalid_limit; /* 401/403/429 in 10 minutes at which all stops; 80 % of it: only essential work. 0: 8000 */
+	uint32_t invalid_limit; /* 401/403/429 in 10 minutes at which all stops; 80 % of it: only essential work. 0:
+				   8000 */
 	uint32_t queue_max;     /* calls waiting; 0: 1024 */
-	uint32_t inflight_max;  /* ordinary calls on the wire at once; 0: 16. Interaction callbacks have room of their own */
+	uint32_t inflight_max;  /* ordinary calls on the wire at once; 0: 16. Interaction callbacks have room of their
+				   own */
 	uint32_t idle_ms;       /* with no call for so long curl and its connections are freed; 0: 120000 */
 };
 
@@ -59,16 +61,16 @@ enum rest_priority {
 struct rest_request {
 	enum route route;
 	struct route_args args;
-	const char *query;      /* "limit=100&before=1", already encoded; NULL: none */
-	json_t *json;           /* body: taken, also on failure */
-	const char *text;       /* or the body as JSON text */
+	const char *query; /* "limit=100&before=1", already encoded; NULL: none */
+	json_t *json;      /* body: taken, also on failure */
+	const char *text;  /* or the body as JSON text */
 	size_t text_len;
-	bool text_has_nonce;    /* @text carries a nonce and enforce_nonce:true (for @json it is looked up) */
-	const char *reason;     /* audit-log reason, UTF-8; cut to 512 characters; only on AUDIT routes */
-	uint32_t deadline_ms;   /* from now until the callback at the latest, all waiting and repeating within;
-	                         * 0: 3 x timeout_ms, for interaction callbacks REST_INTERACTION_MS */
+	bool text_has_nonce;  /* @text carries a nonce and enforce_nonce:true (for @json it is looked up) */
+	const char *reason;   /* audit-log reason, UTF-8; cut to 512 characters; only on AUDIT routes */
+	uint32_t deadline_ms; /* from now until the callback at the latest, all waiting and repeating within;
+			       * 0: 3 x timeout_ms, for interaction callbacks REST_INTERACTION_MS */
 	enum rest_priority priority;
-	bool essential;         /* goes on past 80 % of the invalid-request allowance though its route would not */
+	bool essential; /* goes on past 80 % of the invalid-request allowance though its route would not */
 };
 
 /* Borrowed for the callback; json_incref(body) to keep it.
@@ -100,13 +102,13 @@ typedef void (*rest_fn)(void *arg, const struct rest_result *result);
 
 /* Keeps @loop, @host and @counters (both may be NULL: then a budget of this process alone, and no counting), which must
  * outlive the client. -EINVAL for an api_base that is no http(s) URL, -ENOMEM. */
-int rest_new(struct loop *loop, const struct rest_options *options, struct board_host *host,
-	     _Atomic uint64_t *counters, const struct rest_events *events, void *arg, struct rest **ret_rest);
+int rest_new(struct loop *loop, const struct rest_options *options, struct board_host *host, _Atomic uint64_t *counters,
+	     const struct rest_events *events, void *arg, struct rest **ret_rest);
 
 /* Sends, or queues until limits allow. @fn is called exactly once, on the loop, never from within this call.
  * *ret_handle (may be NULL) is good for rest_cancel() until then; never 0.
- * On failure @fn is not called: -EINVAL (an id missing, a body where none belongs or the reverse, a reason where none is
- * allowed), -E2BIG, -ENOBUFS (queue full), -ESHUTDOWN (closing), -ENOMEM. */
+ * On failure @fn is not called: -EINVAL (an id missing, a body where none belongs or the reverse, a reason where none
+ * is allowed), -E2BIG, -ENOBUFS (queue full), -ESHUTDOWN (closing), -ENOMEM. */
 int rest_send(struct rest *rest, const struct rest_request *request, rest_fn fn, void *arg, uint64_t *ret_handle);
 
 /* Ends a call: its @fn is called with -ECANCELED before this returns. -ENOENT when it is over already. */
@@ -121,7 +123,7 @@ int rest_set_token(struct rest *rest, const char *token);
 
 /* What /ping and status show. */
 struct rest_stats {
-	uint64_t requests;   /* attempts sent */
+	uint64_t requests; /* attempts sent */
 	uint64_t retries;
 	uint64_t limited;    /* 429 answers */
 	uint64_t errors;     /* calls that failed for good */

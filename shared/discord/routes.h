@@ -9,8 +9,7 @@
 #include "shared/base/buf.h"
 
 /* X(enumerator, method, path, repeat class, check route, flags). {name} stands for an id, {token} and {emoji} for text;
- * a path's first {channel}, {guild} or {webhook} is its major parameter ({webhook}/{token} and {interaction}: both
- * words together). */
+ * the major parameter is what follows a leading /channels/, /guilds/ or /webhooks/ (there with the token, if any). */
 #define ROUTE_TABLE(X)                                                                                                 \
 	X(GET_GATEWAY, GET, "/gateway", SAFE, NONE, NO_AUTH | ESSENTIAL)                                               \
 	X(GET_GATEWAY_BOT, GET, "/gateway/bot", SAFE, NONE, ESSENTIAL)                                                 \
@@ -119,7 +118,7 @@ enum route {
 #define X(name, method, path, repeat, check, flags) ROUTE_##name,
 	ROUTE_TABLE(X)
 #undef X
-	ROUTE_COUNT,
+		ROUTE_COUNT,
 };
 
 /* Ids a path may hold; the name in braces is route_id_names[]. */
@@ -144,11 +143,13 @@ extern const char *const route_method_names[ROUTE_METHOD_COUNT];
 /* What doing it twice does. */
 enum route_repeat {
 	ROUTE_SAFE,  /* nothing: repeat at will */
-	ROUTE_NONCE, /* nothing, when the body has a nonce with enforce_nonce and is not older than ROUTE_NONCE_AGE_MS */
+	ROUTE_NONCE, /* nothing, when the body has a nonce with enforce_nonce and is not older than ROUTE_NONCE_AGE_MS
+		      */
 	ROUTE_CHECK, /* something; the row's check route tells whether the first one happened */
 	ROUTE_NEVER, /* something, and nothing tells */
 };
-extern const char *const route_repeat_names[ROUTE_NEVER + 1];
+#define ROUTE_REPEAT_COUNT (ROUTE_NEVER + 1)
+extern const char *const route_repeat_names[ROUTE_REPEAT_COUNT];
 
 /* Discord forgets nonces "after a few minutes": we rely on two. */
 #define ROUTE_NONCE_AGE_MS 120000
@@ -163,9 +164,10 @@ enum route_flags {
 	ROUTE_ORDERED = 1 << 6,     /* one at a time per bucket, so that members see them in the order they were sent */
 	ROUTE_BY_AGE = 1 << 7,      /* Discord keeps several buckets, chosen by the message's age */
 };
+#define ROUTE_VARIANTS 3
 
 struct route_row {
-	const char *name; /* "create_message": for logs and metrics */
+	const char *name; /* "CREATE_MESSAGE": for logs and metrics */
 	enum route_method method;
 	enum route_repeat repeat;
 	enum route check;
@@ -189,6 +191,9 @@ int route_path(enum route route, const struct route_args *args, struct buf *path
 /* Appends the major parameter's value ("584675324067971076", "id/token"; nothing when the route has none) to @major.
  * Same errors. Source: discord-facts.md section 12. */
 int route_major(enum route route, const struct route_args *args, struct buf *major);
+
+/* 0-based row of @name, or -EINVAL. */
+int route_find(const char *name);
 
 /* Which of Discord's buckets of a BY_AGE route this call will meet: 0 younger than 10 s, 1 older, 2 over two weeks.
  * 0 for all other routes. */
