@@ -1,0 +1,136 @@
+"""discord-sim under test control: its process, and a client of its control port."""
+
+import http.client
+import json
+import os
+import subprocess
+import urllib.parse
+
+import harness
+import procs
+import run as local_run  # deploy/local
+from harness import openapi
+
+START_TIMEOUT_S = 30 * harness.PATIENCE
+WAIT_S = 30 * harness.PATIENCE
+
+
+class SimError(Exception):
+    """The control port refused what was asked."""
+
+
+class Sim:
+    """Options become flags: Sim(folder, janitor, shards=4, max_concurrency=4, tls_cert=…)."""
+
+    def __init__(self, folder, janitor, **options):
+        self.folder, self.janitor = folder, janitor
+        self.options = {"token": "sim-token-0123456789abcdef", "shards": 4, "max_concurrency": 16, "guilds": 16,
+                        "channels": 4, "roles": 3, "guild_bytes": 1024, "record": os.path.join(folder, "sim.jsonl"),
+                        **options}
+        self.log = os.path.join(folder, "discord-sim.log")
+        self.process = None
+        self._connection = None
+
+    @property
+    def token(self):
+        return self.options["token"]
+
+    def start(self, **options):
+        """Starts it; options given here stay. A second start listens where the first did."""
+        self.options.update(options)
+        argv = [harness.program("discord-sim")]
+        for name, value in self.options.items():
+            flag = "--" + name.replace("_", "-")
+            if value is True:
+                argv.append(flag)
+            elif value is not None and value is not False:
+                argv += [flag, str(value)]
+        # No Popen(stderr=PIPE): nobody reads it while the test runs.
+        self.process = procs.spawn(argv, stdout=subprocess.PIPE, log=self.log)
+        self.janitor.child(self.process)
+        self.urls = local_run.read_json_line(self.process, START_TIMEOUT_S, "discord-sim", self.log)
+        self.api, self.gateway = self.urls["api"], self.urls["gateway"]
+        self.control = urllib.parse.urlsplit(self.urls["control"])
+        self.options["listen"] = "127.0.0.1:%d" % urllib.parse.urlsplit(self.api).port
+        return self
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self._forget()
+
+    def stop(self):
+        self._forget()
+        procs.stop(self.process)
+
+    def _forget(self):
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # --- the control port ------------------------------------------------------------------------------------------
+
+    def ask(self, method, path, body=None, timeout_s=WAIT_S, **query):
+        """One question; the answer's JSON. SimError when it was refused."""
+        query = {name: value for name, value in query.items() if value is not None}
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection(self.control.hostname, self.control.port)
+        connection = self._connection
+        connection.timeout = timeout_s + 10
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout_s + 10)
+        try:
+            connection.request(method, path, body=None if body is None else json.dumps(body),
+                               headers={"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as e:
+            self._forget()
+            raise SimError(f"{method} {path}: {e!r}\n{procs.file_tail(self.log)}") from e
+        if answer.status >= 300:
+            raise SimError(f"{method} {path}: {answer.status} {text.decode('utf-8', 'replace')[:500]}")
+        return json.loads(text) if text else None
+
+    def get(self, path, **query):
+        return self.ask("GET", path, **query)
+
+    def post(self, path, **body):
+        return self.ask("POST", path, body)
+
+    def state(self):
+        return self.get("/state")
+
+    def sessions(self):
+        """{shard id: its session} of the sessions that are connected."""
+        return {one["shard"][0]: one for one in self.state()["sessions"] if one["connected"]}
+
+    def wait(self, timeout_s=WAIT_S, **conditions):
+        """Waits for a condition of GET /wait; AssertionError with the state at the deadline."""
+        answer = self.ask("GET", "/wait", timeout_s=timeout_s, timeout_ms=int(timeout_s * 1000), **conditions)
+        assert answer.get("ok", not answer.get("timeout", False)), \
+            f"discord-sim: not within {timeout_s} s: {conditions}\n{json.dumps(answer)[:2000]}"
+        return answer
+
+    def fault(self, kind, **more):
+        return self.post("/fault", kind=kind, **more)
+
+    def clear_faults(self):
+        return self.ask("DELETE", "/faults")
+
+    def set(self, **options):
+        return self.post("/set", **options)
+
+    # --- what the bot sent -----------------------------------------------------------------------------------------
+
+    def requests(self, method=None, contains=None):
+        """The REST requests recorded so far."""
+        return [one for one in openapi.read_record(self.options["record"])
+                if (method is None or one["method"] == method) and (contains is None or contains in one["path"])]
+
+    def wait_requests(self, count=1, method=None, contains=None, timeout_s=WAIT_S):
+        return procs.wait_until(
+            lambda: (lambda found: found if len(found) >= count else None)(self.requests(method, contains)),
+            timeout_s, f"{count} requests {method or ''} {contains or ''}", tail=lambda: procs.file_tail(self.log))
