@@ -35,7 +35,8 @@ enum shard_state {
 };
 const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is no state */
 
-/* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json. */
+/* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json.
+ * New ones go to the end, or BOARD_REST_VERSION changes; a gauge ends its help with "(gauge)". */
 #define BOARD_SHARD_COUNTERS(X)                                                                                        \
 	X(events_total, "dispatches received")                                                                        \
 	X(events_handled, "dispatches handed to subscribers")                                                         \
@@ -130,7 +131,8 @@ int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, ch
 
 /* Creates the file in full (mode 0600) unless a valid one of this shard, count and generation is there, whose stable
  * core (session, sequence, exit) is then kept; one that fails its checks is moved aside ("….damaged") and made anew,
- * *ret_damaged says so. -ENOSPC, -errno. */
+ * *ret_damaged says so. A page of another shard count is made anew without its core. -EBUSY: a live worker holds a page
+ * that would have to go. -ENOSPC, -errno. */
 int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count,
 		       bool *ret_damaged);
 
@@ -142,7 +144,7 @@ struct board_shard *board_shard_close(struct board_shard *board); /* releases a 
 void board_shard_closep(struct board_shard **board);
 
 /* The worker's OFD lock: at most one owner per shard, held until its process dies. CLOEXEC.
- * -EAGAIN: another worker owns the shard. */
+ * -EAGAIN: another worker owns the shard. -ESTALE: the file was replaced since it was opened: open it again. */
 int board_shard_lock(struct board_shard *board);
 /* Asks the kernel whether somebody else holds the lock. 1, 0, -errno. */
 int board_shard_is_locked(struct board_shard *board);
@@ -170,7 +172,7 @@ bool board_shard_session(const struct board_shard *board, struct board_session *
 /* The hot word: one relaxed-cost atomic store. */
 void board_shard_set_sequence(struct board_shard *board, uint64_t sequence);
 uint64_t board_shard_sequence(const struct board_shard *board);
-/* Up to which sequence events were handled. */
+/* Up to which sequence events were handled; 0 again with a new session. */
 void board_shard_set_handled(struct board_shard *board, uint64_t sequence);
 uint64_t board_shard_handled(const struct board_shard *board);
 

@@ -1,0 +1,50 @@
+/* What both kinds of board page need: files allocated in full, checked mappings, OFD locks, and records kept twice. */
+#ifndef SHOAL_SHARED_BOARD_BOARD_FILE_H
+#define SHOAL_SHARED_BOARD_BOARD_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/board/board_layout.h"
+
+#define BOARD_PATH_SIZE 256
+
+/* What a page must say of itself to be taken. */
+struct board_want {
+	enum board_kind kind;
+	uint32_t generation, shard_id, shard_count; /* shard_count 0: any */
+	uint32_t size;
+	uint32_t core_size;
+};
+
+struct board_file {
+	int fd;
+	bool writable;
+	bool locked;
+	unsigned char *map;
+	size_t size; /* of the mapping */
+	char path[BOARD_PATH_SIZE];
+};
+
+/* See board_shard_create(). A page of another shard count is made anew, without its core. -EBUSY: what is there must
+ * go, but somebody holds its lock. */
+int board_file_create(const char *path, const struct board_want *want, bool *ret_damaged);
+/* Maps the whole file; fails as board_shard_open(). On success @file is to be closed. */
+int board_file_open(const char *path, const struct board_want *want, bool writable, struct board_file *file);
+void board_file_close(struct board_file *file);
+/* -EAGAIN: somebody else has it; -ESTALE: the file was replaced meanwhile, open it again. */
+int board_file_lock(struct board_file *file);
+int board_file_is_locked(const struct board_file *file);
+
+/* Writes @data into the copy that does not count and flips. One writer. @copies: the array's first element. */
+void board_record_write(_Atomic uint64_t *flip, void *copies, size_t stride, const void *data, uint32_t length);
+/* The copy that counts, or the other one when it fails its checksum: its index. -SHOAL_EDAMAGED: neither, or never
+ * written. Safe beside a writer. */
+int board_record_read(const _Atomic uint64_t *flip, const void *copies, size_t stride, void *data, uint32_t length);
+/* The same for a writer that must act between filling the copy and the flip: fills and returns the copy's index. */
+int board_record_fill(_Atomic uint64_t *flip, void *copies, size_t stride, const void *data, uint32_t length);
+void board_record_flip(_Atomic uint64_t *flip);
+
+#endif

@@ -1,0 +1,347 @@
+/* A shard's page: its worker writes it, the supervisor and tools read it. No behaviour: words in, words out.
+ * Everything read is checked: the other side may be of another version, or have gone mad before it died. */
+#include "shared/board/board.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "shared/board/board_file.h"
+
+struct board_shard {
+	struct board_file file;
+	struct board_shard_core *core;
+	struct board_shard_rest *rest;
+};
+
+static const char *const state_names[SHARD_STATE_COUNT] = {
+	[SHARD_STATE_NONE] = "none",
+	[SHARD_STATE_STARTING] = "starting",
+	[SHARD_STATE_CONNECTING] = "connecting",
+	[SHARD_STATE_WAITING] = "waiting",
+	[SHARD_STATE_IDENTIFYING] = "identifying",
+	[SHARD_STATE_RESUMING] = "resuming",
+	[SHARD_STATE_LOADING] = "loading",
+	[SHARD_STATE_READY] = "ready",
+	[SHARD_STATE_BACKOFF] = "backoff",
+	[SHARD_STATE_STOPPING] = "stopping",
+	[SHARD_STATE_STOPPED] = "stopped",
+	[SHARD_STATE_FAILED] = "failed",
+};
+
+const char *shard_state_name(uint32_t state)
+{
+	return state < SHARD_STATE_COUNT ? state_names[state] : "unknown";
+}
+
+/* A gauge says so at the end of its help: one place to write it. */
+#define IS_GAUGE(help_) (sizeof(help_) > 8 && __builtin_strcmp(&(help_)[sizeof(help_) - 8], "(gauge)") == 0)
+
+const struct board_counter_row board_counter_rows[BOARD_COUNTER_COUNT] = {
+#define X(name_, help_) { #name_, help_, IS_GAUGE(help_) },
+	BOARD_SHARD_COUNTERS(X)
+#undef X
+};
+
+/* --- files ---------------------------------------------------------------------------------------------------------
+ */
+
+int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, char *path, size_t size)
+{
+	int n = snprintf(path, size, "%s/shard-%u-%u.board", dir, generation, shard_id);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static struct board_want want_shard(uint32_t generation, uint32_t shard_id, uint32_t shard_count)
+{
+	return (struct board_want){ .kind = BOARD_KIND_SHARD,
+				    .generation = generation,
+				    .shard_id = shard_id,
+				    .shard_count = shard_count,
+				    .size = BOARD_SHARD_SIZE,
+				    .core_size = sizeof(struct board_shard_core) };
+}
+
+int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count, bool *ret_damaged)
+{
+	struct board_want want = want_shard(generation, shard_id, shard_count);
+	char path[BOARD_PATH_SIZE];
+	int r;
+
+	if (shard_id >= shard_count)
+		return -EINVAL;
+	r = board_shard_path(dir, generation, shard_id, path, sizeof(path));
+	return r < 0 ? r : board_file_create(path, &want, ret_damaged);
+}
+
+int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
+		     struct board_shard **ret_board)
+{
+	struct board_want want = want_shard(generation, shard_id, 0);
+	CLEANUP(board_shard_closep) struct board_shard *board = NULL;
+	char path[BOARD_PATH_SIZE];
+	uint32_t rest_offset;
+	int r;
+
+	r = board_shard_path(dir, generation, shard_id, path, sizeof(path));
+	if (r < 0)
+		return r;
+	board = calloc(1, sizeof(*board));
+	if (!board)
+		return -ENOMEM;
+	board->file.fd = -1;
+	r = board_file_open(path, &want, writable, &board->file);
+	if (r < 0)
+		return r;
+	board->core = (struct board_shard_core *)board->file.map;
+	rest_offset = board->core->page.header.rest_offset;
+	/* The rest may be another version's: too short for us, it is not there. Read anew from the map, so checked
+	 * anew. */
+	if (rest_offset % 8 == 0 && rest_offset <= board->file.size &&
+	    board->file.size - rest_offset >= sizeof(struct board_shard_rest))
+		board->rest = (struct board_shard_rest *)(board->file.map + rest_offset);
+	else if (writable)
+		return -SHOAL_EVERSION;
+	*ret_board = TAKE(board);
+	return 0;
+}
+
+struct board_shard *board_shard_close(struct board_shard *board)
+{
+	if (board) {
+		board_file_close(&board->file);
+		free(board);
+	}
+	return NULL;
+}
+
+void board_shard_closep(struct board_shard **board)
+{
+	*board = board_shard_close(*board);
+}
+
+int board_shard_lock(struct board_shard *board)
+{
+	return board_file_lock(&board->file);
+}
+
+int board_shard_is_locked(struct board_shard *board)
+{
+	return board_file_is_locked(&board->file);
+}
+
+const struct board_header *board_shard_header(const struct board_shard *board)
+{
+	return &board->core->page.header;
+}
+
+/* --- owner ---------------------------------------------------------------------------------------------------------
+ */
+
+#define RECORD_WRITE(core_, name_, data_) \
+	board_record_write(&(core_)->name_##_flip, (core_)->name_, sizeof((core_)->name_[0]), (data_), sizeof(*(data_)))
+#define RECORD_READ(core_, name_, data_) \
+	board_record_read(&(core_)->name_##_flip, (core_)->name_, sizeof((core_)->name_[0]), (data_), sizeof(*(data_)))
+
+/* The counters of a program with other columns mean nothing to us: begin anew. Under the lock, before the first count.
+ */
+static void adopt_rest(struct board_shard_rest *rest)
+{
+	if (atomic_load(&rest->version) != BOARD_REST_VERSION) {
+		for (size_t i = 0; i < BOARD_COUNTERS_MAX; i++)
+			atomic_store_explicit(&rest->counters[i], 0, memory_order_relaxed);
+		atomic_store(&rest->version, BOARD_REST_VERSION);
+	}
+	atomic_store(&rest->counter_count, BOARD_COUNTER_COUNT);
+}
+
+void board_shard_set_owner(struct board_shard *board, uint32_t pid, uint64_t pid_start_ticks, const char *build_id)
+{
+	struct board_owner owner = { .pid = pid, .pid_start_ticks = pid_start_ticks };
+
+	assert(board->file.writable);
+	/* Zero-padded and cut to its size; a full field needs no NUL here, the reader puts one. */
+	memcpy(owner.build_id, build_id, strnlen(build_id, sizeof(owner.build_id)));
+	RECORD_WRITE(board->core, owner, &owner);
+	adopt_rest(board->rest);
+}
+
+static struct board_owner read_owner(const struct board_shard *board)
+{
+	struct board_owner owner;
+
+	if (RECORD_READ(board->core, owner, &owner) < 0)
+		memset(&owner, 0, sizeof(owner));
+	return owner;
+}
+
+uint32_t board_shard_pid(const struct board_shard *board)
+{
+	return read_owner(board).pid;
+}
+
+uint64_t board_shard_pid_start(const struct board_shard *board)
+{
+	return read_owner(board).pid_start_ticks;
+}
+
+void board_shard_build_id(const struct board_shard *board, char build_id[16])
+{
+	struct board_owner owner = read_owner(board);
+
+	memcpy(build_id, owner.build_id, 16);
+	build_id[15] = '\0';
+}
+
+/* --- stamp and state -----------------------------------------------------------------------------------------------
+ */
+
+void board_shard_stamp(struct board_shard *board, uint64_t boottime_ns)
+{
+	atomic_store_explicit(&board->core->stamp, boottime_ns, memory_order_release);
+}
+
+uint64_t board_shard_stamped(const struct board_shard *board)
+{
+	return atomic_load_explicit(&board->core->stamp, memory_order_acquire);
+}
+
+void board_shard_set_state(struct board_shard *board, enum shard_state state)
+{
+	atomic_store_explicit(&board->core->state, (uint64_t)state, memory_order_release);
+}
+
+uint32_t board_shard_state(const struct board_shard *board)
+{
+	uint64_t state = atomic_load_explicit(&board->core->state, memory_order_acquire);
+
+	/* A newer program's state is shown as unknown, not as one of ours with the same low bits. */
+	return state < UINT32_MAX ? (uint32_t)state : UINT32_MAX;
+}
+
+/* --- session -------------------------------------------------------------------------------------------------------
+ */
+
+static unsigned active_session(const struct board_shard *board)
+{
+	return (unsigned)(atomic_load_explicit(&board->core->session_flip, memory_order_acquire) & 1);
+}
+
+void board_shard_set_session(struct board_shard *board, const struct board_session *session, uint64_t sequence)
+{
+	struct board_shard_core *core = board->core;
+	struct board_session copy = *session;
+	int index;
+
+	assert(board->file.writable);
+	copy.session_id[sizeof(copy.session_id) - 1] = '\0';
+	copy.resume_url[sizeof(copy.resume_url) - 1] = '\0';
+	index = board_record_fill(&core->session_flip, core->session, sizeof(core->session[0]), &copy, sizeof(copy));
+	atomic_store_explicit(&core->sequence[index], sequence, memory_order_relaxed);
+	atomic_store_explicit(&core->handled[index], 0, memory_order_relaxed);
+	board_record_flip(&core->session_flip);
+}
+
+void board_shard_clear_session(struct board_shard *board)
+{
+	static const struct board_session none;
+
+	/* Twice: the older copy must not come back when the newer is damaged. */
+	board_shard_set_session(board, &none, 0);
+	board_shard_set_session(board, &none, 0);
+}
+
+/* A session id and a URL are printable ASCII that ends within its field. */
+static bool is_plain_text(const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	if (len == size)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+bool board_shard_session(const struct board_shard *board, struct board_session *ret_session, uint64_t *ret_sequence)
+{
+	const struct board_shard_core *core = board->core;
+	struct board_session session;
+	int index = RECORD_READ(core, session, &session);
+
+	if (index < 0 || !is_plain_text(session.session_id, sizeof(session.session_id)) ||
+	    !is_plain_text(session.resume_url, sizeof(session.resume_url)) || !session.session_id[0])
+		return false;
+	*ret_session = session;
+	*ret_sequence = atomic_load_explicit(&core->sequence[index], memory_order_acquire);
+	return true;
+}
+
+void board_shard_set_sequence(struct board_shard *board, uint64_t sequence)
+{
+	atomic_store_explicit(&board->core->sequence[active_session(board)], sequence, memory_order_release);
+}
+
+uint64_t board_shard_sequence(const struct board_shard *board)
+{
+	return atomic_load_explicit(&board->core->sequence[active_session(board)], memory_order_acquire);
+}
+
+void board_shard_set_handled(struct board_shard *board, uint64_t sequence)
+{
+	atomic_store_explicit(&board->core->handled[active_session(board)], sequence, memory_order_release);
+}
+
+uint64_t board_shard_handled(const struct board_shard *board)
+{
+	return atomic_load_explicit(&board->core->handled[active_session(board)], memory_order_acquire);
+}
+
+/* --- exit ----------------------------------------------------------------------------------------------------------
+ */
+
+void board_shard_set_exit(struct board_shard *board, const struct board_exit *how)
+{
+	struct board_exit copy = *how;
+
+	assert(board->file.writable);
+	copy.text[sizeof(copy.text) - 1] = '\0';
+	RECORD_WRITE(board->core, exit, &copy);
+}
+
+bool board_shard_exit(const struct board_shard *board, struct board_exit *ret_how)
+{
+	struct board_exit how;
+
+	if (RECORD_READ(board->core, exit, &how) < 0 || how.class >= EXIT_CLASS_COUNT)
+		return false;
+	how.text[sizeof(how.text) - 1] = '\0';
+	*ret_how = how;
+	return true;
+}
+
+/* --- counters ------------------------------------------------------------------------------------------------------
+ */
+
+_Atomic uint64_t *board_shard_counters(struct board_shard *board)
+{
+	assert(board->file.writable && board->rest);
+	return board->rest->counters;
+}
+
+uint64_t board_shard_counter(const struct board_shard *board, enum board_counter counter)
+{
+	const struct board_shard_rest *rest = board->rest;
+
+	if (!rest || (unsigned)counter >= BOARD_COUNTER_COUNT || atomic_load(&rest->version) != BOARD_REST_VERSION ||
+	    (uint32_t)counter >= atomic_load(&rest->counter_count))
+		return 0;
+	return atomic_load_explicit(&rest->counters[counter], memory_order_relaxed);
+}
