@@ -93,6 +93,24 @@ int decode_event(enum shoal_event_type type, struct shoal_str d, struct arena *a
 	return 0;
 }
 
+int decode_guild_brief(struct shoal_str d, struct arena *arena, uint64_t *ret_id, bool *ret_unavailable)
+{
+	const void *data;
+	const struct shoal_unavailable_guild *guild;
+	int r;
+
+	if (!d.ptr)
+		return -EBADMSG;
+	r = reader_decode(&shoal_unavailable_guild_table, DECODE_BITS(shoal_unavailable_guild, .id = 1), d.ptr, d.len,
+			  arena, NULL, &data);
+	if (r < 0)
+		return r;
+	guild = data;
+	*ret_id = guild->id;
+	*ret_unavailable = guild->unavailable;
+	return 0;
+}
+
 int decode_hello(struct shoal_str d, uint32_t *ret_interval_ms)
 {
 	struct reader_stats stats = { 0 };

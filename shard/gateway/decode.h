@@ -25,6 +25,11 @@ const struct decode_event *decode_event_row(enum shoal_event_type type);
 int decode_event(enum shoal_event_type type, struct shoal_str d, struct arena *arena, struct reader_stats *stats,
 		 struct shoal_event *ret_event);
 
+/* The two members of a GUILD_CREATE or GUILD_DELETE that tell what it means, without decoding the rest (a guild is many
+ * kilobytes). Absent unavailable is false. @arena holds a few bytes of it until its next reset.
+ * Returns 0; -EBADMSG when d is absent or no object; -EPROTO without an id. Loop thread only. */
+int decode_guild_brief(struct shoal_str d, struct arena *arena, uint64_t *ret_id, bool *ret_unavailable);
+
 /* op 10: how often to beat. Returns 0, or -EBADMSG when d has no heartbeat_interval of 1 ms to 1 day. */
 int decode_hello(struct shoal_str d, uint32_t *ret_interval_ms);
 

@@ -73,16 +73,16 @@ struct config {
 	char *log_format; /* auto | journal | json | human */
 };
 
-enum option_kind { OPTION_STR, OPTION_U32, OPTION_BOOL, OPTION_CHOICE };
-enum option_flags {
+enum config_option_kind { OPTION_STR, OPTION_U32, OPTION_BOOL, OPTION_CHOICE };
+enum config_option_flags {
 	OPTION_SECRET = 1 << 0,
 	OPTION_RELOADABLE = 1 << 1,
 	OPTION_PATH = 1 << 2,
 };
 
-struct option {
+struct config_option {
 	const char *key; /* "gateway.zombie_grace_ms" */
-	enum option_kind kind;
+	enum config_option_kind kind;
 	size_t offset;
 	const char *fallback; /* default, as text */
 	uint32_t min, max;    /* U32: inclusive; STR: max length in bytes */
@@ -92,7 +92,7 @@ struct option {
 	const char *help;
 };
 
-extern const struct option config_options[];
+extern const struct config_option config_options[];
 extern const size_t config_option_count;
 
 struct config *config_free(struct config *config); /* NULL in, NULL out */

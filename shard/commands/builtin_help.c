@@ -1,0 +1,86 @@
+/* /help: made from the registry, so that it cannot be out of date. */
+#include "shard/commands/builtin.h"
+
+#include <string.h>
+
+#include "shard/commands/commands.h"
+#include "shard/commands/registry.h"
+#include "shared/base/buf.h"
+
+#define HELP_MAX 8192
+
+static void describe_options(struct buf *out, const struct shoal_command *command)
+{
+	size_t i;
+
+	for (i = 0; i < command->option_count; i++)
+		buf_printf(out, "\n  `%s`%s: %s", command->options[i].name,
+			   command->options[i].required ? "" : " (optional)", command->options[i].description);
+}
+
+static void describe(struct buf *out, const struct shoal_command *command, const char *parents)
+{
+	char path[INVOCATION_PATH_SIZE * 2];
+	size_t i;
+
+	snprintf(path, sizeof(path), "%s%s%s", parents, *parents ? " " : "", command->name);
+	if (command->child_count == 0) {
+		buf_printf(out, "`/%s`: %s", path, command->description);
+		describe_options(out, command);
+		buf_append_char(out, '\n');
+	}
+	for (i = 0; i < command->child_count; i++)
+		describe(out, &command->children[i], path);
+}
+
+static void list_all(struct shoal_invocation *inv, struct buf *out)
+{
+	const char *prefix = prefixes_peek(commands_services(inv)->prefixes, shoal_invocation_guild_id(inv));
+	size_t i;
+
+	buf_append_str(out, "**What I can do**\n");
+	for (i = 0; i < registry_command_count; i++)
+		buf_printf(out, "`/%s`: %s\n", registry_commands[i]->name, registry_commands[i]->description);
+	buf_append_str(out, "\n`/help command:` followed by a name tells more.");
+	if (prefix)
+		buf_printf(out, " Most commands also work as `%sping`, or when you mention me.", prefix);
+}
+
+static void help(struct shoal_invocation *inv)
+{
+	const char *name = shoal_invocation_string(inv, "command", NULL);
+	const struct shoal_command *command;
+	CLEANUP(buf_finish) struct buf out;
+
+	buf_init(&out, HELP_MAX);
+	if (!name) {
+		list_all(inv, &out);
+	} else {
+		name += *name == '/';
+		command = registry_find((struct shoal_str){ name, (uint32_t)strlen(name) });
+		if (!command) {
+			shoal_reply_error(inv, "There is no such command. `/help` lists them all.");
+			return;
+		}
+		describe(&out, command, "");
+	}
+	if (buf_cstr(&out))
+		shoal_reply_text(inv, buf_cstr(&out));
+}
+
+static const struct shoal_command_option options[] = {
+	{ .name = "command",
+	  .description = "The command to explain",
+	  .type = SHOAL_OPTION_STRING,
+	  .min = 1,
+	  .max = 32 },
+};
+
+const struct shoal_command command_help = {
+	.name = "help",
+	.description = "What this bot can do",
+	.flags = SHOAL_COMMAND_EPHEMERAL,
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.handle = help,
+};

@@ -1,0 +1,354 @@
+/* Entry of both forms. Whatever a member sends ends in an answer, or in silence where an answer would be noise: a bot's
+ * message, another bot's prefix, an interaction of a kind we never sent. */
+#include "shard/commands/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <shoal/permissions.h>
+#include <shoal/snowflake.h>
+
+#include "shard/commands/answer.h"
+#include "shard/commands/registry.h"
+#include "shared/base/clock.h"
+#include "shared/log/log.h"
+
+static void tick(void *arg)
+{
+	struct commands *commands = arg;
+	struct shoal_invocation *inv, *next;
+
+	for (inv = commands->open; inv; inv = next) {
+		next = inv->next;
+		answer_tick(inv);
+	}
+}
+
+void commands_init(struct commands *commands, const struct command_services *services)
+{
+	memset(commands, 0, sizeof(*commands));
+	commands->services = *services;
+	loop_at_tick(services->loop, &commands->tick, tick, commands);
+}
+
+void commands_closing(struct commands *commands)
+{
+	commands->closing = true;
+}
+
+void commands_finish(struct commands *commands)
+{
+	loop_remove_hook(&commands->tick);
+	if (commands->open)
+		log_error(NULL, "commands.leaked", KV_MSG("a command was never released by its handler"),
+			  KV_STR("command", commands->open->path));
+}
+
+void commands_set_user(struct commands *commands, uint64_t user_id)
+{
+	commands->user_id = user_id;
+}
+
+const struct command_services *commands_services(const struct shoal_invocation *inv)
+{
+	return &inv->commands->services;
+}
+
+/* What is known of the asker beside the invocation. */
+struct asker {
+	bool permissions_known;
+	uint64_t permissions;
+};
+
+static void name_path(struct shoal_invocation *inv, const char *name)
+{
+	size_t len = strlen(inv->path);
+
+	snprintf(inv->path + len, sizeof(inv->path) - len, "%s%s", len ? " " : "", name);
+}
+
+/* known -> allowed here -> permission. Argument checks come after. True: go on. */
+static bool check(struct shoal_invocation *inv, uint32_t flags, uint64_t permissions, const struct asker *asker)
+{
+	if ((flags & SHOAL_COMMAND_GUILD_ONLY) && inv->guild_id == 0) {
+		shoal_reply_error(inv, "`%s` works in servers only, not in direct messages.", inv->path);
+		return false;
+	}
+	if (inv->form == INVOCATION_MESSAGE && (flags & SHOAL_COMMAND_SLASH_ONLY)) {
+		shoal_reply_error(inv, "Please use `/%s` for this.", inv->path);
+		return false;
+	}
+	if (permissions && !(asker->permissions_known && shoal_permissions_cover(asker->permissions, permissions))) {
+		shoal_reply_error(inv, "You need the *%s* permission for `/%s`.",
+				  permissions & SHOAL_PERMISSION_MANAGE_GUILD ? "Manage Server" : "Administrator",
+				  inv->path);
+		return false;
+	}
+	return true;
+}
+
+static void run(struct shoal_invocation *inv, const struct shoal_command *leaf)
+{
+	struct log_ctx ctx = { .shard = (int32_t)inv->commands->services.shard_id,
+			       .guild_id = inv->guild_id,
+			       .module = inv->path };
+
+	inv->command = leaf;
+	board_count(inv->commands->services.counters, BOARD_COUNTER_commands, 1);
+	log_debug(&ctx, "commands.run", KV_STR("form", inv->form == INVOCATION_SLASH ? "slash" : "message"),
+		  KV_MS("age", invocation_age_ms(inv)));
+	leaf->handle(inv);
+}
+
+static void refuse(struct shoal_invocation *inv, int error, const char *text)
+{
+	if (error == -EINVAL)
+		shoal_reply_error(inv, "%s", text);
+	else
+		shoal_reply_error(inv, "That did not work: the bot is out of memory. Please try again in a moment.");
+}
+
+/* --- slash
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void slash(struct shoal_invocation *inv, const struct shoal_interaction *interaction)
+{
+	const struct shoal_interaction_data *data = interaction->data;
+	const struct shoal_command *command = registry_find(data->name), *row;
+	struct asker asker = { .permissions_known = interaction->member && interaction->member->has.permissions };
+	char error[ARGUMENTS_ERROR_SIZE] = "";
+	const struct shoal_option *options;
+	const struct shoal_command *leaf;
+	uint64_t permissions;
+	size_t option_count;
+	int r;
+
+	if (!command ||
+	    arguments_descend(command, data->options.items, data->options.count, &leaf, &options, &option_count) < 0) {
+		shoal_reply_error(
+			inv, "This bot does not have that command any more. Discord will drop it from the list soon.");
+		return;
+	}
+	name_path(inv, command->name);
+	permissions = command->permissions | leaf->permissions;
+	inv->flags = command->flags | leaf->flags;
+	for (row = command; row != leaf;) { /* names and flags on the way down */
+		row = registry_child(row, row == command ? data->options.items[0].name
+							 : data->options.items[0].options.items[0].name);
+		if (!row)
+			break;
+		name_path(inv, row->name);
+		inv->flags |= row->flags;
+		permissions |= row->permissions;
+	}
+	if (asker.permissions_known)
+		asker.permissions = interaction->member->permissions.bits;
+	if (!check(inv, inv->flags, permissions, &asker))
+		return;
+	r = arguments_from_options(leaf, options, option_count, &inv->arguments, error);
+	if (r < 0)
+		refuse(inv, r, error);
+	else
+		run(inv, leaf);
+}
+
+static uint64_t invoker_of(const struct shoal_interaction *interaction)
+{
+	if (interaction->member && interaction->member->user)
+		return interaction->member->user->id;
+	return interaction->user ? interaction->user->id : 0;
+}
+
+void commands_interaction(struct commands *commands, const struct shoal_event *event)
+{
+	const struct shoal_interaction *interaction = event->interaction;
+	struct invocation_source source = { .form = INVOCATION_SLASH,
+					    .event_id = interaction->id,
+					    .application_id = interaction->application_id,
+					    .guild_id = interaction->guild_id,
+					    .channel_id = interaction->channel_id,
+					    .user_id = invoker_of(interaction),
+					    .token = interaction->token };
+	struct log_ctx ctx = { .shard = (int32_t)commands->services.shard_id,
+			       .guild_id = interaction->guild_id,
+			       .event = "INTERACTION_CREATE" };
+	struct shoal_invocation *inv;
+	int r;
+
+	if (interaction->type != SHOAL_INTERACTION_COMMAND || !interaction->data) {
+		log_debug(&ctx, "commands.ignored", KV_INT("interaction_type", interaction->type));
+		return;
+	}
+	r = invocation_new(commands, &source, &inv);
+	if (r < 0) {
+		log_warn(&ctx, "commands.lost", KV_MSG("an interaction could not be taken up"), KV_ERR(r));
+		return;
+	}
+	if (invocation_age_ms(inv) >= ANSWER_LATE_MS) {
+		/* Its three seconds are over; the member has read "did not respond" already. A callback now would only
+		 * count as an invalid request. */
+		board_count(commands->services.counters, BOARD_COUNTER_interactions_late, 1);
+		log_warn(&ctx, "commands.expired", KV_MSG("an interaction came too late to be answered"),
+			 KV_MS("age", invocation_age_ms(inv)));
+		inv->replied = true;
+	} else {
+		slash(inv, interaction);
+	}
+	shoal_invocation_release(inv);
+}
+
+/* --- messages
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* A message that waits for its guild's prefix: what is needed of it, copied. */
+struct waiting_message {
+	struct commands *commands;
+	struct invocation_source source;
+	uint32_t len;
+	char content[];
+};
+
+static bool strip_prefix(struct shoal_str *content, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	if (content->len <= len || memcmp(content->ptr, prefix, len) != 0)
+		return false;
+	content->ptr += len;
+	content->len -= (uint32_t)len;
+	return true;
+}
+
+/* "<@id>" or "<@!id>" at the front. */
+static bool strip_mention(struct shoal_str *content, uint64_t user_id)
+{
+	const char *end;
+	uint64_t id;
+	size_t skip;
+
+	if (user_id == 0 || content->len < 5 || memcmp(content->ptr, "<@", 2) != 0)
+		return false;
+	skip = content->ptr[2] == '!' ? 3 : 2;
+	end = memchr(content->ptr, '>', content->len);
+	if (!end || shoal_snowflake_parse(content->ptr + skip, (size_t)(end - content->ptr) - skip, &id) < 0 ||
+	    id != user_id)
+		return false;
+	content->len -= (uint32_t)(end + 1 - content->ptr);
+	content->ptr = end + 1;
+	return true;
+}
+
+/* @content: what stands behind prefix or mention. */
+static void text_command(struct commands *commands, const struct invocation_source *source, struct shoal_str content,
+			 bool mentioned)
+{
+	const struct shoal_command *command = NULL, *child;
+	struct shoal_str word = { 0 }, ahead;
+	struct shoal_invocation *inv;
+	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct asker asker = { 0 }; /* roles are not in a message: commands with permissions are slash-only */
+	uint64_t permissions;
+	int r;
+
+	if (arguments_next_word(&content, &word))
+		command = registry_find(word);
+	if (!command && !mentioned)
+		return; /* other bots share the prefix: not ours to answer */
+	r = invocation_new(commands, source, &inv);
+	if (r < 0) {
+		log_warn(NULL, "commands.lost", KV_MSG("a message command could not be taken up"), KV_ERR(r));
+		return;
+	}
+	if (!command) {
+		shoal_reply_text(inv, "Hello! `/help` shows what I can do.");
+		shoal_invocation_release(inv);
+		return;
+	}
+	name_path(inv, command->name);
+	inv->flags = command->flags;
+	permissions = command->permissions;
+	ahead = content;
+	while (command->child_count > 0 && arguments_next_word(&ahead, &word) &&
+	       (child = registry_child(command, word))) {
+		command = child;
+		content = ahead;
+		name_path(inv, command->name);
+		inv->flags |= command->flags;
+		permissions |= command->permissions;
+	}
+	if (!check(inv, inv->flags, permissions, &asker)) {
+		/* told */
+	} else if (command->child_count > 0) {
+		shoal_reply_error(inv, "`%s` needs one more word; `/help` shows which.", inv->path);
+	} else {
+		r = arguments_from_text(command, content, &inv->arguments, error);
+		if (r < 0)
+			refuse(inv, r, error);
+		else
+			run(inv, command);
+	}
+	shoal_invocation_release(inv);
+}
+
+static void prefix_known(void *arg, const char *prefix)
+{
+	struct waiting_message *waiting = arg;
+	struct shoal_str content = { waiting->content, waiting->len };
+
+	waiting->commands->pending--;
+	if (!waiting->commands->closing && strip_prefix(&content, prefix))
+		text_command(waiting->commands, &waiting->source, content, false);
+	free(waiting);
+}
+
+/* True when the message waits now; false: match it with the default. */
+static bool wait_for_prefix(struct commands *commands, const struct invocation_source *source, struct shoal_str content)
+{
+	struct waiting_message *waiting;
+
+	if (commands->pending >= COMMANDS_PENDING_MAX)
+		return false;
+	waiting = malloc(sizeof(*waiting) + content.len);
+	if (!waiting)
+		return false;
+	waiting->commands = commands;
+	waiting->source = *source;
+	waiting->len = content.len;
+	memcpy(waiting->content, content.ptr, content.len);
+	commands->pending++;
+	if (prefixes_load(commands->services.prefixes, source->guild_id, prefix_known, waiting) == 0)
+		return true;
+	commands->pending--;
+	free(waiting);
+	return false;
+}
+
+void commands_message(struct commands *commands, const struct shoal_event *event)
+{
+	const struct shoal_message *message = event->message;
+	struct shoal_str content = message->content;
+	struct invocation_source source;
+	const char *prefix;
+
+	if (content.len == 0 || message->author.bot || message->has.webhook_id ||
+	    message->author.id == commands->user_id)
+		return;
+	source = (struct invocation_source){ .form = INVOCATION_MESSAGE,
+					     .event_id = message->id,
+					     .guild_id = message->guild_id,
+					     .channel_id = message->channel_id,
+					     .user_id = message->author.id };
+	if (strip_mention(&content, commands->user_id)) {
+		text_command(commands, &source, content, true);
+		return;
+	}
+	prefix = prefixes_peek(commands->services.prefixes, source.guild_id);
+	if (!prefix && wait_for_prefix(commands, &source, content))
+		return;
+	if (!prefix)
+		prefix = prefixes_fallback(commands->services.prefixes);
+	if (strip_prefix(&content, prefix))
+		text_command(commands, &source, content, false);
+}

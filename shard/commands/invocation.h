@@ -1,0 +1,60 @@
+/* One use of a command by one member, from the event to the answer. Reference-counted: the answer under way holds it,
+ * and so does a handler that replies later. Loop thread only. */
+#ifndef SHOAL_SHARD_COMMANDS_INVOCATION_H
+#define SHOAL_SHARD_COMMANDS_INVOCATION_H
+
+#include <shoal/command.h>
+
+#include "shard/commands/arguments.h"
+#include "shared/base/machine.h"
+
+struct commands;
+
+enum invocation_form {
+	INVOCATION_SLASH,   /* an interaction: answered through its callback */
+	INVOCATION_MESSAGE, /* prefix or mention: answered by a message that refers to it */
+};
+
+#define INVOCATION_TOKEN_MAX 1024
+#define INVOCATION_PATH_SIZE 104
+
+struct shoal_invocation {
+	struct commands *commands;
+	const struct shoal_command *command; /* the leaf */
+	enum invocation_form form;
+	uint32_t flags; /* of the command and its parents together */
+	uint32_t refs;
+	char path[INVOCATION_PATH_SIZE]; /* "settings prefix" */
+
+	uint64_t event_id; /* of the interaction or the message */
+	uint64_t application_id;
+	uint64_t guild_id;
+	uint64_t channel_id;
+	uint64_t user_id;
+	char *token; /* of the interaction; a secret; NULL for messages */
+	struct arguments arguments;
+
+	/* answering */
+	struct machine answer; /* answer.c */
+	char *reply;           /* kept until it can be sent */
+	bool reply_ephemeral;
+	bool replied; /* the handler has answered */
+	uint64_t received_ns;
+	struct shoal_invocation *prev, *next; /* in commands' list of open ones */
+};
+
+/* Where an invocation comes from; all borrowed. */
+struct invocation_source {
+	enum invocation_form form;
+	uint64_t event_id, application_id, guild_id, channel_id, user_id;
+	struct shoal_str token;
+};
+
+/* A new one with one reference, in @commands' list. -ENOMEM, -E2BIG (token). */
+int invocation_new(struct commands *commands, const struct invocation_source *source,
+		   struct shoal_invocation **ret_invocation);
+
+/* Age of the event by its snowflake's time, milliseconds; 0 when our clock is behind Discord's. */
+uint64_t invocation_age_ms(const struct shoal_invocation *inv);
+
+#endif

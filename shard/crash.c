@@ -1,0 +1,84 @@
+/* Signal handlers for SEGV, BUS, ILL, FPE and ABRT (the watchdog's too). Only async-signal-safe calls. No core dump: it
+ * would hold the token. */
+#include "shard/crash.h"
+
+#include <execinfo.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/base/build_id.h"
+#include "shared/base/cleanup.h"
+
+#define FRAMES_MAX  64
+#define STACK_BYTES (64 * 1024)
+
+static const struct {
+	int signal;
+	const char *name;
+} fatal_signals[] = {
+	{ SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" },   { SIGILL, "SIGILL" },
+	{ SIGFPE, "SIGFPE" },   { SIGABRT, "SIGABRT" },
+};
+
+static struct board_shard *crash_board;
+static char crash_stack[STACK_BYTES];
+
+static const char *name_of(int number)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
+		if (fatal_signals[i].signal == number)
+			return fatal_signals[i].name;
+	}
+	return "signal";
+}
+
+static void say(const char *text)
+{
+	ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+
+	(void)ignored;
+}
+
+static void on_crash(int number)
+{
+	struct board_exit how = { .class = EXIT_CLASS_CRASH, .code = (uint32_t)(128 + number) };
+	struct timespec now;
+	void *frames[FRAMES_MAX];
+	int count;
+
+	say("shoal-shard: crashed by ");
+	say(name_of(number));
+	say(", build ");
+	say(shoal_build_id);
+	say("; backtrace:\n");
+	count = backtrace(frames, FRAMES_MAX);
+	backtrace_symbols_fd(frames, count, STDERR_FILENO);
+	if (crash_board) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		how.pid = (uint32_t)getpid();
+		how.wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+		strcpy(how.text, "crashed by ");
+		strcat(how.text, name_of(number));
+		board_shard_set_exit(crash_board, &how);
+	}
+	/* SA_RESETHAND has put the default back: die of the same signal, so that the parent sees it. */
+	raise(number);
+}
+
+void crash_install(struct board_shard *board)
+{
+	struct sigaction action = { .sa_handler = on_crash, .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK | SA_NODEFER) };
+	stack_t stack = { .ss_sp = crash_stack, .ss_size = sizeof(crash_stack) };
+	void *frames[1];
+	size_t i;
+
+	crash_board = board;
+	backtrace(frames, 1); /* loads libgcc now: not in the handler */
+	sigaltstack(&stack, NULL);
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++)
+		sigaction(fatal_signals[i].signal, &action, NULL);
+}

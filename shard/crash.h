@@ -1,0 +1,12 @@
+/* When the worker dies of its own making: a backtrace on stderr and the reason on the board, then the signal's default.
+ */
+#ifndef SHOAL_SHARD_CRASH_H
+#define SHOAL_SHARD_CRASH_H
+
+#include "shared/board/board.h"
+
+/* Main thread, once. @board may be NULL (not yet open) and set again later; it must stay mapped until the process ends.
+ */
+void crash_install(struct board_shard *board);
+
+#endif

@@ -1,0 +1,51 @@
+/* The dispatch table: one row per gateway event that somebody here wants. An event without a row is known and ignored:
+ * it is counted and dropped at the envelope, before anything is decoded. Loop thread only. */
+#ifndef SHOAL_SHARD_EVENTS_DISPATCH_H
+#define SHOAL_SHARD_EVENTS_DISPATCH_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shoal/event.h>
+
+#include "shard/gateway/arena.h"
+#include "shard/gateway/envelope.h"
+
+/* Gets the decoded event, borrowed for the call. */
+typedef void (*dispatch_event_fn)(void *arg, const struct shoal_event *event);
+/* Gets the bytes of one that is read by its subscriber alone (the cache wants two members of a huge GUILD_CREATE). 0,
+ * or negative errno: malformed. */
+typedef int (*dispatch_raw_fn)(void *arg, const struct envelope *envelope);
+
+struct dispatch_row {
+	enum shoal_event_type type;
+	uint32_t intents;    /* bits without which Discord does not send it; 0: always sent */
+	dispatch_raw_fn raw; /* first, when both are given */
+	dispatch_event_fn event;
+};
+
+/* Most that one event's decoded form may take: GUILD_CREATE of a huge guild is not decoded whole. */
+#define DISPATCH_ARENA_MAX (4 * 1024 * 1024)
+
+struct dispatch {
+	const struct dispatch_row *by_type[SHOAL_EVENT_COUNT];
+	struct arena arena;
+	_Atomic uint64_t *counters;
+	uint64_t warned_ns; /* malformed events are logged once in ten seconds */
+	void *arg;
+};
+
+/* Keeps @rows (static storage) and @counters. Two rows of one type are a bug (assert). */
+void dispatch_init(struct dispatch *dispatch, const struct dispatch_row *rows, size_t row_count,
+		   _Atomic uint64_t *counters, void *arg);
+void dispatch_finish(struct dispatch *dispatch);
+
+/* Counts, decodes and hands over. Never fails: what can't be decoded is counted and passed over, its sequence counts.
+ */
+void dispatch_envelope(struct dispatch *dispatch, const struct envelope *envelope);
+
+/* All bits that @rows need together. */
+uint32_t dispatch_intents(const struct dispatch_row *rows, size_t row_count);
+
+#endif

@@ -1,0 +1,57 @@
+/* Slow-tick gauges. Cheap: one read of /proc every five seconds, the rest are words. */
+#include "shard/gauges.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "shard/worker.h"
+#include "shared/base/clock.h"
+
+#define MEMORY_EVERY_TICKS 20
+
+static uint64_t resident_kib(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+/* Over the last 10 s, or over what there is of them. */
+static void update_rate(struct worker *worker)
+{
+	uint64_t total = board_shard_counter(worker->board, BOARD_COUNTER_events_total);
+	uint64_t *slot = &worker->events_at[worker->tick_count % WORKER_RATE_TICKS];
+	uint64_t ticks = worker->tick_count < WORKER_RATE_TICKS ? worker->tick_count : WORKER_RATE_TICKS;
+	uint64_t before = worker->tick_count < WORKER_RATE_TICKS ? worker->events_at[0] : *slot;
+
+	if (ticks > 0)
+		board_gauge(worker->counters, BOARD_COUNTER_events_per_s_milli,
+			    (total - before) * 1000 * 1000 / (ticks * LOOP_TICK_MS));
+	*slot = total;
+}
+
+void gauges_update(struct worker *worker)
+{
+	_Atomic uint64_t *counters = worker->counters;
+	struct rest_stats rest;
+
+	board_shard_stamp(worker->board, clock_boottime_ns());
+	update_rate(worker);
+	board_gauge(counters, BOARD_COUNTER_loop_lag_us, loop_take_lag(&worker->loop) / NS_PER_US);
+	if (worker->tick_count++ % MEMORY_EVERY_TICKS == 0)
+		board_gauge(counters, BOARD_COUNTER_memory_kib, resident_kib());
+	if (worker->phase != WORKER_RUNNING)
+		return;
+	rest_stats(worker->rest, &rest);
+	board_gauge(counters, BOARD_COUNTER_rest_latency_us, rest.latency_us);
+	board_gauge(counters, BOARD_COUNTER_guilds, guilds_count(worker->guilds));
+	board_gauge(counters, BOARD_COUNTER_guilds_unavailable, guilds_unavailable(worker->guilds));
+	if (worker->session)
+		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));
+}

@@ -1,0 +1,10 @@
+/* What the board shows of this worker besides its counters: four times a second, from the slow tick. */
+#ifndef SHOAL_SHARD_GAUGES_H
+#define SHOAL_SHARD_GAUGES_H
+
+struct worker;
+
+/* Stamps the watchdog word and refreshes the gauges. Loop thread only. */
+void gauges_update(struct worker *worker);
+
+#endif

@@ -1,0 +1,613 @@
+/* The worker's life: lock, hello, run, drain, close. Each phase ends in exactly one place; whoever wants the worker to
+ * end calls worker_stop() with a reason, which goes to the board and becomes the exit code. */
+#include "shard/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shard/commands/fleet_stats.h"
+#include "shard/crash.h"
+#include "shard/gauges.h"
+#include "shard/subscriptions.h"
+#include "shared/base/build_id.h"
+#include "shared/base/cleanup.h"
+#include "shared/base/clock.h"
+#include "shared/base/errors.h"
+#include "shared/log/log.h"
+
+#define ORPHAN_TIMEOUT_S    120 /* until the configuration is known */
+#define IDENTIFY_TIMEOUT_MS (15 * 60 * 1000)
+#define IDENTIFY_RETRY_MS   5000
+#define DRAIN_MS            2000 /* answers under way when we stop */
+#define BOARD_REPORT_MS     5000
+
+static void close_parts(struct worker *worker);
+
+/* --- ending
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void set_how(struct worker *worker, enum exit_code code, uint16_t close_code, const char *text)
+{
+	const struct exit_code_row *row = exit_code_find((int)code);
+
+	worker->how = (struct board_exit){ .class = row ? row->class : EXIT_CLASS_RETRY,
+					   .code = code,
+					   .close_code = close_code,
+					   .pid = (uint32_t)getpid(),
+					   .wall_ms = clock_wall_ms() };
+	snprintf(worker->how.text, sizeof(worker->how.text), "%s", text);
+}
+
+/* The first reason counts. */
+static void worker_stop(struct worker *worker, enum session_stop how, enum exit_code code, uint16_t close_code,
+			const char *text)
+{
+	if (worker->phase == WORKER_DRAINING || worker->phase == WORKER_CLOSING)
+		return;
+	set_how(worker, code, close_code, text);
+	log_info(NULL, "worker.stopping", KV_MSG(text), KV_INT("exit_code", code));
+	if (worker->phase == WORKER_RUNNING && worker->session) {
+		worker->phase = WORKER_DRAINING;
+		session_stop(worker->session, how);
+	} else {
+		close_parts(worker);
+	}
+}
+
+/* What was asked and is being answered may still get through, for a while. */
+static void drain(struct worker *worker)
+{
+	if (worker->phase == WORKER_DRAINING && !worker->session &&
+	    (!worker->commands.open || clock_monotonic_ns() >= worker->drain_deadline_ns))
+		close_parts(worker);
+}
+
+static void on_session_stopped(void *arg)
+{
+	struct worker *worker = arg;
+
+	session_free(worker->session);
+	worker->session = NULL;
+	worker->drain_deadline_ns = clock_monotonic_ns() + DRAIN_MS * NS_PER_MS;
+	drain(worker);
+}
+
+static void on_part_closed(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (--worker->closing == 0)
+		loop_stop(&worker->loop);
+}
+
+/* Order matters: the bus and the database end their calls before what they call is freed; REST goes last of the three,
+ * because a cancelled call may still want to answer somebody. */
+static void close_parts(struct worker *worker)
+{
+	bool running = worker->phase != WORKER_WAITING;
+
+	worker->phase = WORKER_CLOSING;
+	worker->closing = 1;
+	if (running) {
+		commands_closing(&worker->commands);
+		worker->closing += 3;
+		bus_close(worker->bus, on_part_closed, worker);
+		db_close(worker->db, on_part_closed, worker);
+		rest_close(worker->rest, on_part_closed, worker);
+		commands_finish(&worker->commands);
+	}
+	worker->closing++;
+	control_link_close(worker->control, on_part_closed, worker);
+	on_part_closed(worker);
+}
+
+/* --- the session
+ * ------------------------------------------------------------------------------------------------------ */
+
+static int on_dispatch(void *arg, const struct envelope *envelope, const char *payload, size_t len)
+{
+	struct worker *worker = arg;
+
+	(void)payload;
+	(void)len;
+	dispatch_envelope(&worker->dispatch, envelope);
+	board_shard_set_handled(worker->board, envelope->sequence);
+	return 0;
+}
+
+static void on_state(void *arg, enum shard_state state)
+{
+	struct worker *worker = arg;
+
+	if (state == SHARD_STATE_LOADING)
+		worker_guilds_moved(worker);
+}
+
+static void on_identify_answer(void *arg, int error, const json_t *answer)
+{
+	struct worker *worker = arg;
+	uint64_t wait_ms;
+
+	if (!worker->session)
+		return;
+	if (error == 0) {
+		session_grant(worker->session, (uint64_t)json_integer_value(json_object_get(answer, "grant")),
+			      (uint64_t)json_integer_value(json_object_get(answer, "expires_ms")));
+		return;
+	}
+	wait_ms = (uint64_t)json_integer_value(json_object_get(answer, "wait_ms"));
+	log_debug(NULL, "gateway.identify_denied", KV_ERR(error), KV_MS("wait", wait_ms));
+	session_deny(worker->session, wait_ms ? wait_ms : IDENTIFY_RETRY_MS);
+}
+
+static void on_request_identify(void *arg)
+{
+	struct worker *worker = arg;
+	json_t *request = json_pack("{s:s, s:i}", "verb", "identify", "shard", (int)worker->options.shard_id);
+	int r;
+
+	r = control_link_request(worker->control, request, IDENTIFY_TIMEOUT_MS, on_identify_answer, worker);
+	if (r < 0)
+		session_deny(worker->session, IDENTIFY_RETRY_MS);
+}
+
+/* Should the report get lost, the grant's expiry serves in its place. */
+static void on_report_answer(void *arg, int error, const json_t *answer)
+{
+	(void)arg;
+	(void)answer;
+	if (error < 0)
+		log_debug(NULL, "gateway.identify_unreported", KV_ERR(error));
+}
+
+static void on_identified(void *arg, uint64_t grant_id)
+{
+	struct worker *worker = arg;
+	json_t *request = json_pack("{s:s, s:i, s:I}", "verb", "identified", "shard", (int)worker->options.shard_id,
+				    "grant", (json_int_t)grant_id);
+	int r;
+
+	r = control_link_request(worker->control, request, BOARD_REPORT_MS, on_report_answer, worker);
+	if (r < 0)
+		on_report_answer(worker, r, NULL);
+}
+
+static void on_fatal(void *arg, enum exit_code code, uint16_t close_code, const char *text)
+{
+	struct worker *worker = arg;
+
+	if (code == EXIT_CODE_TOKEN)
+		board_host_set_token_invalid(worker->host, true);
+	worker_stop(worker, SESSION_STOP_RESUMABLE, code, close_code, text);
+}
+
+static const struct session_events session_events = {
+	.dispatch = on_dispatch,
+	.state = on_state,
+	.request_identify = on_request_identify,
+	.identified = on_identified,
+	.fatal = on_fatal,
+	.stopped = on_session_stopped,
+};
+
+/* --- readiness
+ * -------------------------------------------------------------------------------------------------------- */
+
+void worker_guilds_moved(struct worker *worker)
+{
+	worker->guilds_moved_ns = clock_monotonic_ns();
+}
+
+/* Ready: READY's list is counted down, or has been quiet for a while (discord-facts section 7). */
+static void check_ready(struct worker *worker)
+{
+	uint64_t quiet_ns;
+
+	if (!worker->session || session_state(worker->session) != SHARD_STATE_LOADING)
+		return;
+	quiet_ns = clock_monotonic_ns() - worker->guilds_moved_ns;
+	if (guilds_expected(worker->guilds) > 0 && quiet_ns < worker->config->gateway_ready_quiet_ms * NS_PER_MS)
+		return;
+	if (guilds_expected(worker->guilds) > 0)
+		log_warn(NULL, "worker.ready_incomplete",
+			 KV_MSG("ready, though Discord has not told of every guild in its list"),
+			 KV_U64("missing", guilds_expected(worker->guilds)));
+	session_mark_ready(worker->session);
+	log_info(NULL, "worker.ready", KV_MSG("the shard is ready"), KV_U64("guilds", guilds_count(worker->guilds)));
+}
+
+static void on_pass_end(void *arg)
+{
+	struct worker *worker = arg;
+	int r;
+
+	if (!worker->guilds)
+		return;
+	r = guilds_commit(worker->guilds);
+	if (r < 0)
+		log_error(NULL, "cache.commit_failed",
+			  KV_MSG("the guild list can't be kept; is the runtime directory full?"), KV_ERR(r));
+	check_ready(worker);
+}
+
+static uint32_t orphan_timeout_s(const struct worker *worker)
+{
+	return worker->config ? worker->config->supervisor_orphan_timeout_s : ORPHAN_TIMEOUT_S;
+}
+
+static void on_tick(void *arg)
+{
+	struct worker *worker = arg;
+	uint64_t down_since_ns = control_link_down_since(worker->control);
+
+	gauges_update(worker);
+	check_ready(worker);
+	drain(worker);
+	if (down_since_ns && clock_boottime_ns() - down_since_ns > orphan_timeout_s(worker) * NS_PER_S)
+		worker_stop(worker, SESSION_STOP_RESUMABLE, EXIT_CODE_ORPHANED, 0,
+			    "no supervisor for supervisor.orphan_timeout_s: leaving, the session stays resumable");
+}
+
+/* --- starting
+ * --------------------------------------------------------------------------------------------------------- */
+
+static void on_bus_up(void *arg)
+{
+	(void)arg;
+	log_info(NULL, "bus.up", KV_MSG("connected to NATS"));
+}
+
+static void on_bus_down(void *arg, int error, const char *reason)
+{
+	(void)arg;
+	log_warn(NULL, "bus.down", KV_MSG("NATS is away: cross-shard commands are off until it is back (nats.url)"),
+		 KV_ERR(error), KV_STR("reason", reason));
+}
+
+static const struct bus_events bus_events = { .up = on_bus_up, .down = on_bus_down };
+
+static void on_db_up(void *arg)
+{
+	(void)arg;
+	log_info(NULL, "db.up", KV_MSG("connected to PostgreSQL"));
+}
+
+static void on_db_down(void *arg, int error, const char *reason)
+{
+	(void)arg;
+	log_warn(NULL, "db.down",
+		 KV_MSG("PostgreSQL is away: settings can't be read or stored until it is back (postgres.conninfo)"),
+		 KV_ERR(error), KV_STR("reason", reason));
+}
+
+static const struct db_events db_events = { .up = on_db_up, .down = on_db_down };
+
+static void on_token_invalid(void *arg, const char *text)
+{
+	struct worker *worker = arg;
+
+	board_host_set_token_invalid(worker->host, true);
+	worker_stop(worker, SESSION_STOP_RESUMABLE, EXIT_CODE_TOKEN, 0, text);
+}
+
+static const struct rest_events rest_events = { .token_invalid = on_token_invalid };
+
+static uint64_t gateway_latency_us(void *arg)
+{
+	struct worker *worker = arg;
+
+	return worker->session ? session_latency_us(worker->session) : 0;
+}
+
+static int start_outside(struct worker *worker)
+{
+	const struct config *config = worker->config;
+	char name[64];
+	struct rest_options rest = { .api_base = config->discord_api_base,
+				     .token = config->discord_token,
+				     .ca_file = config->discord_ca_file,
+				     .global_per_s = config->rest_global_per_s,
+				     .timeout_ms = config->rest_timeout_ms,
+				     .invalid_limit = config->rest_invalid_limit };
+	struct bus_options bus = { .url = config->nats_url,
+				   .cluster = config->supervisor_cluster,
+				   .name = name,
+				   .sender = worker->options.shard_id };
+	struct db_options db = { .conninfo = config->postgres_conninfo,
+				 .application_name = name,
+				 .prepared = config->postgres_prepared,
+				 .connections = config->postgres_connections,
+				 .connect_timeout_ms = config->postgres_connect_timeout_ms,
+				 .statement_timeout_ms = config->postgres_statement_timeout_ms,
+				 .idle_close_s = config->postgres_idle_close_s };
+	int r;
+
+	snprintf(name, sizeof(name), "shoal-shard %u", worker->options.shard_id);
+	r = rest_new(&worker->loop, &rest, worker->host, worker->counters, &rest_events, worker, &worker->rest);
+	if (r == 0)
+		r = bus_new(&worker->loop, &bus, &bus_events, worker, &worker->bus);
+	if (r == 0)
+		r = db_new(&worker->loop, &db, &db_events, worker, &worker->db);
+	if (r == 0)
+		r = prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
+	if (r == 0)
+		r = fleet_stats_serve(worker->bus, worker->counters);
+	if (r == 0 && bus_is_on(worker->bus))
+		r = bus_start(worker->bus);
+	return r;
+}
+
+static int start_session(struct worker *worker, const json_t *secrets)
+{
+	const char *gateway_url = json_string_value(json_object_get(secrets, "gateway_url"));
+	struct session_options options = {
+		.shard_id = worker->options.shard_id,
+		.shard_count = worker->shard_count,
+		.intents = (uint32_t)json_integer_value(json_object_get(secrets, "intents")),
+		.gateway_url = gateway_url ? gateway_url : "",
+	};
+	struct board_session known;
+	uint64_t sequence;
+	int r;
+
+	session_options_from_config(&options, worker->config);
+	r = session_new(&worker->loop, &options, worker->board, &session_events, worker, &worker->session);
+	if (r < 0)
+		return r;
+	if (board_shard_session(worker->board, &known, &sequence))
+		commands_set_user(&worker->commands, known.user_id);
+	else
+		commands_set_user(&worker->commands, (uint64_t)json_integer_value(json_object_get(secrets, "user_id")));
+	session_start(worker->session);
+	return 0;
+}
+
+static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
+{
+	struct command_services services;
+	bool fresh;
+	int r;
+
+	r = config_from_json(json_object_get(secrets, "config"), &worker->config, error);
+	if (r < 0)
+		return r;
+	log_add_secret(worker->config->discord_token);
+	worker->shard_count = (uint32_t)json_integer_value(json_object_get(secrets, "shard_count"));
+	r = guilds_open(worker->options.runtime_dir, worker->options.generation, worker->options.shard_id, &fresh,
+			&worker->guilds);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "the guild cache in %s can't be opened: %s",
+			 worker->options.runtime_dir, error_text(r));
+		return r;
+	}
+	r = start_outside(worker);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "could not set up REST, NATS or PostgreSQL: %s", error_text(r));
+		return r;
+	}
+	services = (struct command_services){ .loop = &worker->loop,
+					      .rest = worker->rest,
+					      .bus = worker->bus,
+					      .control = worker->control,
+					      .board = worker->board,
+					      .counters = worker->counters,
+					      .prefixes = worker->prefixes,
+					      .shard_id = worker->options.shard_id,
+					      .shard_count = worker->shard_count,
+					      .gateway_latency_us = gateway_latency_us,
+					      .gateway_arg = worker };
+	commands_init(&worker->commands, &services);
+	dispatch_init(&worker->dispatch, subscriptions, subscription_count, worker->counters, worker);
+	worker->phase = WORKER_RUNNING;
+	r = start_session(worker, secrets);
+	if (r < 0)
+		snprintf(error, CONFIG_ERROR_SIZE, "the gateway session can't be set up: %s", error_text(r));
+	return r;
+}
+
+static enum exit_code code_of(int error)
+{
+	if (error == -EINVAL)
+		return EXIT_CODE_CONFIG;
+	if (error == -ENOMEM || error == -ENOSPC || error == -EMFILE)
+		return EXIT_CODE_RESOURCE;
+	return EXIT_CODE_INTERNAL;
+}
+
+/* The first hello starts us; later ones (a new supervisor) bring nothing that a running session could take over. */
+static void on_link_up(void *arg, const json_t *secrets)
+{
+	struct worker *worker = arg;
+	char error[CONFIG_ERROR_SIZE] = "";
+	int r;
+
+	if (worker->phase != WORKER_WAITING) {
+		log_info(NULL, "worker.adopted", KV_MSG("a supervisor is there again"));
+		return;
+	}
+	r = worker_start(worker, secrets, error);
+	if (r < 0)
+		worker_stop(worker, SESSION_STOP_RESUMABLE, code_of(r), 0, error);
+}
+
+static void on_link_refused(void *arg, const char *error, const char *message)
+{
+	log_error(NULL, "worker.refused", KV_MSG("the supervisor does not want this worker"), KV_STR("reason", error));
+	worker_stop(arg, SESSION_STOP_RESUMABLE, EXIT_CODE_LOCKED, 0, message);
+}
+
+static void on_link_down(void *arg, int error)
+{
+	struct worker *worker = arg;
+
+	if (worker->phase == WORKER_RUNNING)
+		log_warn(NULL, "worker.orphaned",
+			 KV_MSG("the supervisor is away; serving on and looking for it (supervisor.orphan_timeout_s)"),
+			 KV_ERR(error));
+}
+
+static void on_notice(void *arg, const char *name, const json_t *notice)
+{
+	struct worker *worker = arg;
+	bool logout = json_is_true(json_object_get(notice, "logout"));
+
+	if (strcmp(name, "stop") == 0)
+		worker_stop(worker, logout ? SESSION_STOP_LOGOUT : SESSION_STOP_RESUMABLE, EXIT_CODE_OK, 0,
+			    "the supervisor asked to stop");
+	else if (strcmp(name, "reconnect") == 0 && worker->session)
+		session_reconnect(worker->session);
+	else
+		log_debug(NULL, "worker.notice_unknown", KV_STR("notice", name));
+}
+
+static const struct control_link_events link_events = {
+	.up = on_link_up,
+	.refused = on_link_refused,
+	.down = on_link_down,
+	.notice = on_notice,
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	(void)number;
+	worker_stop(handle->data, SESSION_STOP_RESUMABLE, EXIT_CODE_OK, 0, "asked to stop by a signal");
+}
+
+static int watch_signals(struct worker *worker)
+{
+	int r;
+
+	r = uv_signal_init(&worker->loop.uv, &worker->sigterm);
+	if (r == 0)
+		r = uv_signal_init(&worker->loop.uv, &worker->sigint);
+	if (r < 0)
+		return r;
+	worker->sigterm.data = worker->sigint.data = worker;
+	r = uv_signal_start(&worker->sigterm, on_signal, SIGTERM);
+	return r < 0 ? r : uv_signal_start(&worker->sigint, on_signal, SIGINT);
+}
+
+static int connect_supervisor(struct worker *worker)
+{
+	json_t *hello = json_pack("{s:i, s:i, s:i, s:s}", "shard", (int)worker->options.shard_id, "generation",
+				  (int)worker->options.generation, "pid", (int)getpid(), "build_id", shoal_build_id);
+	int r;
+
+	if (!hello)
+		return -ENOMEM;
+	r = control_link_new(&worker->loop, worker->options.runtime_dir, hello, &link_events, worker, &worker->control);
+	json_decref(hello);
+	return r;
+}
+
+/* Start time of this process in clock ticks (field 22 of /proc/self/stat), against reuse of the pid. */
+static uint64_t own_start_ticks(void)
+{
+	char text[1024], *after;
+	uint64_t ticks = 0;
+	FILE *file = fopen("/proc/self/stat", "re");
+	int field = 2;
+
+	if (!file)
+		return 0;
+	if (fgets(text, sizeof(text), file) && (after = strrchr(text, ')'))) {
+		for (after++; *after && field < 21; after++)
+			field += *after == ' ';
+		ticks = strtoull(after, NULL, 10);
+	}
+	fclose(file);
+	return ticks;
+}
+
+static int take_board(struct worker *worker)
+{
+	const struct worker_options *options = &worker->options;
+	int r;
+
+	r = board_shard_open(options->runtime_dir, options->generation, options->shard_id, true, &worker->board);
+	if (r < 0) {
+		log_error(NULL, "worker.no_board",
+			  KV_MSG("this shard's board can't be opened; workers are started by shoald"),
+			  KV_STR("runtime_dir", options->runtime_dir), KV_ERR(r));
+		return EXIT_CODE_USAGE;
+	}
+	r = board_shard_lock(worker->board);
+	if (r < 0) {
+		log_error(NULL, "worker.locked", KV_MSG("another worker serves this shard"),
+			  KV_U64("pid", board_shard_pid(worker->board)), KV_ERR(r));
+		return EXIT_CODE_LOCKED;
+	}
+	r = board_host_open(options->runtime_dir, &worker->host);
+	if (r < 0) {
+		log_error(NULL, "worker.no_board",
+			  KV_MSG("the host's board can't be opened; workers are started by shoald"),
+			  KV_STR("runtime_dir", options->runtime_dir), KV_ERR(r));
+		return EXIT_CODE_USAGE;
+	}
+	worker->counters = board_shard_counters(worker->board);
+	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
+	board_shard_set_state(worker->board, SHARD_STATE_STARTING);
+	board_shard_stamp(worker->board, clock_boottime_ns());
+	crash_install(worker->board);
+	return EXIT_CODE_OK;
+}
+
+static int start_loop(struct worker *worker)
+{
+	int r;
+
+	r = loop_init(&worker->loop);
+	if (r == 0)
+		r = watch_signals(worker);
+	if (r == 0)
+		r = connect_supervisor(worker);
+	if (r < 0) {
+		log_error(NULL, "worker.start_failed", KV_MSG("the worker's loop can't be started"), KV_ERR(r));
+		return EXIT_CODE_RESOURCE;
+	}
+	loop_at_tick(&worker->loop, &worker->tick, on_tick, worker);
+	loop_at_pass_end(&worker->loop, &worker->pass_end, on_pass_end, worker);
+	return EXIT_CODE_OK;
+}
+
+static void finish(struct worker *worker)
+{
+	loop_remove_hook(&worker->tick);
+	loop_remove_hook(&worker->pass_end);
+	uv_close((uv_handle_t *)&worker->sigterm, NULL);
+	uv_close((uv_handle_t *)&worker->sigint, NULL);
+	loop_finish(&worker->loop);
+	prefixes_free(worker->prefixes);
+	guilds_close(worker->guilds);
+	dispatch_finish(&worker->dispatch);
+	config_free(worker->config);
+	board_shard_set_state(worker->board, SHARD_STATE_STOPPED);
+	board_shard_set_exit(worker->board, &worker->how);
+}
+
+int worker_run(const struct worker_options *options)
+{
+	struct log_ctx ctx = { .shard = (int32_t)options->shard_id };
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int code;
+
+	if (!worker)
+		return EXIT_CODE_RESOURCE;
+	log_set_default(&ctx);
+	worker->options = *options;
+	code = take_board(worker);
+	if (code == EXIT_CODE_OK)
+		code = start_loop(worker);
+	if (code == EXIT_CODE_OK) {
+		loop_run(&worker->loop);
+		finish(worker);
+		code = (int)worker->how.code;
+	}
+	/* The pages stay mapped: a crash from here on still wants its board. The kernel unmaps and unlocks. */
+	free(worker);
+	return code;
+}

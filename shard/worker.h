@@ -1,0 +1,69 @@
+/* One shard's worker: puts the rooms together, from the supervisor's first word to the orderly end. Loop thread only.
+ */
+#ifndef SHOAL_SHARD_WORKER_H
+#define SHOAL_SHARD_WORKER_H
+
+#include "shard/cache/guilds.h"
+#include "shard/commands/commands.h"
+#include "shard/events/dispatch.h"
+#include "shard/gateway/session.h"
+#include "shared/board/board.h"
+#include "shared/bus/bus.h"
+#include "shared/config/config.h"
+#include "shared/control/control.h"
+#include "shared/db/db.h"
+#include "shared/discord/rest.h"
+#include "shared/loop/loop.h"
+
+struct worker_options {
+	uint32_t shard_id, generation;
+	const char *runtime_dir;
+};
+
+enum worker_phase {
+	WORKER_WAITING, /* for the supervisor's hello */
+	WORKER_RUNNING,
+	WORKER_DRAINING, /* the session is closed; answers under way may still get through */
+	WORKER_CLOSING,
+};
+
+#define WORKER_RATE_TICKS 40 /* events/s is measured over 10 s */
+
+struct worker {
+	struct worker_options options;
+	struct loop loop;
+	struct loop_hook tick, pass_end;
+	uv_signal_t sigterm, sigint;
+	enum worker_phase phase;
+	struct board_exit how; /* how it will end */
+
+	struct board_shard *board;
+	struct board_host *host;
+	_Atomic uint64_t *counters;
+	struct control_link *control;
+
+	struct config *config; /* NULL until the hello */
+	uint32_t shard_count;
+	struct guilds *guilds;
+	struct rest *rest;
+	struct bus *bus;
+	struct db *db;
+	struct prefixes *prefixes;
+	struct commands commands;
+	struct dispatch dispatch;
+	struct session *session;
+
+	uint64_t guilds_moved_ns; /* last GUILD_CREATE or _DELETE */
+	uint64_t drain_deadline_ns;
+	uint64_t events_at[WORKER_RATE_TICKS];
+	uint64_t tick_count;
+	uint32_t closing; /* parts whose closed() is still to come */
+};
+
+/* Runs the worker from lock to end; returns its exit code. */
+int worker_run(const struct worker_options *options);
+
+/* The guild list changed: the countdown to ready goes on. */
+void worker_guilds_moved(struct worker *worker);
+
+#endif

@@ -1,0 +1,264 @@
+/* LMDB behind a small contract. No WRITEMAP: a stray pointer must not scribble into what a successor relies on.
+ * A truncated data file would be a SIGBUS at its first touch, so sizes are checked before anything is read from the
+ * map. */
+#include "shared/kv/kv.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/base/cleanup.h"
+
+#define KV_TABLES_MAX 8
+#define KV_PATH_MAX   512
+
+struct kv {
+	MDB_env *env;
+	MDB_txn *txn; /* open write transaction or NULL */
+	MDB_dbi tables[KV_TABLES_MAX];
+};
+
+static int from_lmdb(int code)
+{
+	if (code == 0)
+		return 0;
+	if (code == MDB_NOTFOUND)
+		return -ENOENT;
+	if (code == MDB_MAP_FULL || code == MDB_TXN_FULL)
+		return -ENOSPC;
+	return code > 0 ? -code : -EIO;
+}
+
+/* LMDB reads its two meta pages before we can ask it anything: they must be there. Whole pages only. */
+static bool file_is_plausible(const char *path)
+{
+	char file[KV_PATH_MAX + 16];
+	long page = sysconf(_SC_PAGESIZE);
+	struct stat st;
+
+	snprintf(file, sizeof(file), "%s/data.mdb", path);
+	if (stat(file, &st) < 0)
+		return errno == ENOENT;
+	return st.st_size == 0 || (st.st_size >= 2 * page && st.st_size % page == 0);
+}
+
+static void move_aside(const char *path)
+{
+	char from[KV_PATH_MAX + 16], to[KV_PATH_MAX + 32];
+
+	snprintf(from, sizeof(from), "%s/data.mdb", path);
+	snprintf(to, sizeof(to), "%s.damaged", from);
+	if (rename(from, to) < 0)
+		unlink(from);
+	snprintf(from, sizeof(from), "%s/lock.mdb", path);
+	unlink(from);
+}
+
+/* The last page that the environment says it uses must lie within the file. */
+static bool env_fits_file(MDB_env *env)
+{
+	mdb_filehandle_t fd;
+	MDB_envinfo info;
+	MDB_stat sizes;
+	struct stat st;
+
+	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &sizes) != 0 || mdb_env_get_fd(env, &fd) != 0 ||
+	    fstat(fd, &st) < 0)
+		return false;
+	return (uint64_t)st.st_size >= ((uint64_t)info.me_last_pgno + 1) * sizes.ms_psize;
+}
+
+static int open_tables(struct kv *kv, const struct kv_options *options)
+{
+	MDB_txn *txn;
+	size_t i;
+	int code;
+
+	code = mdb_txn_begin(kv->env, NULL, 0, &txn);
+	if (code != 0)
+		return from_lmdb(code);
+	for (i = 0; i < options->table_count; i++) {
+		code = mdb_dbi_open(txn, options->tables[i], MDB_CREATE, &kv->tables[i]);
+		if (code != 0) {
+			mdb_txn_abort(txn);
+			return from_lmdb(code);
+		}
+	}
+	return from_lmdb(mdb_txn_commit(txn));
+}
+
+static int env_open(struct kv *kv, const struct kv_options *options)
+{
+	unsigned int flags = MDB_NOTLS;
+	int code, dead;
+
+	if (options->flags & KV_VOLATILE)
+		flags |= MDB_NOSYNC | MDB_NOMETASYNC;
+	code = mdb_env_create(&kv->env);
+	if (code != 0)
+		return from_lmdb(code);
+	mdb_env_set_maxdbs(kv->env, KV_TABLES_MAX);
+	mdb_env_set_mapsize(kv->env, options->map_bytes);
+	code = mdb_env_open(kv->env, options->path, flags, 0600);
+	if (code == 0 && !env_fits_file(kv->env))
+		code = MDB_CORRUPTED;
+	if (code != 0)
+		return from_lmdb(code);
+	mdb_reader_check(kv->env, &dead);
+	return open_tables(kv, options);
+}
+
+static void env_close(struct kv *kv)
+{
+	if (kv->env)
+		mdb_env_close(kv->env);
+	kv->env = NULL;
+}
+
+int kv_open(const struct kv_options *options, bool *ret_fresh, struct kv **ret_kv)
+{
+	CLEANUP(cleanup_free) struct kv *kv = NULL;
+	char file[KV_PATH_MAX + 16];
+	bool fresh;
+	int r;
+
+	if (options->table_count > KV_TABLES_MAX)
+		return -EINVAL;
+	if (snprintf(file, sizeof(file), "%s/data.mdb", options->path) >= KV_PATH_MAX)
+		return -ENAMETOOLONG;
+	if (mkdir(options->path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	kv = calloc(1, sizeof(*kv));
+	if (!kv)
+		return -ENOMEM;
+	fresh = access(file, F_OK) < 0;
+	if (!file_is_plausible(options->path)) {
+		move_aside(options->path);
+		fresh = true;
+	}
+	r = env_open(kv, options);
+	if (r == -EIO || r == -EINVAL) { /* not ours, or damaged */
+		env_close(kv);
+		move_aside(options->path);
+		fresh = true;
+		r = env_open(kv, options);
+	}
+	if (r < 0) {
+		env_close(kv);
+		return r;
+	}
+	*ret_fresh = fresh;
+	*ret_kv = TAKE(kv);
+	return 0;
+}
+
+struct kv *kv_close(struct kv *kv)
+{
+	if (!kv)
+		return NULL;
+	kv_commit(kv);
+	env_close(kv);
+	free(kv);
+	return NULL;
+}
+
+static int begin(struct kv *kv)
+{
+	if (kv->txn)
+		return 0;
+	return from_lmdb(mdb_txn_begin(kv->env, NULL, 0, &kv->txn));
+}
+
+/* LMDB marks a transaction as broken after a failed write; what it held is lost, and the caller is told. */
+static int after_write(struct kv *kv, int code)
+{
+	if (code == 0 || code == MDB_NOTFOUND)
+		return 0;
+	mdb_txn_abort(kv->txn);
+	kv->txn = NULL;
+	return from_lmdb(code);
+}
+
+int kv_put(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes value)
+{
+	MDB_val k = { key.len, (void *)key.ptr }, v = { value.len, (void *)value.ptr };
+	int r;
+
+	r = begin(kv);
+	if (r < 0)
+		return r;
+	return after_write(kv, mdb_put(kv->txn, kv->tables[table], &k, &v, 0));
+}
+
+int kv_delete(struct kv *kv, size_t table, struct kv_bytes key)
+{
+	MDB_val k = { key.len, (void *)key.ptr };
+	int r;
+
+	r = begin(kv);
+	if (r < 0)
+		return r;
+	return after_write(kv, mdb_del(kv->txn, kv->tables[table], &k, NULL));
+}
+
+int kv_clear(struct kv *kv, size_t table)
+{
+	int r;
+
+	r = begin(kv);
+	if (r < 0)
+		return r;
+	return after_write(kv, mdb_drop(kv->txn, kv->tables[table], 0));
+}
+
+int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value)
+{
+	MDB_val k = { key.len, (void *)key.ptr }, v;
+	int r;
+
+	/* Reading inside the write transaction costs nothing more: there is one writer, and it is us. */
+	r = begin(kv);
+	if (r < 0)
+		return r;
+	r = from_lmdb(mdb_get(kv->txn, kv->tables[table], &k, &v));
+	if (r < 0)
+		return r;
+	*ret_value = (struct kv_bytes){ v.mv_data, v.mv_size };
+	return 0;
+}
+
+int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg)
+{
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int r, code;
+
+	r = begin(kv);
+	if (r < 0)
+		return r;
+	code = mdb_cursor_open(kv->txn, kv->tables[table], &cursor);
+	if (code != 0)
+		return from_lmdb(code);
+	while ((code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+		r = fn(arg, (struct kv_bytes){ k.mv_data, k.mv_size }, (struct kv_bytes){ v.mv_data, v.mv_size });
+		if (r != 0)
+			break;
+	}
+	mdb_cursor_close(cursor);
+	if (r == 0 && code != 0 && code != MDB_NOTFOUND)
+		r = from_lmdb(code);
+	return r;
+}
+
+int kv_commit(struct kv *kv)
+{
+	MDB_txn *txn = kv->txn;
+
+	if (!txn)
+		return 0;
+	kv->txn = NULL;
+	return from_lmdb(mdb_txn_commit(txn));
+}
