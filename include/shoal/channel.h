@@ -51,11 +51,6 @@ SHOAL_STRUCT(shoal_default_reaction, SHOAL_DEFAULT_REACTION);
 	F(T, TIME,  create_timestamp, )
 SHOAL_STRUCT(shoal_thread_metadata, SHOAL_THREAD_METADATA);
 
-#define SHOAL_MUTE_CONFIG(F, T) \
-	F(T, TIME,  end_time, ) \
-	F(T, I64,   selected_time_window, )
-SHOAL_STRUCT(shoal_mute_config, SHOAL_MUTE_CONFIG);
-
 /* Within GUILD_CREATE it has neither id nor user_id: it is the bot's own there. */
 #define SHOAL_THREAD_MEMBER(F, T) \
 	F(T, ID,    id, )			/* of the thread */ \

@@ -11,7 +11,6 @@ DECODE_TABLE(shoal_overwrite, SHOAL_OVERWRITE, DECODE_BITS(shoal_overwrite, .id 
 DECODE_TABLE(shoal_forum_tag, SHOAL_FORUM_TAG, DECODE_BITS(shoal_forum_tag, .id = 1));
 DECODE_TABLE(shoal_default_reaction, SHOAL_DEFAULT_REACTION, NULL);
 DECODE_TABLE(shoal_thread_metadata, SHOAL_THREAD_METADATA, NULL);
-DECODE_TABLE(shoal_mute_config, SHOAL_MUTE_CONFIG, NULL);
 DECODE_TABLE(shoal_thread_member, SHOAL_THREAD_MEMBER, NULL);
 DECODE_TABLE(shoal_channel, SHOAL_CHANNEL, DECODE_BITS(shoal_channel, .id = 1));
 DECODE_TABLE(shoal_thread_list_sync, SHOAL_THREAD_LIST_SYNC, NULL);

@@ -15,7 +15,7 @@
 	X(shoal_activity_assets) X(shoal_activity_secrets) X(shoal_activity) X(shoal_client_status) \
 	X(shoal_presence) \
 	X(shoal_overwrite) X(shoal_forum_tag) X(shoal_default_reaction) X(shoal_thread_metadata) \
-	X(shoal_mute_config) X(shoal_thread_member) X(shoal_channel) X(shoal_thread_list_sync) \
+	X(shoal_thread_member) X(shoal_channel) X(shoal_thread_list_sync) \
 	X(shoal_thread_members_update) X(shoal_channel_pins) X(shoal_voice_info) X(shoal_channel_info) \
 	X(shoal_webhooks_update) X(shoal_typing) \
 	X(shoal_role_tags) X(shoal_role_colors) X(shoal_role) X(shoal_sticker) X(shoal_voice_state) \

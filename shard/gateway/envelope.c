@@ -29,8 +29,7 @@ static const char *fail_at(struct scan *scan, const char *p)
 	return fail(scan, p >= scan->end ? ENVELOPE_TRUNCATED : ENVELOPE_BAD_GRAMMAR);
 }
 
-/* --- UTF-8 ---------------------------------------------------------------------------------------------------------
- */
+/* --- UTF-8 ------------------------------------------------------------------------------------------------------ */
 
 /* How many continuation bytes follow a lead byte, and the least and most that the first of them may be: this leaves out
  * overlong forms, surrogates and what is above U+10FFFF (Unicode 15, table 3-7). */
@@ -62,8 +61,7 @@ static const char *scan_utf8(struct scan *scan, const char *p)
 	return p;
 }
 
-/* --- texts, numbers, words -----------------------------------------------------------------------------------------
- */
+/* --- texts, numbers, words -------------------------------------------------------------------------------------- */
 
 /* @p stands on the backslash. */
 static const char *scan_escape(struct scan *scan, const char *p)
@@ -186,8 +184,7 @@ static inline const char *scan_scalar(struct scan *scan, const char *p)
 	}
 }
 
-/* --- values --------------------------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------------------------- */
 
 /* @p stands before a key; returns the position of its value, and the key as it stands between its quotes. */
 static inline const char *scan_key(struct scan *scan, const char *p, struct shoal_str *ret_key)
@@ -273,8 +270,7 @@ enum envelope_error envelope_validate(const char *bytes, size_t len)
 	return json_skip_space(p, scan.end) == scan.end ? ENVELOPE_OK : ENVELOPE_TRAILING;
 }
 
-/* --- the envelope --------------------------------------------------------------------------------------------------
- */
+/* --- the envelope ----------------------------------------------------------------------------------------------- */
 
 /* What is gathered while the keys come in their own order. */
 struct gather {
@@ -459,8 +455,7 @@ enum envelope_error envelope_scan(const char *bytes, size_t len, struct envelope
 	return ENVELOPE_OK;
 }
 
-/* --- names ---------------------------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------------------------ */
 
 const char *envelope_error_name(enum envelope_error error)
 {

@@ -18,8 +18,7 @@
 static const char *read_object(struct reader *reader, const struct reader_table *table, const void *required,
 			       const char *p, char *data, bool *ret_complete);
 
-/* --- fields by name ------------------------------------------------------------------------------------------------
- */
+/* --- fields by name --------------------------------------------------------------------------------------------- */
 
 /* The first eight bytes of a name, zero beyond its end. @room: bytes that may be read at @name. */
 static inline uint64_t name_head(const char *name, size_t len, size_t room)
@@ -102,8 +101,7 @@ const struct reader_field *reader_field_find(const struct reader_table *table, c
 	return i < 0 ? NULL : &table->fields[i];
 }
 
-/* --- arrays and maps -----------------------------------------------------------------------------------------------
- */
+/* --- arrays and maps -------------------------------------------------------------------------------------------- */
 
 /* An array that grows in the arena. All of the public ones are { pointer, uint32_t count }. */
 struct list {
@@ -287,8 +285,7 @@ static const char *read_map(struct reader *reader, const struct reader_field *fi
 	return p;
 }
 
-/* --- objects -------------------------------------------------------------------------------------------------------
- */
+/* --- objects ---------------------------------------------------------------------------------------------------- */
 
 static const char *read_pointer(struct reader *reader, const struct reader_field *field, const char *p, char *out,
 				bool *ret_good)

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <locale.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "shard/gateway/json.h"
@@ -13,8 +12,7 @@
 
 #define NUMBER_LEN_MAX 400
 
-/* --- numbers -------------------------------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------------------------- */
 
 static locale_t c_locale;
 
@@ -48,7 +46,7 @@ static bool slow_double(struct shoal_str token, double *ret)
 	memcpy(text, token.ptr, token.len);
 	text[token.len] = '\0';
 	value = strtod_l(text, &stop, c_locale);
-	if (stop != text + token.len || !isfinite(value))
+	if (stop != text + token.len || !__builtin_isfinite(value))
 		return false;
 	*ret = value;
 	return true;
@@ -96,8 +94,8 @@ bool scalar_u64(struct shoal_str token, uint64_t max, uint64_t *ret)
 			return false;
 	} else {
 		/* 1e3, 2.0: an integer all the same, if doubles still tell integers apart there */
-		if (!scalar_double(token, &number) || number < 0 || number > 0x1p53 || number != floor(number) ||
-		    number > (double)max)
+		if (!scalar_double(token, &number) || number < 0 || number > 0x1p53 ||
+		    number != (double)(uint64_t)number || number > (double)max)
 			return false;
 		value = (uint64_t)number;
 	}
@@ -139,8 +137,7 @@ bool scalar_perms(struct shoal_str digits, struct shoal_perms *ret)
 	return true;
 }
 
-/* --- escapes -------------------------------------------------------------------------------------------------------
- */
+/* --- escapes ---------------------------------------------------------------------------------------------------- */
 
 static char *put_utf8(char *out, uint32_t point)
 {
@@ -254,8 +251,7 @@ int64_t scalar_unescape(struct shoal_str raw, char *text, uint32_t *ret_repaired
 	return out - text;
 }
 
-/* --- times ---------------------------------------------------------------------------------------------------------
- */
+/* --- times ------------------------------------------------------------------------------------------------------ */
 
 /* Exactly @count digits at *@p. */
 static bool take_digits(const char **p, const char *end, int count, int *ret)

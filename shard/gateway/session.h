@@ -30,8 +30,8 @@ struct session_options {
 	const char *presence;    /* JSON of the presence for IDENTIFY, or NULL */
 	/* from the configuration */
 	const char *token;        /* sent bare */
-	const char *override_url; /* discord.gateway_url, "" for none: IDENTIFY goes there, and a RESUME goes to its scheme,
-				     host and port with the path of the session's resume_gateway_url */
+	const char *override_url; /* discord.gateway_url, "" for none: IDENTIFY goes there, and a RESUME goes to its
+				     scheme, host and port with the path of the session's resume_gateway_url */
 	const char *ca_file;      /* "" = the system's */
 	uint32_t compress;        /* enum config_compress; a RESUME keeps what its session was opened with */
 	uint32_t hello_timeout_ms, connect_timeout_ms, zombie_grace_ms;
@@ -59,19 +59,20 @@ enum session_stop {
 
 /* All on the loop. None may call session_free(); all but session_new/free may be called from within them. */
 struct session_events {
-	/* A dispatch (op 0) that passed the envelope scan. @payload is the whole frame, @envelope points into it; both are
-	 * valid during the call only. 0: taken; its sequence stands on the board as soon as this returns. Data that can't be
-	 * decoded is taken too (count it). Negative errno: it can't be taken now (no room); the connection is left resumably
-	 * and RESUMEd after a back-off, so that Discord sends it again. */
+	/* A dispatch (op 0) that passed the envelope scan. @payload is the whole frame, @envelope points into it; both
+	 * are valid during the call only. 0: taken; its sequence stands on the board as soon as this returns. Data that
+	 * can't be decoded is taken too (count it). Negative errno: it can't be taken now (no room); the connection is
+	 * left resumably and RESUMEd after a back-off, so that Discord sends it again. */
 	int (*dispatch)(void *arg, const struct envelope *envelope, const char *payload, size_t len);
 	/* The state changed; it stands on the board already. May be NULL. */
 	void (*state)(void *arg, enum shard_state state);
-	/* It wants to IDENTIFY: answer, at once or later, with one session_grant() or session_deny(). Not called again before
-	 * the answer. */
+	/* It wants to IDENTIFY: answer, at once or later, with one session_grant() or session_deny(). Not called again
+	 * before the answer. */
 	void (*request_identify)(void *arg);
 	/* IDENTIFY was written under @grant_id. */
 	void (*identified)(void *arg, uint64_t grant_id);
-	/* No way forward: leave with @code after session_stop(). @close_code is 0 when none came. @text is a sentence. */
+	/* No way forward: leave with @code after session_stop(). @close_code is 0 when none came. @text is a sentence.
+	 */
 	void (*fatal)(void *arg, enum exit_code code, uint16_t close_code, const char *text);
 	/* Counted on the board and logged already. May be NULL. */
 	void (*loss_window)(void *arg, const struct session_loss *loss);
@@ -88,8 +89,8 @@ void session_free(struct session *session);
 
 /* Connects: RESUMEs the board's session when there is a valid one, else asks for a grant. Once. */
 void session_start(struct session *session);
-/* Ends it, within 2 s; stopped() tells. From any state, also before session_start(). A second call is ignored, save that
- * LOGOUT wins over RESUMABLE while the close is not yet written. */
+/* Ends it, within 2 s; stopped() tells. From any state, also before session_start(). A second call is ignored, save
+ * that LOGOUT wins over RESUMABLE while the close is not yet written. */
 void session_stop(struct session *session, enum session_stop how);
 /* Leaves the connection resumably and RESUMEs (an operator's wish). Nothing when not connected. */
 void session_reconnect(struct session *session);
@@ -100,8 +101,8 @@ void session_grant(struct session *session, uint64_t grant_id, uint64_t expires_
 /* Not now: it asks again after @wait_ms. */
 void session_deny(struct session *session, uint64_t wait_ms);
 
-/* LOADING becomes READY: the guild list of READY was counted down, or had been quiet. After a RESUME too. Ignored in any
- * other state. */
+/* LOADING becomes READY: the guild list of READY was counted down, or had been quiet. After a RESUME too. Ignored in
+ * any other state. */
 void session_mark_ready(struct session *session);
 
 /* Back-pressure: while held no dispatch is handed over and the socket is not read, nor is the silence held against
@@ -110,13 +111,13 @@ void session_hold(struct session *session);
 void session_unhold(struct session *session);
 
 /* Largest payload that the gateway takes, whole. */
-#define SESSION_SEND_MAX 4096
+#define SESSION_SEND_MAX  4096
 #define SESSION_QUEUE_MAX 64
 
-/* Queues {"op": @op, "d": @d}; @d is JSON text (copied). @op: 3 presence, 8 members, 31 soundboard, 43 channel info; the
- * limits of facts section 4 are kept by waiting. A presence replaces one that waits still, and is used for later
- * IDENTIFYs. What is queued survives a reconnect. -EMSGSIZE (whole payload over 4096 bytes), -ENOBUFS (64 wait already),
- * -EINVAL (op not one of these), -ESHUTDOWN (stopping). */
+/* Queues {"op": @op, "d": @d}; @d is JSON text (copied). @op: 3 presence, 8 members, 31 soundboard, 43 channel info;
+ * the limits of facts section 4 are kept by waiting. A presence replaces one that waits still, and is used for later
+ * IDENTIFYs. What is queued survives a reconnect. -EMSGSIZE (whole payload over 4096 bytes), -ENOBUFS (64 wait
+ * already), -EINVAL (op not one of these), -ESHUTDOWN (stopping). */
 int session_send(struct session *session, int op, const char *d, size_t len);
 
 /* The last heartbeat's round trip; 0: none yet on this connection. */

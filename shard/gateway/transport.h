@@ -37,10 +37,10 @@ enum transport_end_kind {
 #define TRANSPORT_TEXT_SIZE 256
 struct transport_end {
 	enum transport_end_kind kind;
-	int error;           /* negative errno where there is one */
-	int http_status;     /* HTTP: the status line's */
-	uint16_t close_code; /* CLOSE_CODE; LOCAL and PROTOCOL: what we sent, 0: nothing */
-	bool was_open;       /* the upgrade had succeeded */
+	int error;                      /* negative errno where there is one */
+	int http_status;                /* HTTP: the status line's */
+	uint16_t close_code;            /* CLOSE_CODE; LOCAL and PROTOCOL: what we sent, 0: nothing */
+	bool was_open;                  /* the upgrade had succeeded */
 	char text[TRANSPORT_TEXT_SIZE]; /* a reason for people: printable, never NULL; may hold the server's words */
 };
 const char *transport_end_name(enum transport_end_kind kind); /* "refused", … */
@@ -48,7 +48,8 @@ const char *transport_end_name(enum transport_end_kind kind); /* "refused", … 
 /* On the loop. All transport_ functions but destroy may be called from within. */
 struct transport_events {
 	void (*opened)(void *arg);
-	/* A whole message; @bytes is valid (and may be written to) during the call. Text is not checked for UTF-8 here. */
+	/* A whole message; @bytes is valid (and may be written to) during the call. Text is not checked for UTF-8 here.
+	 */
 	void (*message)(void *arg, char *bytes, size_t len, bool is_text);
 	/* Exactly once for each transport_open() that returned 0, never from within it or transport_close(). */
 	void (*closed)(void *arg, const struct transport_end *end);

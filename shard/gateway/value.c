@@ -8,8 +8,7 @@
 #include "shard/gateway/json.h"
 #include "shard/gateway/scalar.h"
 
-/* --- stepping over -------------------------------------------------------------------------------------------------
- */
+/* --- stepping over ---------------------------------------------------------------------------------------------- */
 
 /* @p stands behind the opening quote; returns the position of the closing one. */
 const char *value_text_end(struct reader *reader, const char *p, bool *ret_escaped)
@@ -79,8 +78,7 @@ const char *value_skip(struct reader *reader, const char *p)
 	return q > p ? q : value_fail(reader, -EBADMSG);
 }
 
-/* --- plain values --------------------------------------------------------------------------------------------------
- */
+/* --- plain values ----------------------------------------------------------------------------------------------- */
 
 /* @p stands on the opening quote. */
 static const char *read_text(struct reader *reader, const char *p, struct shoal_str *out)
