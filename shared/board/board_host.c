@@ -152,10 +152,14 @@ uint64_t board_host_rest_take(struct board_host *board, uint32_t per_s, uint64_t
 	for (;;) {
 		uint64_t due = seen < now ? now : seen;
 
-		/* The word is never further ahead than the burst: what says so is damage, and counts as a spent burst.
-		 */
-		if (due - now > REST_BURST_NS)
-			due = now + REST_BURST_NS;
+		/* The word is never further ahead than the burst: what says so is damage, and is mended to a spent
+		 * burst (left as it is, it would hold every process for ever). Twice, for callers whose now is a little
+		 * old. */
+		if (due - now > 2 * REST_BURST_NS) {
+			if (atomic_compare_exchange_weak(word, &seen, now + REST_BURST_NS))
+				seen = now + REST_BURST_NS;
+			continue;
+		}
 		if (due - now + interval > REST_BURST_NS)
 			return due - now + interval - REST_BURST_NS;
 		if (atomic_compare_exchange_weak(word, &seen, due + interval))
