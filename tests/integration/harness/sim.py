@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import subprocess
 import urllib.parse
 
@@ -134,3 +135,55 @@ class Sim:
         return procs.wait_until(
             lambda: (lambda found: found if len(found) >= count else None)(self.requests(method, contains)),
             timeout_s, f"{count} requests {method or ''} {contains or ''}", tail=lambda: procs.file_tail(self.log))
+
+    # --- members ---------------------------------------------------------------------------------------------------
+
+    def say(self, content, guild=0, **more):
+        """A member writes a message in a guild (by index); its id."""
+        return self.post("/message", **{"guild_index": guild, "content": content, **more})["ids"][0]
+
+    def use(self, name, options=None, guild=0, **more):
+        """A member uses a slash command; the interaction's id."""
+        body = {"guild_index": guild, "name": name, **more}
+        if options is not None:
+            body["options"] = options
+        return self.post("/interaction", **body)["id"]
+
+    def answers_to(self, cause):
+        """What the bot answered to a message or an interaction so far: bodies of messages, in order. A deferral is no
+        answer; what it was edited into is."""
+        found = []
+        token = None
+        for one in self.requests():
+            path, body = one["path"].partition("?")[0], one.get("body") or ""
+            if not 200 <= one.get("status", 0) < 300 or not body:
+                continue
+            callback = re.search(r"/interactions/(\d+)/([^/]+)/callback$", path)
+            if callback and callback.group(1) == str(cause):
+                token = callback.group(2)
+                body = json.loads(body)
+                if body["type"] != 5:
+                    found.append(body.get("data") or {})
+            elif token and f"/{token}" in path:
+                found.append(json.loads(body))
+            elif path.endswith("/messages") and one["method"] == "POST":
+                body = json.loads(body)
+                if str((body.get("message_reference") or {}).get("message_id")) == str(cause):
+                    found.append(body)
+        return found
+
+    def answer(self, cause, timeout_s=WAIT_S):
+        """Waits for the first answer to a message or an interaction."""
+        return procs.wait_until(lambda: self.answers_to(cause), timeout_s, f"an answer to {cause}",
+                                tail=lambda: procs.file_tail(self.log))[0]
+
+
+def text_of(answer):
+    """All words of an answer: content, embeds, their fields."""
+    parts = [answer.get("content") or ""]
+    for embed in answer.get("embeds") or []:
+        parts += [embed.get("title") or "", embed.get("description") or ""]
+        for field in embed.get("fields") or []:
+            parts += [field["name"], field["value"]]
+        parts.append((embed.get("footer") or {}).get("text") or "")
+    return "\n".join(part for part in parts if part)
