@@ -118,3 +118,19 @@ def test_a_program_that_was_not_built_is_a_failure(tree):
 def test_nothing_run_is_no_success(tree):
     counts, done = run(tree)
     assert counts == (0, 0, 0) and done.returncode == 1
+
+
+@pytest.mark.parametrize("recipe, last, status", [
+    ("echo '3 passed, 0 failed, 1 skipped'", "3 passed, 0 failed, 1 skipped", 0),
+    # make's own complaint comes behind the line: it is said again.
+    ("echo '3 passed, 1 failed, 0 skipped'; exit 1", "3 passed, 1 failed, 0 skipped", 2),
+    ("echo 'cc: no such file'; exit 1", "0 passed, 1 failed, 0 skipped", 2),
+    ("echo 'nothing was run'", "0 passed, 1 failed, 0 skipped", 1),
+], ids=["good", "failed", "does not build", "no line"])
+def test_ci_ends_with_the_line_whatever_happens(tmp_path, recipe, last, status):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(os.path.join(harness.ROOT, ".ci/run"), tmp_path / ".ci")
+    (tmp_path / "Makefile").write_text(f"test:\n\t@{recipe}\n")
+    done = subprocess.run(["bash", tmp_path / ".ci/run"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, cwd="/", env={**os.environ, "CI": "true"})
+    assert (done.stdout.splitlines()[-1], done.returncode) == (last, status), done.stdout
