@@ -259,11 +259,12 @@ close:
 
 enum envelope_error envelope_validate(const char *bytes, size_t len)
 {
-	struct scan scan = { .end = bytes + len };
+	struct scan scan = { 0 };
 	const char *p;
 
 	if (len > LENGTH_MAX)
 		return ENVELOPE_TOO_LONG;
+	scan.end = bytes + len;
 	p = scan_value(&scan, json_skip_space(bytes, scan.end), 0);
 	if (!p)
 		return scan.error;
@@ -434,12 +435,13 @@ static uint64_t event_guild(const struct gather *gather)
 
 enum envelope_error envelope_scan(const char *bytes, size_t len, struct envelope *ret_envelope)
 {
-	struct scan scan = { .end = bytes + len };
+	struct scan scan = { 0 };
 	struct gather gather = { 0 };
 	const char *p;
 
 	if (len > LENGTH_MAX)
 		return ENVELOPE_TOO_LONG;
+	scan.end = bytes + len;
 	p = json_skip_space(bytes, scan.end);
 	if (p < scan.end && *p != '{')
 		return envelope_validate(bytes, len) ?: ENVELOPE_NOT_OBJECT;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(JSON_PORTABLE)
 #include <emmintrin.h>
 #endif
 
@@ -28,7 +28,7 @@ static inline const char *json_skip_space(const char *p, const char *end)
  * of a character beyond ASCII. @end if there is none. */
 static inline const char *json_skip_plain(const char *p, const char *end)
 {
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(JSON_PORTABLE)
 	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
 
 	while (JSON_LIKELY(end - p >= 16)) {
@@ -65,7 +65,7 @@ static inline const char *json_skip_plain(const char *p, const char *end)
 /* The first quote or backslash at or after @p, @end if there is none: for texts that were validated before. */
 static inline const char *json_skip_to_quote(const char *p, const char *end)
 {
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(JSON_PORTABLE)
 	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
 
 	while (JSON_LIKELY(end - p >= 16)) {

@@ -475,12 +475,16 @@ static const char *read_object(struct reader *reader, const struct reader_table 
 int reader_decode(const struct reader_table *table, const void *required, const char *json, size_t len,
 		  struct arena *arena, struct reader_stats *stats, const void **ret_data)
 {
-	struct reader reader = { .end = json + len, .arena = arena, .stats = stats };
-	const char *p = json_skip_space(json, reader.end);
+	struct reader reader = { .arena = arena, .stats = stats };
 	bool complete = false;
+	const char *p;
 	char *data;
 
-	if (len > INT32_MAX || p >= reader.end || *p != '{')
+	if (len > INT32_MAX)
+		return -EBADMSG;
+	reader.end = json + len;
+	p = json_skip_space(json, reader.end);
+	if (p >= reader.end || *p != '{')
 		return -EBADMSG;
 	data = arena_alloc(arena, table->size);
 	if (!data)
