@@ -93,8 +93,8 @@ bool bus_is_up(const struct bus *bus);
 /* Words for people: "off", "connecting", "up", "away: <reason>". Borrowed until the next loop pass. */
 const char *bus_state_text(const struct bus *bus);
 
-/* -SHOAL_EOFFLINE: off or not connected; -EMSGSIZE: over BUS_PAYLOAD_MAX; -ENOBUFS: too much waits to be sent;
- * -EINVAL: the subject. 0 means queued, not delivered. */
+/* -SHOAL_EOFFLINE: off or not connected; -EMSGSIZE: over BUS_PAYLOAD_MAX or the server's limit; -ENOBUFS: too much
+ * waits to be sent; -EINVAL: the subject. 0 means queued, not delivered. */
 int bus_publish(struct bus *bus, enum subject_id id, const struct subject_params *params, const void *payload,
 		size_t len);
 
@@ -131,8 +131,10 @@ struct bus_stats {
 };
 void bus_stats(const struct bus *bus, struct bus_stats *ret_stats);
 
-/* Open requests end with -ECANCELED before it returns; then nothing is called but @closed (may be NULL), when the
- * handles are gone. A connect under way is left to end by itself on its thread and holds nobody up. */
+/* What was queued is still sent. Open requests end with -ECANCELED before it returns; then nothing is called but
+ * @closed (may be NULL), when the thread has ended, or after BUS_CLOSE_WAIT_MS: a connect still under way then is left
+ * to end by itself. Subscriptions are freed. */
+#define BUS_CLOSE_WAIT_MS 1000
 void bus_close(struct bus *bus, loop_fn closed, void *arg);
 
 #endif
