@@ -14,10 +14,11 @@
 
 #include "shared/base/clock.h"
 
-#define WINDOW_TOLERANCE_NS (250 * NS_PER_MS) /* a reset that moved by less is the same window, seen through latency \
-					       */
-#define IDLE_NS  (60 * NS_PER_S)              /* unused for so long: may be dropped */
-#define STALE_NS (60 * NS_PER_S)              /* a bucket that a lane met longer ago no longer holds it up */
+#define WINDOW_TOLERANCE_NS                                                                             \
+	(250 * NS_PER_MS)        /* a reset that moved by less is the same window, seen through latency \
+				  */
+#define IDLE_NS  (60 * NS_PER_S) /* unused for so long: may be dropped */
+#define STALE_NS (60 * NS_PER_S) /* a bucket that a lane met longer ago no longer holds it up */
 
 const char *const ratelimit_scope_names[RATELIMIT_SCOPE_COUNT] = {
 	[RATELIMIT_SCOPE_NONE] = "none",     [RATELIMIT_SCOPE_USER] = "user", [RATELIMIT_SCOPE_SHARED] = "shared",

@@ -29,7 +29,7 @@
 	X(GET_COMMAND_PERMISSIONS, GET, "/applications/{application}/guilds/{guild}/commands/permissions", SAFE, NONE, \
 	  0)                                                                                                           \
 	/* interactions */                                                                                             \
-	X(INTERACTION_CALLBACK, POST, "/interactions/{interaction}/{token}/callback", SAFE, GET_ORIGINAL,              \
+	X(INTERACTION_CALLBACK, POST, "/interactions/{interaction}/{token}/callback", SAFE, NONE,                      \
 	  BODY | NO_AUTH | NO_GLOBAL | INTERACTION | ESSENTIAL)                                                        \
 	X(GET_ORIGINAL, GET, "/webhooks/{application}/{token}/messages/@original", SAFE, NONE, NO_AUTH | NO_GLOBAL)    \
 	X(EDIT_ORIGINAL, PATCH, "/webhooks/{application}/{token}/messages/@original", SAFE, NONE,                      \

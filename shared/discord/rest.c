@@ -1,0 +1,1137 @@
+/* The REST client: queues calls by lane, sends them when lane, guard and wire have room, learns from every answer,
+ * repeats where retry.c says so, and tells each caller once. Runs on the loop.
+ * Must not call a caller from within rest_send(), and must not touch anything of a call after telling its caller.
+ *
+ *   rest_send -> [lane queue] -> wire (transfer.c) -> settle -> finish -> the caller
+ *                     ^-------------- again -------------'
+ * Interaction callbacks skip the queue and every limit; only between two attempts do they pause. */
+#include "shared/discord/rest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/errors.h"
+#include "shared/base/random.h"
+#include "shared/discord/discord_error.h"
+#include "shared/discord/guard.h"
+#include "shared/discord/payload.h"
+#include "shared/discord/ratelimit.h"
+#include "shared/discord/rest_curl.h"
+#include "shared/discord/retry.h"
+#include "shared/discord/transfer.h"
+#include "shared/log/log.h"
+
+#define DEFAULT_PER_S         50
+#define DEFAULT_TIMEOUT_MS    15000
+#define DEFAULT_INVALID_LIMIT 8000
+#define DEFAULT_QUEUE         1024
+#define DEFAULT_INFLIGHT      16
+#define DEFAULT_IDLE_MS       120000
+#define INTERACTIONS_MAX      256 /* callbacks open at once; beyond it something is wrong with us */
+#define LANES_MAX             16384
+#define IDLE_CONNECTIONS      16
+#define SWEEP_NS              (30 * NS_PER_S)
+#define URL_MAX               4096
+#define MAJOR_MAX             1024
+#define REASON_UNITS_MAX      512
+#define REASON_HEADER         "X-Audit-Log-Reason: "
+/* Share of the deadline that the first attempt of a callback gets, so that a second one fits in. */
+#define INTERACTION_FIRST_SHARE   0.55
+#define UNAUTHORISED_CODE         40001
+#define BAD_TOKEN_CODE            50014
+#define ALREADY_ACKNOWLEDGED_CODE 40060
+
+enum call_state {
+	CALL_QUEUED, /* in its lane's queue */
+	CALL_PAUSED, /* a callback between two attempts */
+	CALL_FLYING, /* on the wire */
+	CALL_OVER,   /* decided, its caller not told yet */
+};
+
+struct lane_queue;
+
+struct call {
+	struct call *prev, *next;     /* in the list of its state: lane queue, paused, over */
+	struct call *earlier, *later; /* all calls by deadline */
+	struct lane_queue *queue;     /* QUEUED */
+	struct ratelimit_lane *lane;  /* NULL for callbacks */
+	struct rest *rest;
+	enum call_state state;
+	enum route route;
+	enum route_repeat repeat;
+	enum rest_priority priority;
+	bool essential, maybe_done, fresh;
+	uint64_t handle;
+	rest_fn fn;
+	void *arg;
+	char *url;
+	char *body;
+	size_t body_len;
+	char *reason_header;
+	uint64_t created_ns, deadline_ns, not_before_ns, first_sent_ns;
+	uint32_t attempts;
+	struct transfer transfer;
+	struct ratelimit_permit permit;
+	/* what is told at the end */
+	int error;
+	uint32_t http_status, discord_code;
+	uint64_t latency_us;
+	bool already;
+	char text[REST_TEXT_SIZE];
+};
+
+/* The waiting calls of one lane; exists only while there are any. */
+struct lane_queue {
+	struct lane_queue *prev, *next;
+	struct ratelimit_lane *lane;
+	struct call *calls; /* by priority, then by age */
+};
+
+struct rest {
+	struct loop *loop;
+	struct rest_curl *curl;
+	struct transfer_wire *wire;
+	struct ratelimit *limits;
+	struct guard guard;
+	_Atomic uint64_t *counters;
+	struct rest_events events;
+	void *events_arg;
+	struct rest_options options; /* numbers only; its pointers are cleared */
+	struct timer timer;
+	struct loop_hook tick;
+
+	struct lane_queue *queues;  /* lanes with waiting calls, in turn */
+	struct call *paused, *over; /* by state */
+	struct call *first, *last;  /* all calls by deadline */
+	uint64_t wake_ns;           /* when the timer fires; 0: not armed */
+	uint64_t next_handle, used_ns, swept_ns, ban_until_ns;
+	uint32_t queued, flying, flying_low, interactions, bans;
+	enum guard_level level;
+	bool token_told, closing;
+	struct rest_stats stats;
+	unsigned closes_left;
+	loop_fn closed;
+	void *closed_arg;
+};
+
+static void pump(struct rest *rest);
+
+static void count(struct rest *rest, enum board_counter counter)
+{
+	if (rest->counters)
+		board_count(rest->counters, counter, 1);
+}
+
+static const struct route_row *row_of(const struct call *call)
+{
+	return &route_rows[call->route];
+}
+
+static bool is_interaction(const struct call *call)
+{
+	return row_of(call)->flags & ROUTE_INTERACTION;
+}
+
+/* --- the timer: the earliest of deadlines and waits ------------------------------------------------------------------
+ */
+
+static void arm(struct rest *rest, uint64_t at_ns)
+{
+	uint64_t now_ns = clock_boottime_ns();
+
+	if (rest->closing || at_ns == RATELIMIT_FOREVER || (rest->wake_ns && rest->wake_ns <= at_ns))
+		return;
+	rest->wake_ns = at_ns ? at_ns : 1;
+	timer_start(&rest->timer, at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0);
+}
+
+/* --- lists -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Most calls have the usual deadline, so the place is found from the end. */
+static void deadline_insert(struct rest *rest, struct call *call)
+{
+	struct call *before = rest->last;
+
+	while (before && before->deadline_ns > call->deadline_ns)
+		before = before->earlier;
+	call->earlier = before;
+	call->later = before ? before->later : rest->first;
+	if (before)
+		before->later = call;
+	else
+		rest->first = call;
+	if (call->later)
+		call->later->earlier = call;
+	else
+		rest->last = call;
+}
+
+static void deadline_remove(struct rest *rest, struct call *call)
+{
+	if (call->earlier)
+		call->earlier->later = call->later;
+	else
+		rest->first = call->later;
+	if (call->later)
+		call->later->earlier = call->earlier;
+	else
+		rest->last = call->earlier;
+}
+
+static int priority_rank(enum rest_priority priority)
+{
+	return priority == REST_PRIORITY_HIGH ? 0 : priority == REST_PRIORITY_NORMAL ? 1 : 2;
+}
+
+/* @front: a call that comes back for another attempt keeps its place. */
+static int enqueue(struct rest *rest, struct call *call, bool front)
+{
+	struct lane_queue *queue = call->lane->queue;
+	struct call *at;
+
+	if (!queue) {
+		queue = calloc(1, sizeof(*queue));
+		if (!queue)
+			return -ENOMEM;
+		queue->lane = call->lane;
+		call->lane->queue = queue;
+		DL_APPEND(rest->queues, queue);
+	}
+	DL_FOREACH (queue->calls, at)
+		if (priority_rank(at->priority) > priority_rank(call->priority) - (front ? 1 : 0))
+			break;
+	if (at)
+		DL_PREPEND_ELEM(queue->calls, at, call);
+	else
+		DL_APPEND(queue->calls, call);
+	call->queue = queue;
+	call->state = CALL_QUEUED;
+	rest->queued++;
+	return 0;
+}
+
+/* Takes a call out of wherever its state keeps it. */
+static void unlink_call(struct rest *rest, struct call *call)
+{
+	struct lane_queue *queue = call->queue;
+
+	switch (call->state) {
+	case CALL_QUEUED:
+		DL_DELETE(queue->calls, call);
+		call->queue = NULL;
+		rest->queued--;
+		if (!queue->calls) {
+			queue->lane->queue = NULL;
+			DL_DELETE(rest->queues, queue);
+			free(queue);
+		}
+		break;
+	case CALL_PAUSED:
+		DL_DELETE(rest->paused, call);
+		break;
+	case CALL_OVER:
+		DL_DELETE(rest->over, call);
+		break;
+	case CALL_FLYING:
+		break;
+	}
+}
+
+static void call_free(struct call *call)
+{
+	transfer_finish(&call->transfer);
+	free(call->url);
+	free(call->body);
+	free(call->reason_header);
+	free(call);
+}
+
+/* --- the end of a call ---------------------------------------------------------------------------------------------
+ */
+
+static const char *words_for(const struct call *call)
+{
+	if (call->error == 0)
+		return "";
+	if (call->error == -SHOAL_ERATE)
+		return discord_error_words(429, 0);
+	if (call->error == -SHOAL_EREFUSED)
+		return discord_error_words(401, 0);
+	return discord_error_words(call->http_status >= 400 ? call->http_status : 0, call->discord_code);
+}
+
+/* Tells the caller and frees the call, which is in no list any more but that of deadlines. @body is borrowed. */
+static void finish(struct rest *rest, struct call *call, json_t *body)
+{
+	struct rest_result result = {
+		.error = call->error,
+		.http_status = call->http_status,
+		.discord_code = call->discord_code,
+		.message = call->error ? call->text : "",
+		.words = words_for(call),
+		.body = body,
+		.latency_us = call->latency_us,
+		.total_us = (clock_boottime_ns() - call->created_ns) / NS_PER_US,
+		.retried = call->attempts ? call->attempts - 1 : 0,
+		.already = call->already,
+		.maybe_done = call->error && call->maybe_done,
+	};
+
+	deadline_remove(rest, call);
+	if (is_interaction(call))
+		rest->interactions--;
+	if (call->error && call->error != -ECANCELED) {
+		rest->stats.errors++;
+		count(rest, BOARD_COUNTER_rest_errors);
+	}
+	call->fn(call->arg, &result);
+	call_free(call);
+}
+
+static void __attribute__((format(printf, 3, 4))) decide(struct call *call, int error, const char *format, ...)
+{
+	size_t len = (size_t)snprintf(call->text, sizeof(call->text), "%s: ", row_of(call)->name);
+	va_list args;
+
+	call->error = error;
+	va_start(args, format);
+	vsnprintf(call->text + len, sizeof(call->text) - len, format, args);
+	va_end(args);
+}
+
+/* A decided call waits for the timer: callers are never told from within their own call. */
+static void put_over(struct rest *rest, struct call *call)
+{
+	unlink_call(rest, call);
+	call->state = CALL_OVER;
+	DL_APPEND(rest->over, call);
+	arm(rest, 0);
+}
+
+/* --- onto the wire -------------------------------------------------------------------------------------------------
+ */
+
+static uint32_t attempt_timeout_ms(const struct call *call, uint64_t now_ns)
+{
+	uint64_t left_ms = call->deadline_ns > now_ns ? (call->deadline_ns - now_ns) / NS_PER_MS : 0;
+
+	if (is_interaction(call) && call->attempts == 0)
+		left_ms = (uint64_t)((double)left_ms * INTERACTION_FIRST_SHARE);
+	if (left_ms > call->rest->options.timeout_ms)
+		left_ms = call->rest->options.timeout_ms;
+	return left_ms ? (uint32_t)left_ms : 1;
+}
+
+/* Starts an attempt; the call is out of its list. */
+static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
+{
+	const struct route_row *row = row_of(call);
+	struct transfer_request request = {
+		.method = row->method,
+		.url = call->url,
+		.body = call->body,
+		.body_len = call->body_len,
+		.reason_header = call->reason_header,
+		.timeout_ms = attempt_timeout_ms(call, now_ns),
+		.with_token = !(row->flags & ROUTE_NO_AUTH),
+		.once = call->repeat == ROUTE_CHECK || call->repeat == ROUTE_NEVER,
+		.fresh = call->fresh,
+		.impatient = is_interaction(call),
+	};
+	int r = transfer_start(&call->transfer, rest->curl, rest->wire, &request, REST_BODY_MAX);
+
+	if (r < 0)
+		return r;
+	if (call->lane)
+		call->permit = ratelimit_take(call->lane, now_ns);
+	call->state = CALL_FLYING;
+	if (call->attempts++ == 0)
+		call->first_sent_ns = now_ns;
+	if (call->attempts > 1) {
+		rest->stats.retries++;
+		count(rest, BOARD_COUNTER_rest_retries);
+	}
+	rest->stats.requests++;
+	count(rest, BOARD_COUNTER_rest_requests);
+	rest->used_ns = now_ns;
+	if (!is_interaction(call)) {
+		rest->flying++;
+		rest->flying_low += call->priority == REST_PRIORITY_LOW;
+	}
+	return 0;
+}
+
+/* Why a call may not go out at all, now or later. True: it is decided. */
+static bool refuse(struct rest *rest, struct call *call, uint64_t now_ns)
+{
+	uint32_t flags = row_of(call)->flags;
+	enum guard_level level = guard_level(&rest->guard, now_ns);
+
+	if (!(flags & ROUTE_NO_AUTH) && guard_token_invalid(&rest->guard))
+		decide(call, -SHOAL_EREFUSED, "Discord refused the bot's token; set a valid discord.token");
+	else if (level == GUARD_CLOSED || (level == GUARD_ESSENTIAL && !(flags & ROUTE_ESSENTIAL) && !call->essential))
+		decide(call, -SHOAL_ERATE,
+		       "held back: %u requests were refused by Discord within 10 minutes, the guard is \"%s\"",
+		       guard_invalid_count(&rest->guard, now_ns), guard_level_names[level]);
+	else if (rest->ban_until_ns > now_ns && rest->ban_until_ns >= call->deadline_ns)
+		decide(call, -SHOAL_ERATE, "Discord has blocked this address for another %llu s",
+		       (unsigned long long)((rest->ban_until_ns - now_ns) / NS_PER_S));
+	else
+		return false;
+	return true;
+}
+
+/* How long a queued call must wait for what is not its own to give: 0 go; the global budget is taken then. */
+static uint64_t gate(struct rest *rest, struct call *call, uint64_t now_ns)
+{
+	bool global = !(row_of(call)->flags & ROUTE_NO_GLOBAL);
+	uint64_t wait_ns;
+
+	if (call->not_before_ns > now_ns)
+		return call->not_before_ns - now_ns;
+	if (rest->ban_until_ns > now_ns)
+		return rest->ban_until_ns - now_ns;
+	wait_ns = ratelimit_wait(call->lane, now_ns);
+	if (!wait_ns && global)
+		wait_ns = guard_blocked(&rest->guard, now_ns);
+	if (wait_ns)
+		return wait_ns;
+	if (rest->flying >= rest->options.inflight_max ||
+	    (call->priority == REST_PRIORITY_LOW && rest->flying_low >= (rest->options.inflight_max + 1) / 2))
+		return RATELIMIT_FOREVER;
+	return global ? guard_take(&rest->guard, now_ns) : 0;
+}
+
+/* Moves the head of @queue on. True: it went somewhere (wire or over), the queue may be gone. */
+static bool try_head(struct rest *rest, struct lane_queue *queue, uint64_t now_ns, uint64_t *wake_ns)
+{
+	struct call *call = queue->calls;
+	uint64_t wait_ns;
+	int r;
+
+	if (refuse(rest, call, now_ns)) {
+		put_over(rest, call);
+		return true;
+	}
+	wait_ns = gate(rest, call, now_ns);
+	if (wait_ns == RATELIMIT_FOREVER)
+		return false;
+	if (wait_ns && now_ns + wait_ns >= call->deadline_ns) {
+		decide(call, -SHOAL_ERATE, "a rate limit asks for %llu ms, the deadline comes before",
+		       (unsigned long long)(wait_ns / NS_PER_MS));
+		put_over(rest, call);
+		return true;
+	}
+	if (wait_ns) {
+		if (now_ns + wait_ns < *wake_ns)
+			*wake_ns = now_ns + wait_ns;
+		return false;
+	}
+	unlink_call(rest, call);
+	r = launch(rest, call, now_ns);
+	if (r < 0) {
+		decide(call, r, "could not be sent: %s", error_text(r));
+		call->state = CALL_FLYING;
+		put_over(rest, call);
+	}
+	return true;
+}
+
+/* Gives every lane its turn, those with the most urgent heads first, until nothing moves. */
+static void pump(struct rest *rest)
+{
+	static const enum rest_priority order[] = { REST_PRIORITY_HIGH, REST_PRIORITY_NORMAL, REST_PRIORITY_LOW };
+	uint64_t now_ns = clock_boottime_ns(), wake_ns = RATELIMIT_FOREVER;
+	struct lane_queue *queue, *next;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order) && !rest->closing; i++) {
+		bool moved = true;
+
+		while (moved) {
+			moved = false;
+			DL_FOREACH_SAFE(rest->queues, queue, next)
+			if (queue->calls->priority == order[i])
+				moved |= try_head(rest, queue, now_ns, &wake_ns);
+		}
+	}
+	if (rest->first && rest->first->deadline_ns < wake_ns)
+		wake_ns = rest->first->deadline_ns;
+	arm(rest, wake_ns);
+}
+
+/* --- an answer -----------------------------------------------------------------------------------------------------
+ */
+
+static void note_level(struct rest *rest, uint64_t now_ns)
+{
+	enum guard_level level = guard_level(&rest->guard, now_ns);
+
+	if (level > rest->level)
+		log_warn(NULL, "rest.invalid_requests", KV_STR("guard", guard_level_names[level]),
+			 KV_INT("count", guard_invalid_count(&rest->guard, now_ns)),
+			 KV_INT("limit", rest->options.invalid_limit),
+			 KV_MSG("Discord refuses many requests (401, 403, 429); find out which, before it blocks this "
+				"address"));
+	rest->level = level;
+}
+
+static void note_ban(struct rest *rest, struct call *call, struct ratelimit_answer *limits, uint64_t now_ns)
+{
+	uint64_t ban_ns = limits->retry_after_ns;
+	bool known = rest->ban_until_ns > now_ns;
+
+	/* What was under way when the wall closed tells of the same ban, not of a longer one. */
+	if (known && !ban_ns)
+		ban_ns = rest->ban_until_ns - now_ns;
+	if (!ban_ns) {
+		ban_ns = RATELIMIT_BAN_FLOOR_NS << (rest->bans < 8 ? rest->bans : 8);
+		if (ban_ns > RATELIMIT_BAN_CAP_NS)
+			ban_ns = RATELIMIT_BAN_CAP_NS;
+	}
+	limits->retry_after_ns = ban_ns;
+	if (now_ns + ban_ns > rest->ban_until_ns)
+		rest->ban_until_ns = now_ns + ban_ns;
+	guard_block(&rest->guard, rest->ban_until_ns);
+	if (known)
+		return;
+	rest->bans++;
+	log_error(NULL, "rest.banned", KV_STR("route", row_of(call)->name), KV_MS("wait", ban_ns / NS_PER_MS),
+		  KV_MSG("the wall in front of Discord blocks this address; nothing is sent until the wait is over"));
+}
+
+/* Books what a 429, 401 or 403 means for everybody. */
+static void spread(struct rest *rest, struct call *call, uint32_t status, struct ratelimit_answer *limits,
+		   uint64_t now_ns)
+{
+	if (limits->limited) {
+		rest->stats.limited++;
+		count(rest, BOARD_COUNTER_rest_limited);
+	} else {
+		rest->bans = 0;
+	}
+	if (limits->scope == RATELIMIT_SCOPE_BAN)
+		note_ban(rest, call, limits, now_ns);
+	if (limits->scope == RATELIMIT_SCOPE_GLOBAL) {
+		if (!guard_blocked(&rest->guard, now_ns))
+			log_warn(NULL, "rest.global_limit", KV_STR("route", row_of(call)->name),
+				 KV_MS("wait", limits->retry_after_ns / NS_PER_MS),
+				 KV_MSG("the bot's global limit was exceeded; all processes of this host wait"));
+		guard_block(&rest->guard, now_ns + limits->retry_after_ns);
+	}
+	if (status == 401 || status == 403 || (status == 429 && limits->scope != RATELIMIT_SCOPE_SHARED)) {
+		guard_invalid_add(&rest->guard, now_ns);
+		note_level(rest, now_ns);
+	}
+}
+
+static bool is_token_refusal(const struct call *call, uint32_t status, const struct discord_error *error)
+{
+	/* On routes with a token of their own a 401 speaks of that one; an HTML 401 is some proxy's. */
+	return status == 401 && !(row_of(call)->flags & ROUTE_NO_AUTH) && error->is_discord &&
+	       (error->code == 0 || error->code == UNAUTHORISED_CODE || error->code == BAD_TOKEN_CODE);
+}
+
+static json_t *parse_body(const struct buf *body)
+{
+	json_error_t error;
+
+	return body->len ? json_loadb(body->data, body->len, JSON_ALLOW_NUL, &error) : NULL;
+}
+
+/* What became of the attempt, in the retry policy's terms. 0 for RETRY_OUTCOME_COUNT: it succeeded. */
+static enum retry_outcome judge(struct call *call, const struct transfer_result *result, const json_t *body,
+				const struct discord_error *error)
+{
+	uint32_t status = result->http_status;
+	char text[REST_TEXT_SIZE];
+
+	/* A refusal whose body broke off is a refusal all the same. */
+	if (result->error && (status < 400 || result->error == -EFBIG)) {
+		decide(call, result->error, "%s", result->text);
+		return status >= 200 && status < 300 && result->outcome == RETRY_LOST ? RETRY_GARBLED : result->outcome;
+	}
+	if (status >= 200 && status < 300) {
+		if (body || !call->transfer.body.len)
+			return RETRY_OUTCOME_COUNT;
+		decide(call, -EBADMSG, "HTTP %u, but the body is no JSON", status);
+		return RETRY_GARBLED;
+	}
+	/* What an earlier attempt has done needs no second doing. */
+	if (call->maybe_done && ((is_interaction(call) && error->code == ALREADY_ACKNOWLEDGED_CODE) ||
+				 (row_of(call)->method == ROUTE_DELETE && status == 404))) {
+		call->already = true;
+		return RETRY_OUTCOME_COUNT;
+	}
+	discord_error_text(error, status, text, sizeof(text));
+	decide(call, error->is_discord ? -SHOAL_EDISCORD : -SHOAL_EHTTP, "%s", text);
+	if (status == 429) {
+		call->error = -SHOAL_ERATE;
+		return RETRY_LIMITED;
+	}
+	return status >= 500 ? RETRY_SERVER : RETRY_REFUSED;
+}
+
+/* What a call that may have been carried out, and may not be repeated, ends with. */
+static int lost_error(const struct call *call, int error)
+{
+	bool repeatable = call->repeat == ROUTE_SAFE || call->repeat == ROUTE_NONCE;
+
+	return call->maybe_done && !repeatable ? -SHOAL_EUNKNOWN : error;
+}
+
+static void note_latency(struct rest *rest, const struct transfer_result *result)
+{
+	struct rest_stats *stats = &rest->stats;
+
+	if (!result->latency_us)
+		return;
+	stats->last_latency_us = result->latency_us;
+	stats->latency_us = stats->latency_us ? (stats->latency_us * 7 + result->latency_us) / 8 : result->latency_us;
+	stats->http_version = result->http_version;
+	if (rest->counters)
+		board_gauge(rest->counters, BOARD_COUNTER_rest_latency_us, stats->latency_us);
+}
+
+/* The call leaves the wire: room for others, and its permit goes back with what the answer taught. */
+static void land(struct rest *rest, struct call *call, bool answered, uint64_t now_ns)
+{
+	if (!is_interaction(call)) {
+		rest->flying--;
+		rest->flying_low -= call->priority == REST_PRIORITY_LOW;
+	}
+	if (!call->lane)
+		return;
+	if (!answered)
+		ratelimit_failed(&call->permit);
+	else if (ratelimit_answered(rest->limits, &call->permit, &call->transfer.limits, now_ns) < 0)
+		log_warn(NULL, "rest.limits_not_kept", KV_ERR(-ENOMEM), KV_MSG("a rate limit could not be remembered"));
+}
+
+/* Puts the call back for another attempt. False: it can't be, and is decided. */
+static bool again(struct rest *rest, struct call *call, const struct transfer_result *result, uint64_t delay_ns,
+		  uint64_t now_ns)
+{
+	int r = 0;
+
+	call->not_before_ns = now_ns + delay_ns;
+	/* A connection on which nothing came back may be dead for the next one, too. */
+	call->fresh = result->timed_out;
+	if (call->lane) {
+		r = enqueue(rest, call, true);
+	} else {
+		call->state = CALL_PAUSED;
+		DL_APPEND(rest->paused, call);
+	}
+	if (r < 0) {
+		decide(call, r, "could not be queued again");
+		return false;
+	}
+	arm(rest, call->not_before_ns);
+	return true;
+}
+
+static void tell_token_invalid(struct rest *rest)
+{
+	guard_set_token_invalid(&rest->guard, true);
+	if (rest->token_told)
+		return;
+	rest->token_told = true;
+	log_error(NULL, "rest.token_invalid",
+		  KV_MSG("Discord refused the bot's token (401): nothing is sent with it any more; set a valid "
+			 "discord.token"));
+	if (rest->events.token_invalid)
+		rest->events.token_invalid(rest->events_arg,
+					   "Discord refused the bot's token (401): check discord.token");
+}
+
+/* An attempt is over. */
+static void settle(struct rest *rest, struct call *call, const struct transfer_result *result)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	struct ratelimit_answer *limits = &call->transfer.limits;
+	json_auto_t *body = parse_body(&call->transfer.body);
+	struct discord_error error;
+	struct retry_verdict verdict;
+	enum retry_outcome outcome;
+	bool token_refused;
+
+	call->http_status = result->http_status;
+	call->latency_us = result->latency_us;
+	discord_error_read(result->http_status >= 400 ? body : NULL, &error);
+	call->discord_code = error.code;
+	ratelimit_classify(limits, result->http_status, error.retry_after_s, error.global);
+	land(rest, call, result->http_status != 0, now_ns);
+	note_latency(rest, result);
+	if (result->http_status)
+		spread(rest, call, result->http_status, limits, now_ns);
+	outcome = judge(call, result, body, &error);
+	token_refused = is_token_refusal(call, result->http_status, &error);
+	if (outcome == RETRY_OUTCOME_COUNT) {
+		call->error = 0;
+		finish(rest, call, body);
+		return;
+	}
+	verdict = retry_decide(&(struct retry_input){ .outcome = outcome,
+						      .repeat = call->repeat,
+						      .interaction = is_interaction(call),
+						      .maybe_before = call->maybe_done,
+						      .attempts = call->attempts,
+						      .now_ns = now_ns,
+						      .first_sent_ns = call->first_sent_ns,
+						      .deadline_ns = call->deadline_ns,
+						      .retry_after_ns = limits->retry_after_ns,
+						      .random = random_unit() });
+	call->maybe_done |= retry_maybe_done(outcome) || call->transfer.too_large;
+	if (verdict.again && !token_refused && again(rest, call, result, verdict.delay_ns, now_ns))
+		return;
+	if (token_refused)
+		call->error = -SHOAL_EREFUSED;
+	else if (outcome == RETRY_LOST)
+		call->error = lost_error(call, call->error);
+	finish(rest, call, body);
+	if (token_refused && !rest->closing)
+		tell_token_invalid(rest);
+}
+
+static void on_done(void *arg, CURL *easy, CURLcode code)
+{
+	struct rest *rest = arg;
+	struct call *call = CONTAINER_OF(transfer_of(easy), struct call, transfer);
+	struct transfer_result result;
+
+	transfer_end(&call->transfer, rest->curl, code, &result);
+	settle(rest, call, &result);
+	if (!rest->closing)
+		pump(rest);
+}
+
+/* Takes a flying call off the wire before its time; it is in no list then but that of deadlines. */
+static void bring_down(struct rest *rest, struct call *call, CURLcode code)
+{
+	struct transfer_result result;
+
+	transfer_break(&call->transfer, rest->curl, code, &result);
+	land(rest, call, false, clock_boottime_ns());
+	call->maybe_done |= result.outcome != RETRY_UNSENT;
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
+
+static void tell_over(struct rest *rest)
+{
+	while (rest->over) {
+		struct call *call = rest->over;
+
+		unlink_call(rest, call);
+		finish(rest, call, NULL);
+	}
+}
+
+static void expire(struct rest *rest, uint64_t now_ns)
+{
+	while (rest->first && rest->first->deadline_ns <= now_ns) {
+		struct call *call = rest->first;
+
+		if (call->state == CALL_FLYING)
+			bring_down(rest, call, CURLE_OPERATION_TIMEDOUT);
+		unlink_call(rest, call);
+		if (call->state != CALL_OVER)
+			decide(call, lost_error(call, -ETIMEDOUT), "no answer within %llu ms",
+			       (unsigned long long)((call->deadline_ns - call->created_ns) / NS_PER_MS));
+		finish(rest, call, NULL);
+	}
+}
+
+static void resume_paused(struct rest *rest, uint64_t now_ns)
+{
+	struct call *call, *next;
+	int r;
+
+	DL_FOREACH_SAFE(rest->paused, call, next)
+	{
+		if (call->not_before_ns > now_ns) {
+			arm(rest, call->not_before_ns);
+			continue;
+		}
+		unlink_call(rest, call);
+		r = launch(rest, call, now_ns);
+		if (r < 0) {
+			call->state = CALL_FLYING;
+			decide(call, r, "could not be sent: %s", error_text(r));
+			put_over(rest, call);
+		}
+	}
+}
+
+static void on_timer(void *arg)
+{
+	struct rest *rest = arg;
+	uint64_t now_ns = clock_boottime_ns();
+
+	rest->wake_ns = 0;
+	tell_over(rest);
+	if (!rest->closing)
+		expire(rest, now_ns);
+	if (rest->closing)
+		return;
+	resume_paused(rest, now_ns);
+	pump(rest);
+}
+
+/* Gives curl and old buckets back when nobody needs them. */
+static void on_tick(void *arg)
+{
+	struct rest *rest = arg;
+	uint64_t now_ns = clock_boottime_ns();
+
+	if (now_ns - rest->swept_ns > SWEEP_NS) {
+		rest->swept_ns = now_ns;
+		ratelimit_sweep(rest->limits, now_ns);
+	}
+	if (!rest->first && rest_curl_loaded(rest->curl) && now_ns - rest->used_ns > rest->options.idle_ms * NS_PER_MS)
+		rest_curl_trim(rest->curl);
+}
+
+/* --- a new call ----------------------------------------------------------------------------------------------------
+ */
+
+static bool json_has_nonce(const json_t *body)
+{
+	const json_t *nonce = json_object_get(body, "nonce");
+
+	return (json_is_string(nonce) || json_is_integer(nonce)) &&
+	       json_is_true(json_object_get(body, "enforce_nonce"));
+}
+
+static int take_body(struct call *call, const struct rest_request *request)
+{
+	bool wanted = row_of(call)->flags & ROUTE_BODY;
+
+	if (wanted != (request->json || request->text) || (request->json && request->text))
+		return -EINVAL;
+	if (request->text) {
+		if (request->text_len > REST_REQUEST_MAX)
+			return -E2BIG;
+		call->body = malloc(request->text_len + 1);
+		if (!call->body)
+			return -ENOMEM;
+		memcpy(call->body, request->text, request->text_len);
+		call->body[request->text_len] = '\0';
+		call->body_len = request->text_len;
+	} else if (request->json) {
+		call->body = json_dumps(request->json, JSON_COMPACT);
+		if (!call->body)
+			return -ENOMEM;
+		call->body_len = strlen(call->body);
+		if (call->body_len > REST_REQUEST_MAX)
+			return -E2BIG;
+	}
+	call->repeat = row_of(call)->repeat;
+	if (call->repeat == ROUTE_NONCE && !(request->text_has_nonce || json_has_nonce(request->json)))
+		call->repeat = ROUTE_NEVER;
+	return 0;
+}
+
+static bool is_query(const char *query)
+{
+	for (; *query; query++)
+		if ((unsigned char)*query <= ' ' || (unsigned char)*query >= 0x7f || *query == '#')
+			return false;
+	return true;
+}
+
+static int take_url(struct call *call, const struct rest_request *request)
+{
+	CLEANUP(buf_finish) struct buf url;
+	int r;
+
+	if (request->query && !is_query(request->query))
+		return -EINVAL;
+	buf_init(&url, URL_MAX);
+	r = buf_append_str(&url, transfer_wire_base(call->rest->wire));
+	r = r < 0 ? r : route_path(call->route, &request->args, &url);
+	if (r >= 0 && request->query && request->query[0])
+		r = buf_printf(&url, "?%s", request->query);
+	if (r >= 0)
+		r = buf_append_char(&url, '\0');
+	if (r < 0)
+		return r == -ENOBUFS ? -E2BIG : r;
+	call->url = strdup(url.data);
+	return call->url ? 0 : -ENOMEM;
+}
+
+static int take_reason(struct call *call, const char *reason)
+{
+	CLEANUP(buf_finish) struct buf header;
+	CLEANUP(cleanup_free) char *cut = NULL;
+	int r;
+
+	if (!reason || !reason[0])
+		return 0;
+	if (!(row_of(call)->flags & ROUTE_AUDIT))
+		return -EINVAL;
+	cut = payload_clip(reason, REASON_UNITS_MAX);
+	if (!cut)
+		return -ENOMEM;
+	buf_init(&header, sizeof(REASON_HEADER) + REASON_UNITS_MAX * 9);
+	r = buf_append_str(&header, REASON_HEADER);
+	r = r < 0 ? r : route_encode(&header, cut);
+	r = r < 0 ? r : buf_append_char(&header, '\0');
+	if (r < 0)
+		return r;
+	call->reason_header = strdup(header.data);
+	return call->reason_header ? 0 : -ENOMEM;
+}
+
+static int take_lane(struct call *call, const struct rest_request *request, uint64_t now_ns)
+{
+	CLEANUP(buf_finish) struct buf major;
+	int r;
+
+	if (is_interaction(call))
+		return 0;
+	buf_init(&major, MAJOR_MAX);
+	r = route_major(call->route, &request->args, &major);
+	if (r < 0)
+		return r == -ENOBUFS ? -E2BIG : r;
+	return ratelimit_lane(call->rest->limits, call->route,
+			      route_variant(call->route, &request->args, clock_wall_ms()), major.data ? major.data : "",
+			      major.len, now_ns, &call->lane);
+}
+
+static int call_new(struct rest *rest, const struct rest_request *request, rest_fn fn, void *arg, uint64_t now_ns,
+		    struct call **ret_call)
+{
+	bool interaction = route_rows[request->route].flags & ROUTE_INTERACTION;
+	uint64_t deadline_ms = request->deadline_ms ? request->deadline_ms
+			       : interaction        ? REST_INTERACTION_MS
+						    : 3ULL * rest->options.timeout_ms;
+	struct call *call = calloc(1, sizeof(*call));
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	call->rest = rest;
+	call->route = request->route;
+	call->priority = request->priority;
+	call->essential = request->essential;
+	call->fn = fn;
+	call->arg = arg;
+	call->created_ns = now_ns;
+	call->deadline_ns =
+		now_ns + (deadline_ms < REST_DEADLINE_MAX_MS ? deadline_ms : REST_DEADLINE_MAX_MS) * NS_PER_MS;
+	r = take_body(call, request);
+	r = r < 0 ? r : take_url(call, request);
+	r = r < 0 ? r : take_reason(call, request->reason);
+	r = r < 0 ? r : take_lane(call, request, now_ns);
+	if (r < 0) {
+		call_free(call);
+		return r;
+	}
+	*ret_call = call;
+	return 0;
+}
+
+/* Callbacks go out at once or not at all; all others stand in their lane's queue, be it for a moment. */
+static int admit(struct rest *rest, struct call *call, uint64_t now_ns)
+{
+	int r;
+
+	if (!is_interaction(call)) {
+		r = enqueue(rest, call, false);
+		return r;
+	}
+	call->state = CALL_FLYING;
+	rest->interactions++;
+	if (refuse(rest, call, now_ns)) {
+		put_over(rest, call);
+		return 0;
+	}
+	r = launch(rest, call, now_ns);
+	if (r < 0)
+		rest->interactions--;
+	return r;
+}
+
+static int send_checked(struct rest *rest, const struct rest_request *request, rest_fn fn, void *arg,
+			uint64_t *ret_handle)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	struct call *call;
+	int r;
+
+	if (rest->closing)
+		return -ESHUTDOWN;
+	if (request->route < 0 || request->route >= ROUTE_COUNT || !fn)
+		return -EINVAL;
+	if (route_rows[request->route].flags & ROUTE_INTERACTION ? rest->interactions >= INTERACTIONS_MAX
+								 : rest->queued >= rest->options.queue_max)
+		return -ENOBUFS;
+	r = call_new(rest, request, fn, arg, now_ns, &call);
+	if (r < 0)
+		return r;
+	deadline_insert(rest, call);
+	r = admit(rest, call, now_ns);
+	if (r < 0) {
+		deadline_remove(rest, call);
+		call_free(call);
+		return r;
+	}
+	call->handle = ++rest->next_handle;
+	if (ret_handle)
+		*ret_handle = call->handle;
+	pump(rest);
+	return 0;
+}
+
+int rest_send(struct rest *rest, const struct rest_request *request, rest_fn fn, void *arg, uint64_t *ret_handle)
+{
+	int r = send_checked(rest, request, fn, arg, ret_handle);
+
+	json_decref(request->json);
+	return r;
+}
+
+static void cancel(struct rest *rest, struct call *call)
+{
+	if (call->state == CALL_FLYING)
+		bring_down(rest, call, CURLE_ABORTED_BY_CALLBACK);
+	unlink_call(rest, call);
+	decide(call, -ECANCELED, "cancelled");
+	finish(rest, call, NULL);
+}
+
+int rest_cancel(struct rest *rest, uint64_t handle)
+{
+	for (struct call *call = rest->first; call; call = call->later)
+		if (call->handle == handle) {
+			cancel(rest, call);
+			if (!rest->closing)
+				pump(rest);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
+
+static uint32_t or_default(uint32_t value, uint32_t fallback)
+{
+	return value ? value : fallback;
+}
+
+static void take_options(struct rest *rest, const struct rest_options *options)
+{
+	rest->options = (struct rest_options){
+		.global_per_s = or_default(options->global_per_s, DEFAULT_PER_S),
+		.timeout_ms = or_default(options->timeout_ms, DEFAULT_TIMEOUT_MS),
+		.invalid_limit = or_default(options->invalid_limit, DEFAULT_INVALID_LIMIT),
+		.queue_max = or_default(options->queue_max, DEFAULT_QUEUE),
+		.inflight_max = or_default(options->inflight_max, DEFAULT_INFLIGHT),
+		.idle_ms = or_default(options->idle_ms, DEFAULT_IDLE_MS),
+	};
+}
+
+static void rest_free(struct rest *rest)
+{
+	transfer_wire_unref(rest->wire);
+	ratelimit_free(rest->limits);
+	free(rest);
+}
+
+int rest_new(struct loop *loop, const struct rest_options *options, struct board_host *host, _Atomic uint64_t *counters,
+	     const struct rest_events *events, void *arg, struct rest **ret_rest)
+{
+	struct rest *rest = calloc(1, sizeof(*rest));
+	int r;
+
+	if (!rest)
+		return -ENOMEM;
+	rest->loop = loop;
+	rest->counters = counters;
+	if (events)
+		rest->events = *events;
+	rest->events_arg = arg;
+	take_options(rest, options);
+	guard_init(&rest->guard, host, rest->options.global_per_s, rest->options.invalid_limit);
+	rest->limits = ratelimit_new(LANES_MAX);
+	r = rest->limits ? transfer_wire_new(options->api_base ? options->api_base : "", options->token,
+					     options->user_agent ? options->user_agent : REST_USER_AGENT,
+					     options->ca_file, &rest->wire)
+			 : -ENOMEM;
+	r = r < 0 ? r : rest_curl_new(loop, IDLE_CONNECTIONS, on_done, rest, &rest->curl);
+	if (r < 0) {
+		rest_free(rest);
+		return r;
+	}
+	r = timer_init(&rest->timer, loop, on_timer, rest);
+	if (r < 0) {
+		rest_curl_close(rest->curl, NULL, NULL);
+		rest_free(rest);
+		return r;
+	}
+	rest->swept_ns = clock_boottime_ns();
+	loop_at_tick(loop, &rest->tick, on_tick, rest);
+	*ret_rest = rest;
+	return 0;
+}
+
+static void on_part_closed(void *arg)
+{
+	struct rest *rest = arg;
+	loop_fn closed = rest->closed;
+	void *closed_arg = rest->closed_arg;
+
+	if (--rest->closes_left)
+		return;
+	rest_free(rest);
+	if (closed)
+		closed(closed_arg);
+}
+
+void rest_close(struct rest *rest, loop_fn closed, void *arg)
+{
+	if (!rest || rest->closing)
+		return;
+	rest->closing = true;
+	rest->closed = closed;
+	rest->closed_arg = arg;
+	rest->closes_left = 2;
+	loop_remove_hook(&rest->tick);
+	while (rest->first)
+		cancel(rest, rest->first);
+	timer_close(&rest->timer, on_part_closed);
+	rest_curl_close(rest->curl, on_part_closed, rest);
+}
+
+int rest_set_token(struct rest *rest, const char *token)
+{
+	struct transfer_wire *wire;
+	int r = transfer_wire_with_token(rest->wire, token, &wire);
+
+	if (r < 0)
+		return r;
+	transfer_wire_unref(rest->wire);
+	rest->wire = wire;
+	guard_set_token_invalid(&rest->guard, false);
+	rest->token_told = false;
+	return 0;
+}
+
+void rest_stats(const struct rest *rest, struct rest_stats *ret_stats)
+{
+	*ret_stats = rest->stats;
+	ret_stats->queued = rest->queued;
+	ret_stats->inflight = rest->flying + rest->interactions;
+	ret_stats->buckets = ratelimit_bucket_count(rest->limits);
+	ret_stats->connections = rest_curl_connections(rest->curl);
+	ret_stats->invalid = guard_invalid_count(&rest->guard, clock_boottime_ns());
+}
