@@ -10,6 +10,8 @@
 #include "shared/base/cleanup.h"
 
 #define CONNECT_TIMEOUT_MS 8000L
+#define IDLE_S             90L /* a connection idle for longer is not used again */
+#define IDLE_ONCE_S        15L /* for what must not be sent twice */
 #define BODY_KEEP_BYTES    16384
 #define HEADER_MAX         8192
 
@@ -237,6 +239,8 @@ static void set_connection(const struct transfer_wire *wire, CURL *easy, const s
 	 */
 	if (request->once && !request->body_len)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	/* The longer a connection was idle, the likelier it dies under the request, whose fate is unknown then. */
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, request->once ? IDLE_ONCE_S : IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)request->timeout_ms < CONNECT_TIMEOUT_MS ? (long)request->timeout_ms
