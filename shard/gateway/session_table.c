@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* The session's transition table. Read by machine_step() alone; it holds no code, so that the whole of a session's
+ * behaviour can be seen at once. */
+#include "shard/gateway/session_table.h"
+
+#include "shared/base/cleanup.h"
+
+static const char *const state_names[SESSION_STATE_COUNT] = {
+	[SESSION_IDLE] = "idle",
+	[SESSION_CONNECTING] = "connecting",
+	[SESSION_HELLO] = "hello",
+	[SESSION_GRANT] = "grant",
+	[SESSION_IDENTIFYING] = "identifying",
+	[SESSION_RESUMING] = "resuming",
+	[SESSION_LOADING] = "loading",
+	[SESSION_READY] = "ready",
+	[SESSION_CLOSING] = "closing",
+	[SESSION_BACKOFF] = "backoff",
+	[SESSION_FATAL] = "fatal",
+	[SESSION_STOPPING] = "stopping",
+	[SESSION_STOPPED] = "stopped",
+};
+
+static const char *const event_names[SESSION_EVENT_COUNT] = {
+	[SESSION_EV_START] = "start",
+	[SESSION_EV_STOP] = "stop",
+	[SESSION_EV_OPENED] = "opened",
+	[SESSION_EV_CLOSED] = "closed",
+	[SESSION_EV_FATAL] = "fatal",
+	[SESSION_EV_HELLO_KNOWN] = "hello_known",
+	[SESSION_EV_HELLO_NEW] = "hello_new",
+	[SESSION_EV_GRANTED] = "granted",
+	[SESSION_EV_DENIED] = "denied",
+	[SESSION_EV_DENIED_LONG] = "denied_long",
+	[SESSION_EV_DISPATCH_READY] = "dispatch_ready",
+	[SESSION_EV_DISPATCH_RESUMED] = "dispatch_resumed",
+	[SESSION_EV_INVALID] = "invalid",
+	[SESSION_EV_RECONNECT] = "reconnect",
+	[SESSION_EV_TIMEOUT] = "timeout",
+	[SESSION_EV_ZOMBIE] = "zombie",
+	[SESSION_EV_BAD] = "bad",
+	[SESSION_EV_LOADED] = "loaded",
+};
+
+const enum shard_state session_public_states[SESSION_STATE_COUNT] = {
+	[SESSION_IDLE] = SHARD_STATE_STARTING,
+	[SESSION_CONNECTING] = SHARD_STATE_CONNECTING,
+	[SESSION_HELLO] = SHARD_STATE_CONNECTING,
+	[SESSION_GRANT] = SHARD_STATE_WAITING,
+	[SESSION_IDENTIFYING] = SHARD_STATE_IDENTIFYING,
+	[SESSION_RESUMING] = SHARD_STATE_RESUMING,
+	[SESSION_LOADING] = SHARD_STATE_LOADING,
+	[SESSION_READY] = SHARD_STATE_READY,
+	[SESSION_CLOSING] = SHARD_STATE_BACKOFF,
+	[SESSION_BACKOFF] = SHARD_STATE_BACKOFF,
+	[SESSION_FATAL] = SHARD_STATE_STOPPING,
+	[SESSION_STOPPING] = SHARD_STATE_STOPPING,
+	[SESSION_STOPPED] = SHARD_STATE_STOPPED,
+};
+
+/* Grants and denials come when they come: outside GRANT they are noted by session_grant() and session_deny(), and change
+ * no state. So does the worker's word that its guilds are there. */
+#define UNASKED(state)                                                                                                 \
+	[state][SESSION_EV_GRANTED] = IGNORED, [state][SESSION_EV_DENIED] = IGNORED,                                   \
+	[state][SESSION_EV_DENIED_LONG] = IGNORED
+
+/* What ends a connection in whatever state it is. */
+#define CONNECTED(state)                                                                                               \
+	[state][SESSION_EV_STOP] = GO(SESSION_STOPPING, session_act_say_goodbye),                                      \
+	[state][SESSION_EV_CLOSED] = GO(SESSION_BACKOFF, session_act_back_off),                                        \
+	[state][SESSION_EV_FATAL] = GO(SESSION_FATAL, session_act_give_up),                                            \
+	[state][SESSION_EV_INVALID] = GO(SESSION_CLOSING, session_act_leave_invalid),                                  \
+	[state][SESSION_EV_RECONNECT] = GO(SESSION_CLOSING, session_act_leave),                                        \
+	[state][SESSION_EV_BAD] = GO(SESSION_CLOSING, session_act_leave_bad)
+
+/* Once HELLO has come there are heartbeats. */
+#define BEATING(state)                                                                                                 \
+	CONNECTED(state), [state][SESSION_EV_ZOMBIE] = GO(SESSION_CLOSING, session_act_leave_zombie)
+
+/* What was on its way when the connection was given up. */
+#define LATE(state)                                                                                                    \
+	[state][SESSION_EV_OPENED] = IGNORED, [state][SESSION_EV_HELLO_KNOWN] = IGNORED,                               \
+	[state][SESSION_EV_HELLO_NEW] = IGNORED, [state][SESSION_EV_DISPATCH_READY] = IGNORED,                         \
+	[state][SESSION_EV_DISPATCH_RESUMED] = IGNORED, [state][SESSION_EV_INVALID] = IGNORED,                         \
+	[state][SESSION_EV_RECONNECT] = IGNORED, [state][SESSION_EV_ZOMBIE] = IGNORED,                                 \
+	[state][SESSION_EV_BAD] = IGNORED, [state][SESSION_EV_LOADED] = IGNORED
+
+/* clang-format off */
+static const struct machine_edge edges[SESSION_STATE_COUNT][SESSION_EVENT_COUNT] = {
+	[SESSION_IDLE][SESSION_EV_START]	= GO(SESSION_CONNECTING, session_act_dial),
+	[SESSION_IDLE][SESSION_EV_STOP]		= GO(SESSION_STOPPED, session_act_finish),
+	[SESSION_IDLE][SESSION_EV_RECONNECT]	= IGNORED,
+	[SESSION_IDLE][SESSION_EV_LOADED]	= IGNORED,
+	UNASKED(SESSION_IDLE),
+
+	[SESSION_CONNECTING][SESSION_EV_STOP]		= GO(SESSION_STOPPING, session_act_say_goodbye),
+	[SESSION_CONNECTING][SESSION_EV_OPENED]		= GO(SESSION_HELLO, session_act_await_hello),
+	[SESSION_CONNECTING][SESSION_EV_CLOSED]		= GO(SESSION_BACKOFF, session_act_back_off),
+	[SESSION_CONNECTING][SESSION_EV_FATAL]		= GO(SESSION_FATAL, session_act_give_up),
+	[SESSION_CONNECTING][SESSION_EV_RECONNECT]	= IGNORED,
+	[SESSION_CONNECTING][SESSION_EV_LOADED]		= IGNORED,
+	UNASKED(SESSION_CONNECTING),
+
+	CONNECTED(SESSION_HELLO),
+	[SESSION_HELLO][SESSION_EV_HELLO_KNOWN]	= GO(SESSION_RESUMING, session_act_resume),
+	[SESSION_HELLO][SESSION_EV_HELLO_NEW]	= GO(SESSION_GRANT, session_act_ask),
+	[SESSION_HELLO][SESSION_EV_TIMEOUT]	= GO(SESSION_CLOSING, session_act_leave_timeout),
+	[SESSION_HELLO][SESSION_EV_LOADED]	= IGNORED,
+	UNASKED(SESSION_HELLO),
+
+	BEATING(SESSION_GRANT),
+	[SESSION_GRANT][SESSION_EV_GRANTED]	= GO(SESSION_IDENTIFYING, session_act_identify),
+	[SESSION_GRANT][SESSION_EV_DENIED]	= GO(SESSION_GRANT, session_act_ask_later),
+	[SESSION_GRANT][SESSION_EV_DENIED_LONG]	= GO(SESSION_CLOSING, session_act_leave_denied),
+	[SESSION_GRANT][SESSION_EV_TIMEOUT]	= GO(SESSION_GRANT, session_act_ask),
+	[SESSION_GRANT][SESSION_EV_LOADED]	= IGNORED,
+
+	BEATING(SESSION_IDENTIFYING),
+	[SESSION_IDENTIFYING][SESSION_EV_DISPATCH_READY]	= GO(SESSION_LOADING, session_act_established),
+	[SESSION_IDENTIFYING][SESSION_EV_LOADED]		= IGNORED,
+	UNASKED(SESSION_IDENTIFYING),
+
+	BEATING(SESSION_RESUMING),
+	[SESSION_RESUMING][SESSION_EV_DISPATCH_RESUMED]	= GO(SESSION_LOADING, session_act_resumed),
+	[SESSION_RESUMING][SESSION_EV_TIMEOUT]		= GO(SESSION_CLOSING, session_act_leave_timeout),
+	[SESSION_RESUMING][SESSION_EV_LOADED]		= IGNORED,
+	UNASKED(SESSION_RESUMING),
+
+	BEATING(SESSION_LOADING),
+	[SESSION_LOADING][SESSION_EV_LOADED]	= GO(SESSION_READY, session_act_loaded),
+	UNASKED(SESSION_LOADING),
+
+	BEATING(SESSION_READY),
+	[SESSION_READY][SESSION_EV_LOADED]	= IGNORED,
+	UNASKED(SESSION_READY),
+
+	[SESSION_CLOSING][SESSION_EV_STOP]	= GO(SESSION_STOPPING, session_act_await_close),
+	[SESSION_CLOSING][SESSION_EV_CLOSED]	= GO(SESSION_BACKOFF, session_act_back_off),
+	[SESSION_CLOSING][SESSION_EV_FATAL]	= GO(SESSION_FATAL, session_act_give_up),
+	LATE(SESSION_CLOSING),
+	UNASKED(SESSION_CLOSING),
+
+	[SESSION_BACKOFF][SESSION_EV_STOP]	= GO(SESSION_STOPPED, session_act_finish),
+	[SESSION_BACKOFF][SESSION_EV_TIMEOUT]	= GO(SESSION_CONNECTING, session_act_dial),
+	LATE(SESSION_BACKOFF),
+	UNASKED(SESSION_BACKOFF),
+
+	[SESSION_FATAL][SESSION_EV_STOP]	= GO(SESSION_STOPPED, session_act_finish),
+	LATE(SESSION_FATAL),
+	UNASKED(SESSION_FATAL),
+
+	[SESSION_STOPPING][SESSION_EV_STOP]	= IGNORED,
+	[SESSION_STOPPING][SESSION_EV_CLOSED]	= GO(SESSION_STOPPED, session_act_finish),
+	[SESSION_STOPPING][SESSION_EV_FATAL]	= GO(SESSION_STOPPED, session_act_finish),
+	LATE(SESSION_STOPPING),
+	UNASKED(SESSION_STOPPING),
+
+	[SESSION_STOPPED][SESSION_EV_STOP]	= IGNORED,
+	LATE(SESSION_STOPPED),
+	UNASKED(SESSION_STOPPED),
+};
+
+const struct session_refused session_refused[] = {
+	/* Nothing is connected and no timer runs. */
+	{ SESSION_IDLE, SESSION_EV_OPENED },
+	{ SESSION_IDLE, SESSION_EV_CLOSED },
+	{ SESSION_IDLE, SESSION_EV_FATAL },
+	{ SESSION_IDLE, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_IDLE, SESSION_EV_HELLO_NEW },
+	{ SESSION_IDLE, SESSION_EV_DISPATCH_READY },
+	{ SESSION_IDLE, SESSION_EV_DISPATCH_RESUMED },
+	{ SESSION_IDLE, SESSION_EV_INVALID },
+	{ SESSION_IDLE, SESSION_EV_TIMEOUT },
+	{ SESSION_IDLE, SESSION_EV_ZOMBIE },
+	{ SESSION_IDLE, SESSION_EV_BAD },
+	/* No message before the upgrade; the transport keeps this state's time. */
+	{ SESSION_CONNECTING, SESSION_EV_START },
+	{ SESSION_CONNECTING, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_CONNECTING, SESSION_EV_HELLO_NEW },
+	{ SESSION_CONNECTING, SESSION_EV_DISPATCH_READY },
+	{ SESSION_CONNECTING, SESSION_EV_DISPATCH_RESUMED },
+	{ SESSION_CONNECTING, SESSION_EV_INVALID },
+	{ SESSION_CONNECTING, SESSION_EV_TIMEOUT },
+	{ SESSION_CONNECTING, SESSION_EV_ZOMBIE },
+	{ SESSION_CONNECTING, SESSION_EV_BAD },
+	/* A session can't begin or go on before we asked for it, and we are started and opened once. */
+	{ SESSION_HELLO, SESSION_EV_START },
+	{ SESSION_HELLO, SESSION_EV_OPENED },
+	{ SESSION_HELLO, SESSION_EV_DISPATCH_READY },
+	{ SESSION_HELLO, SESSION_EV_DISPATCH_RESUMED },
+	{ SESSION_HELLO, SESSION_EV_ZOMBIE },
+	{ SESSION_GRANT, SESSION_EV_START },
+	{ SESSION_GRANT, SESSION_EV_OPENED },
+	{ SESSION_GRANT, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_GRANT, SESSION_EV_HELLO_NEW },
+	{ SESSION_GRANT, SESSION_EV_DISPATCH_READY },
+	{ SESSION_GRANT, SESSION_EV_DISPATCH_RESUMED },
+	/* A second HELLO, a RESUMED to an IDENTIFY, a READY to a RESUME, either of them twice. READY may take as long as
+	 * an outage lasts, so there is no time-out. */
+	{ SESSION_IDENTIFYING, SESSION_EV_START },
+	{ SESSION_IDENTIFYING, SESSION_EV_OPENED },
+	{ SESSION_IDENTIFYING, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_IDENTIFYING, SESSION_EV_HELLO_NEW },
+	{ SESSION_IDENTIFYING, SESSION_EV_DISPATCH_RESUMED },
+	{ SESSION_IDENTIFYING, SESSION_EV_TIMEOUT },
+	{ SESSION_RESUMING, SESSION_EV_START },
+	{ SESSION_RESUMING, SESSION_EV_OPENED },
+	{ SESSION_RESUMING, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_RESUMING, SESSION_EV_HELLO_NEW },
+	{ SESSION_RESUMING, SESSION_EV_DISPATCH_READY },
+	{ SESSION_LOADING, SESSION_EV_START },
+	{ SESSION_LOADING, SESSION_EV_OPENED },
+	{ SESSION_LOADING, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_LOADING, SESSION_EV_HELLO_NEW },
+	{ SESSION_LOADING, SESSION_EV_DISPATCH_READY },
+	{ SESSION_LOADING, SESSION_EV_DISPATCH_RESUMED },
+	{ SESSION_LOADING, SESSION_EV_TIMEOUT },
+	{ SESSION_READY, SESSION_EV_START },
+	{ SESSION_READY, SESSION_EV_OPENED },
+	{ SESSION_READY, SESSION_EV_HELLO_KNOWN },
+	{ SESSION_READY, SESSION_EV_HELLO_NEW },
+	{ SESSION_READY, SESSION_EV_DISPATCH_READY },
+	{ SESSION_READY, SESSION_EV_DISPATCH_RESUMED },
+	{ SESSION_READY, SESSION_EV_TIMEOUT },
+	/* The transport ends a close in time, and closes once. */
+	{ SESSION_CLOSING, SESSION_EV_START },
+	{ SESSION_CLOSING, SESSION_EV_TIMEOUT },
+	{ SESSION_BACKOFF, SESSION_EV_START },
+	{ SESSION_BACKOFF, SESSION_EV_CLOSED },
+	{ SESSION_BACKOFF, SESSION_EV_FATAL },
+	{ SESSION_FATAL, SESSION_EV_START },
+	{ SESSION_FATAL, SESSION_EV_CLOSED },
+	{ SESSION_FATAL, SESSION_EV_FATAL },
+	{ SESSION_FATAL, SESSION_EV_TIMEOUT },
+	{ SESSION_STOPPING, SESSION_EV_START },
+	{ SESSION_STOPPING, SESSION_EV_TIMEOUT },
+	{ SESSION_STOPPED, SESSION_EV_START },
+	{ SESSION_STOPPED, SESSION_EV_CLOSED },
+	{ SESSION_STOPPED, SESSION_EV_FATAL },
+	{ SESSION_STOPPED, SESSION_EV_TIMEOUT },
+};
+/* clang-format on */
+
+const size_t session_refused_count = ARRAY_SIZE(session_refused);
+
+const struct machine_table session_table = {
+	.name = "session",
+	.edges = &edges[0][0],
+	.state_names = state_names,
+	.event_names = event_names,
+	.state_count = SESSION_STATE_COUNT,
+	.event_count = SESSION_EVENT_COUNT,
+};
