@@ -18,7 +18,7 @@
 #define READY_ARENA_BYTES (8 * 1024 * 1024)
 /* Faster beats than this would break the send limit by themselves. */
 #define INTERVAL_MIN_MS 100
-#define DENIED_MIN_MS 100
+#define DENIED_MIN_MS   100
 /* Refused events that one connection may have logged. */
 #define UNEXPECTED_LOGGED 8
 /* Unsent bytes: several payloads of the largest size. */
@@ -26,7 +26,8 @@
 /* Held back while waiting for its turn: look again after this. */
 #define HELD_RETRY_MS 250
 
-/* --- events -------------------------------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------------------------------------
+ */
 
 static void publish(struct session *session)
 {
@@ -86,11 +87,22 @@ static void on_timer(void *arg)
 	/* Who can't take dispatches needs no connection that brings them. */
 	if (session_at(session) == SESSION_BACKOFF && session->held)
 		timer_start(&session->timer, HELD_RETRY_MS);
+	else if (session_at(session) == SESSION_RESUMING && session->held)
+		timer_start(&session->timer, SESSION_RESUME_QUIET_MS); /* the silence is ours */
 	else
 		session_raise(session, SESSION_EV_TIMEOUT);
 }
 
-/* --- loss ---------------------------------------------------------------------------------------------------------- */
+/* --- loss ----------------------------------------------------------------------------------------------------------
+ */
+
+/* When the last dispatch was taken, by the wall clock; 0: none was by this process. */
+static int64_t taken_wall_ms(const struct session *session)
+{
+	if (!session->taken_loop_ms)
+		return 0;
+	return clock_wall_ms() - (int64_t)(uv_now(&session->loop->uv) - session->taken_loop_ms);
+}
 
 static void report_loss(struct session *session, const char *reason, uint64_t from, uint64_t to)
 {
@@ -98,7 +110,7 @@ static void report_loss(struct session *session, const char *reason, uint64_t fr
 		.reason = reason,
 		.from_sequence = from,
 		.to_sequence = to,
-		.from_wall_ms = session->taken_wall_ms,
+		.from_wall_ms = taken_wall_ms(session),
 		.to_wall_ms = clock_wall_ms(),
 	};
 	char from_text[CLOCK_ISO_SIZE], to_text[CLOCK_ISO_SIZE];
@@ -141,7 +153,8 @@ void session_report_gap(struct session *session)
 	session->gap_from = session->gap_to = 0;
 }
 
-/* --- sequences ----------------------------------------------------------------------------------------------------- */
+/* --- sequences -----------------------------------------------------------------------------------------------------
+ */
 
 /* Taken before, on this connection or on one that was resumed? Out of order is not taken before. */
 static bool is_repeated(const struct session *session, uint64_t sequence)
@@ -184,7 +197,8 @@ static void watch_gap(struct session *session, uint64_t sequence)
 	session->gap_to = sequence - 1;
 }
 
-/* --- payloads ------------------------------------------------------------------------------------------------------ */
+/* --- payloads ------------------------------------------------------------------------------------------------------
+ */
 
 /* A payload that can't be read. Sizes and reasons are logged, never its bytes. */
 static void bad_payload(struct session *session, const char *reason, size_t len, uint16_t code)
@@ -325,6 +339,7 @@ static void take_dispatch(struct session *session, const struct envelope *envelo
 	}
 	if (envelope->has_sequence)
 		record_sequence(session, envelope->sequence);
+	session->progress = true;
 	note_taken(session);
 }
 
@@ -417,7 +432,8 @@ static void take_message(struct session *session, char *bytes, size_t len, bool 
 		on_payload(session, payload, payload_len);
 }
 
-/* --- the transport's callbacks ------------------------------------------------------------------------------------- */
+/* --- the transport's callbacks -------------------------------------------------------------------------------------
+ */
 
 static void on_message(void *arg, char *bytes, size_t len, bool is_text)
 {
@@ -450,7 +466,8 @@ static const struct transport_events transport_events = {
 	.closed = on_closed,
 };
 
-/* --- the outside --------------------------------------------------------------------------------------------------- */
+/* --- the outside ---------------------------------------------------------------------------------------------------
+ */
 
 void session_options_from_config(struct session_options *options, const struct config *config)
 {
@@ -511,6 +528,8 @@ static int check_options(struct session *session)
 		return refuse_option("gateway", "a limit of the gateway session is impossible");
 	if (!*session->token)
 		return refuse_option("discord.token", "there is no token");
+	if (session->presence && envelope_validate(session->presence, strlen(session->presence)) != ENVELOPE_OK)
+		return refuse_option("presence", "the presence is no JSON");
 	r = session_send_check(session);
 	if (r == -EMSGSIZE)
 		return refuse_option("discord.token", "token and presence do not fit into the 4096 bytes of IDENTIFY");

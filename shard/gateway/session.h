@@ -42,8 +42,8 @@ struct session_options {
 /* Points into @config. */
 void session_options_from_config(struct session_options *options, const struct config *config);
 
-/* Dispatches that may have been lost. @reason is a stable id: "invalid_session", "close_4007", "resume_gap",
- * "resume_given_up", "bad_payload", … */
+/* Dispatches that may have been lost. @reason is a stable id: "invalid_session" (op 9), "resume_gap",
+ * "resume_given_up", "bad_payload", or the name of a close code (close_code.c: "invalid_sequence", …). */
 struct session_loss {
 	const char *reason;
 	uint64_t from_sequence; /* the first that may be missing */
@@ -57,7 +57,7 @@ enum session_stop {
 	SESSION_STOP_LOGOUT,    /* closes with 1000: the bot goes offline; the board's session is cleared */
 };
 
-/* All on the loop. None may call session_free(); all but session_new/free may be called from within them. */
+/* All on the loop. Everything but session_free() may be called from within them. */
 struct session_events {
 	/* A dispatch (op 0) that passed the envelope scan. @payload is the whole frame, @envelope points into it; both
 	 * are valid during the call only. 0: taken; its sequence stands on the board as soon as this returns. Data that
@@ -76,21 +76,22 @@ struct session_events {
 	void (*fatal)(void *arg, enum exit_code code, uint16_t close_code, const char *text);
 	/* Counted on the board and logged already. May be NULL. */
 	void (*loss_window)(void *arg, const struct session_loss *loss);
-	/* After session_stop(), once: every handle is closed; session_free() now. */
+	/* After session_stop(), once: every handle is closed. Here session_free() may be called. */
 	void (*stopped)(void *arg);
 };
 
-/* Keeps @loop and @board (writable, locked by this worker). Nothing happens before session_start(). -EINVAL (an URL or
- * a limit is impossible; logged with what), -ENOMEM, -errno of libwebsockets' context. */
+/* Keeps @loop and @board (writable, locked by this worker). Of the board's counters it writes events_total,
+ * events_repeated, frames_bad, opcodes_unknown, bytes_*, identifies, resumes, resumes_refused, reconnects, zombies,
+ * loss_windows, sends_limited and latency_us; the others are the worker's. Nothing happens before session_start().
+ * -EINVAL (an URL or a limit is impossible; logged with what), -ENOMEM, -errno of libwebsockets' context. */
 int session_new(struct loop *loop, const struct session_options *options, struct board_shard *board,
 		const struct session_events *events, void *arg, struct session **ret_session);
-/* Before session_start() of a session that will not be started, or after stopped(). NULL is nothing to do. */
+/* From stopped() on, not before. NULL is nothing to do. */
 void session_free(struct session *session);
 
 /* Connects: RESUMEs the board's session when there is a valid one, else asks for a grant. Once. */
 void session_start(struct session *session);
-/* Ends it, within 2 s; stopped() tells. From any state, also before session_start(). A second call is ignored, save
- * that LOGOUT wins over RESUMABLE while the close is not yet written. */
+/* Ends it, within 2 s; stopped() tells. From any state, also before session_start(). A second call is ignored. */
 void session_stop(struct session *session, enum session_stop how);
 /* Leaves the connection resumably and RESUMEs (an operator's wish). Nothing when not connected. */
 void session_reconnect(struct session *session);

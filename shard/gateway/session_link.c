@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The actions of the session's table: connecting, identifying, resuming, leaving, waiting. Each runs within
- * machine_step(), so further events are only queued here. Must never IDENTIFY without a grant, and never forget a session
- * without saying that something may be lost. */
+ * machine_step(), so further events are only queued here. Must never IDENTIFY without a grant, and never forget a
+ * session without saying that something may be lost. */
 #include "shard/gateway/session_private.h"
 
 #include <errno.h>
@@ -26,7 +26,8 @@ static uint64_t back_off_ms(const struct session *session)
 	return delay / 2 + random_below(delay + 1);
 }
 
-/* --- connecting ---------------------------------------------------------------------------------------------------- */
+/* --- connecting ----------------------------------------------------------------------------------------------------
+ */
 
 /* Where a RESUME goes. The session's own URL, unless it is of no use or has just failed us. */
 static int resume_url(struct session *session, char url[URL_SIZE])
@@ -61,6 +62,7 @@ static void reset_connection(struct session *session)
 {
 	session->connected = false;
 	session->resuming = false;
+	session->progress = false;
 	session->live_since_ns = 0;
 	session->unexpected = 0;
 	session->gap_from = session->gap_to = 0;
@@ -121,7 +123,8 @@ void session_act_await_hello(void *owner, const void *data)
 	timer_start(&session->timer, session->options.hello_timeout_ms);
 }
 
-/* --- identifying --------------------------------------------------------------------------------------------------- */
+/* --- identifying ---------------------------------------------------------------------------------------------------
+ */
 
 void session_act_ask(void *owner, const void *data)
 {
@@ -155,6 +158,13 @@ static void leave_unsent(struct session *session, const char *what, int error)
 	session_raise(session, SESSION_EV_RECONNECT);
 }
 
+/* A hold outlives the connection that it began on; from here on dispatches may come. */
+static void stay_held(struct session *session)
+{
+	if (session->held)
+		transport_pause(session->transport);
+}
+
 void session_act_identify(void *owner, const void *data)
 {
 	struct session *session = owner;
@@ -170,6 +180,7 @@ void session_act_identify(void *owner, const void *data)
 	}
 	board_count(session->counters, BOARD_COUNTER_identifies, 1);
 	log_info(NULL, "gateway.identify", KV_U64("grant", session->grant_id));
+	stay_held(session);
 	session->events->identified(session->arg, session->grant_id);
 }
 
@@ -199,7 +210,8 @@ void session_act_loaded(void *owner, const void *data)
 	log_info(NULL, "gateway.ready", KV_U64("sequence", session->sequence));
 }
 
-/* --- resuming ------------------------------------------------------------------------------------------------------ */
+/* --- resuming ------------------------------------------------------------------------------------------------------
+ */
 
 void session_act_resume(void *owner, const void *data)
 {
@@ -215,6 +227,7 @@ void session_act_resume(void *owner, const void *data)
 	}
 	log_info(NULL, "gateway.resume", KV_U64("sequence", session->sequence));
 	timer_start(&session->timer, SESSION_RESUME_QUIET_MS);
+	stay_held(session);
 }
 
 void session_act_resumed(void *owner, const void *data)
@@ -232,7 +245,7 @@ void session_act_resumed(void *owner, const void *data)
 	session_send_pump(session);
 }
 
-/* A RESUME that a gateway took and that came to nothing. */
+/* A RESUME that a gateway took and that brought nothing. */
 static void resume_failed(struct session *session)
 {
 	session->resuming = false;
@@ -241,7 +254,8 @@ static void resume_failed(struct session *session)
 		session_forget(session, "resume_given_up");
 }
 
-/* --- leaving ------------------------------------------------------------------------------------------------------- */
+/* --- leaving -------------------------------------------------------------------------------------------------------
+ */
 
 void session_act_leave(void *owner, const void *data)
 {
@@ -261,7 +275,9 @@ void session_act_leave_invalid(void *owner, const void *data)
 	log_warn(NULL, "gateway.invalid_session", KV_BOOL("resumable", resumable),
 		 KV_BOOL("while_resuming", session->resuming));
 	session->wait_ms = SESSION_INVALID_WAIT_MIN_MS + random_below(SESSION_INVALID_WAIT_SPREAD_MS + 1);
-	if (session->resuming)
+	if (session->resuming && !resumable)
+		board_count(session->counters, BOARD_COUNTER_resumes_refused, 1);
+	else if (session->resuming)
 		resume_failed(session);
 	if (!resumable)
 		session_forget(session, "invalid_session");
@@ -310,6 +326,9 @@ void session_act_leave_timeout(void *owner, const void *data)
 	struct session *session = owner;
 
 	(void)data;
+	/* A gateway that is silent from the start may be dead for good. */
+	if (!session->resuming && session->has_session)
+		session->to_base = !session->to_base;
 	log_warn(NULL, "gateway.timeout", KV_STR("waited_for", session->resuming ? "RESUMED" : "HELLO"));
 	transport_close(session->transport, CLOSE_CODE_TIMEOUT, "timeout");
 }
@@ -324,7 +343,8 @@ void session_act_leave_denied(void *owner, const void *data)
 	transport_close(session->transport, CLOSE_CODE_LEAVE, "waiting to identify");
 }
 
-/* --- after the connection ------------------------------------------------------------------------------------------ */
+/* --- after the connection ------------------------------------------------------------------------------------------
+ */
 
 /* Says how it ended, once, here. */
 static void log_end(const struct session *session)
@@ -332,8 +352,10 @@ static void log_end(const struct session *session)
 	const struct transport_end *end = &session->end;
 	enum log_level level = end->kind == TRANSPORT_END_LOCAL ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
 	const struct log_field fields[] = {
-		KV_STR("kind", transport_end_name(end->kind)), KV_INT("close_code", end->close_code),
-		KV_INT("http_status", end->http_status),       KV_BOOL("was_open", end->was_open),
+		KV_STR("kind", transport_end_name(end->kind)),
+		KV_INT("close_code", end->close_code),
+		KV_INT("http_status", end->http_status),
+		KV_BOOL("was_open", end->was_open),
 		KV_STR("text", end->text),
 	};
 
@@ -345,8 +367,8 @@ static void set_fatal(struct session *session, const struct close_code_row *row)
 {
 	session->fatal_code = row->exit_code;
 	session->fatal_close_code = row->code;
-	snprintf(session->fatal_text, sizeof(session->fatal_text), "gateway close code %u (%s): %s", row->code, row->name,
-		 row->text);
+	snprintf(session->fatal_text, sizeof(session->fatal_text), "gateway close code %u (%s): %s", row->code,
+		 row->name, row->text);
 }
 
 /* What the server's close code asks for. */
@@ -383,7 +405,8 @@ static void count_end(struct session *session, bool had_hello)
 		board_count(session->counters, BOARD_COUNTER_frames_bad, 1);
 		note_poison(session);
 	}
-	/* Nobody there who could take a RESUME: the next one goes to the other URL, since either may be dead for good. */
+	/* Nobody there who could take a RESUME: the next one goes to the other URL, since either may be dead for good.
+	 */
 	if (!had_hello && session->has_session && session->end.kind != TRANSPORT_END_LOCAL)
 		session->to_base = !session->to_base;
 }
@@ -402,7 +425,7 @@ void session_link_closed(struct session *session)
 	session_report_gap(session);
 	if (session->end.kind == TRANSPORT_END_CLOSE_CODE)
 		event = judge_close_code(session);
-	if (session->resuming && session->has_session && !session->stopping)
+	if (session->resuming && !session->progress && session->has_session && !session->stopping)
 		resume_failed(session);
 	session_raise(session, event);
 }
@@ -431,7 +454,8 @@ void session_act_give_up(void *owner, const void *data)
 	session->events->fatal(session->arg, session->fatal_code, session->fatal_close_code, session->fatal_text);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------------------
+ */
 
 static void forget_on_logout(struct session *session)
 {

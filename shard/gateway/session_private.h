@@ -61,7 +61,7 @@ struct session {
 	uint64_t sequence;
 	uint64_t seen; /* bit i: sequence - i was taken */
 	bool has_session;
-	int64_t taken_wall_ms; /* of the last dispatch */
+	uint64_t taken_loop_ms; /* the loop's time of the last dispatch; 0: none yet */
 
 	/* this connection */
 	struct transport *transport;
@@ -71,6 +71,7 @@ struct session {
 	bool connected; /* OPENED came */
 	bool to_base;   /* this RESUME goes to the base URL, since the session's own did not answer */
 	bool resuming;  /* RESUME was sent, RESUMED is to come */
+	bool progress;  /* … and missed dispatches have come */
 	bool held;
 	uint64_t wire_bytes; /* of the transport, counted already */
 	uint64_t live_since_ns;

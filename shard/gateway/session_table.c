@@ -43,46 +43,39 @@ static const char *const event_names[SESSION_EVENT_COUNT] = {
 };
 
 const enum shard_state session_public_states[SESSION_STATE_COUNT] = {
-	[SESSION_IDLE] = SHARD_STATE_STARTING,
-	[SESSION_CONNECTING] = SHARD_STATE_CONNECTING,
-	[SESSION_HELLO] = SHARD_STATE_CONNECTING,
-	[SESSION_GRANT] = SHARD_STATE_WAITING,
-	[SESSION_IDENTIFYING] = SHARD_STATE_IDENTIFYING,
-	[SESSION_RESUMING] = SHARD_STATE_RESUMING,
-	[SESSION_LOADING] = SHARD_STATE_LOADING,
-	[SESSION_READY] = SHARD_STATE_READY,
-	[SESSION_CLOSING] = SHARD_STATE_BACKOFF,
-	[SESSION_BACKOFF] = SHARD_STATE_BACKOFF,
-	[SESSION_FATAL] = SHARD_STATE_STOPPING,
-	[SESSION_STOPPING] = SHARD_STATE_STOPPING,
+	[SESSION_IDLE] = SHARD_STATE_STARTING,           [SESSION_CONNECTING] = SHARD_STATE_CONNECTING,
+	[SESSION_HELLO] = SHARD_STATE_CONNECTING,        [SESSION_GRANT] = SHARD_STATE_WAITING,
+	[SESSION_IDENTIFYING] = SHARD_STATE_IDENTIFYING, [SESSION_RESUMING] = SHARD_STATE_RESUMING,
+	[SESSION_LOADING] = SHARD_STATE_LOADING,         [SESSION_READY] = SHARD_STATE_READY,
+	[SESSION_CLOSING] = SHARD_STATE_BACKOFF,         [SESSION_BACKOFF] = SHARD_STATE_BACKOFF,
+	[SESSION_FATAL] = SHARD_STATE_STOPPING,          [SESSION_STOPPING] = SHARD_STATE_STOPPING,
 	[SESSION_STOPPED] = SHARD_STATE_STOPPED,
 };
 
-/* Grants and denials come when they come: outside GRANT they are noted by session_grant() and session_deny(), and change
- * no state. So does the worker's word that its guilds are there. */
-#define UNASKED(state)                                                                                                 \
-	[state][SESSION_EV_GRANTED] = IGNORED, [state][SESSION_EV_DENIED] = IGNORED,                                   \
+/* Grants and denials come when they come: outside GRANT they are noted by session_grant() and session_deny(), and
+ * change no state. So does the worker's word that its guilds are there. */
+#define UNASKED(state)                                                               \
+	[state][SESSION_EV_GRANTED] = IGNORED, [state][SESSION_EV_DENIED] = IGNORED, \
 	[state][SESSION_EV_DENIED_LONG] = IGNORED
 
 /* What ends a connection in whatever state it is. */
-#define CONNECTED(state)                                                                                               \
-	[state][SESSION_EV_STOP] = GO(SESSION_STOPPING, session_act_say_goodbye),                                      \
-	[state][SESSION_EV_CLOSED] = GO(SESSION_BACKOFF, session_act_back_off),                                        \
-	[state][SESSION_EV_FATAL] = GO(SESSION_FATAL, session_act_give_up),                                            \
-	[state][SESSION_EV_INVALID] = GO(SESSION_CLOSING, session_act_leave_invalid),                                  \
-	[state][SESSION_EV_RECONNECT] = GO(SESSION_CLOSING, session_act_leave),                                        \
+#define CONNECTED(state)                                                              \
+	[state][SESSION_EV_STOP] = GO(SESSION_STOPPING, session_act_say_goodbye),     \
+	[state][SESSION_EV_CLOSED] = GO(SESSION_BACKOFF, session_act_back_off),       \
+	[state][SESSION_EV_FATAL] = GO(SESSION_FATAL, session_act_give_up),           \
+	[state][SESSION_EV_INVALID] = GO(SESSION_CLOSING, session_act_leave_invalid), \
+	[state][SESSION_EV_RECONNECT] = GO(SESSION_CLOSING, session_act_leave),       \
 	[state][SESSION_EV_BAD] = GO(SESSION_CLOSING, session_act_leave_bad)
 
 /* Once HELLO has come there are heartbeats. */
-#define BEATING(state)                                                                                                 \
-	CONNECTED(state), [state][SESSION_EV_ZOMBIE] = GO(SESSION_CLOSING, session_act_leave_zombie)
+#define BEATING(state) CONNECTED(state), [state][SESSION_EV_ZOMBIE] = GO(SESSION_CLOSING, session_act_leave_zombie)
 
 /* What was on its way when the connection was given up. */
-#define LATE(state)                                                                                                    \
-	[state][SESSION_EV_OPENED] = IGNORED, [state][SESSION_EV_HELLO_KNOWN] = IGNORED,                               \
-	[state][SESSION_EV_HELLO_NEW] = IGNORED, [state][SESSION_EV_DISPATCH_READY] = IGNORED,                         \
-	[state][SESSION_EV_DISPATCH_RESUMED] = IGNORED, [state][SESSION_EV_INVALID] = IGNORED,                         \
-	[state][SESSION_EV_RECONNECT] = IGNORED, [state][SESSION_EV_ZOMBIE] = IGNORED,                                 \
+#define LATE(state)                                                                            \
+	[state][SESSION_EV_OPENED] = IGNORED, [state][SESSION_EV_HELLO_KNOWN] = IGNORED,       \
+	[state][SESSION_EV_HELLO_NEW] = IGNORED, [state][SESSION_EV_DISPATCH_READY] = IGNORED, \
+	[state][SESSION_EV_DISPATCH_RESUMED] = IGNORED, [state][SESSION_EV_INVALID] = IGNORED, \
+	[state][SESSION_EV_RECONNECT] = IGNORED, [state][SESSION_EV_ZOMBIE] = IGNORED,         \
 	[state][SESSION_EV_BAD] = IGNORED, [state][SESSION_EV_LOADED] = IGNORED
 
 /* clang-format off */

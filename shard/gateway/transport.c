@@ -169,14 +169,16 @@ int transport_send(struct transport *transport, const char *text, size_t len)
 	return send_frame(transport, FRAME_TEXT, text, len);
 }
 
-/* Begins the closing handshake. The end is decided already. @wait: the server must see our frame, so its end is waited
- * for; unread bytes would else make the kernel reset the connection and take the frame with it. */
+/* Begins the closing handshake. The end is decided already. Once our frame is out the server's end is waited for: closing
+ * with unread bytes would make the kernel reset the connection, and take the frame with it. */
 static void begin_close(struct transport *transport, uint16_t code, const char *reason)
 {
 	transport->end.close_code = transport->end.kind == TRANSPORT_END_CLOSE_CODE ? transport->end.close_code : code;
 	if (frame_append_close(&transport->frame, code, reason, (uint32_t)random_u64()) < 0 ||
 	    push_frame(transport) < 0) {
-		finish(transport);
+		/* No memory: end without a word, but from the loop, since a message may be in its user's hands. */
+		transport->phase = PHASE_DRAINING;
+		timer_start(&transport->deadline, 0);
 		return;
 	}
 	transport->phase = PHASE_CLOSING;

@@ -68,7 +68,8 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(rest_latency_us, "smoothed REST round trip (gauge)")                                                        \
 	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                                                  \
 	X(memory_kib, "resident memory of the worker (gauge)")                                                        \
-	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")
+	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")                           \
+	X(events_repeated, "dispatches that came a second time (after a RESUME) and were dropped")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,
