@@ -79,3 +79,21 @@ const char *error_text(int error)
 	row = find(error);
 	return row ? row->text : "an error with an unrecognised number";
 }
+
+/* Linux's numbers end here; those above 133 have no name. */
+#define ERRNO_MAX 256
+
+int error_from_name(const char *name)
+{
+	for (int error = 1; error < ERRNO_MAX; error++) {
+		const char *known = strerrorname_np(error);
+
+		if (known && strcmp(known, name) == 0)
+			return error;
+	}
+	for (size_t i = 0; i < sizeof(own_rows) / sizeof(own_rows[0]); i++) {
+		if (strcmp(own_rows[i].name, name) == 0)
+			return own_rows[i].error;
+	}
+	return 0;
+}

@@ -20,5 +20,7 @@ enum shoal_error {
  * Never NULL; static storage. */
 const char *error_name(int error);
 const char *error_text(int error);
+/* The positive number of a name as error_name() gives it; 0 when it is none. */
+int error_from_name(const char *name);
 
 #endif

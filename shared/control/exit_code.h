@@ -17,18 +17,18 @@ enum exit_class {
 /* Values are the process exit codes; stable, in the README and in RestartPreventExitStatus. */
 enum exit_code {
 	EXIT_CODE_OK = 0,
-	EXIT_CODE_INTERNAL = 1,        /* RETRY: our own bug, named in the log */
-	EXIT_CODE_USAGE = 2,           /* FATAL: wrong command line */
-	EXIT_CODE_CONFIG = 3,          /* FATAL: configuration wrong; file, line, key named */
-	EXIT_CODE_TOKEN = 4,           /* FATAL: Discord refused the token (401, 4004) */
-	EXIT_CODE_SHARDING = 5,        /* FATAL: 4010, 4011: the shard count does not fit */
-	EXIT_CODE_API_VERSION = 6,     /* FATAL: 4012 */
-	EXIT_CODE_INTENTS = 7,         /* FATAL: 4013, 4014 */
-	EXIT_CODE_LOCKED = 8,          /* FATAL: another one holds the lock */
-	EXIT_CODE_UNAVAILABLE = 9,     /* RETRY: a server we need is not there */
-	EXIT_CODE_RESOURCE = 10,       /* RETRY: no memory, no disk, no descriptors */
-	EXIT_CODE_ORPHANED = 11,       /* CLEAN: no supervisor for orphan_timeout_s */
-	EXIT_CODE_PORT = 12,           /* FATAL: cannot listen where told */
+	EXIT_CODE_INTERNAL = 1,    /* RETRY: our own bug, named in the log */
+	EXIT_CODE_USAGE = 2,       /* FATAL: wrong command line */
+	EXIT_CODE_CONFIG = 3,      /* FATAL: configuration wrong; file, line, key named */
+	EXIT_CODE_TOKEN = 4,       /* FATAL: Discord refused the token (401, 4004) */
+	EXIT_CODE_SHARDING = 5,    /* FATAL: 4010, 4011: the shard count does not fit */
+	EXIT_CODE_API_VERSION = 6, /* FATAL: 4012 */
+	EXIT_CODE_INTENTS = 7,     /* FATAL: 4013, 4014 */
+	EXIT_CODE_LOCKED = 8,      /* FATAL: another one holds the lock */
+	EXIT_CODE_UNAVAILABLE = 9, /* RETRY: a server we need is not there */
+	EXIT_CODE_RESOURCE = 10,   /* RETRY: no memory, no disk, no descriptors */
+	EXIT_CODE_ORPHANED = 11,   /* CLEAN: no supervisor for orphan_timeout_s */
+	EXIT_CODE_PORT = 12,       /* FATAL: cannot listen where told */
 };
 
 struct exit_code_row {
