@@ -1,0 +1,39 @@
+/* What the worker program is: `shoal-shard --manifest` prints one JSON object {intents, events, commands, hash},
+ * without secrets or connections. Run once before shards start. Loop thread only. */
+#ifndef SHOAL_SUPERVISOR_MANIFEST_H
+#define SHOAL_SUPERVISOR_MANIFEST_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "shared/loop/loop.h"
+
+#define MANIFEST_SIZE_MAX     (1024 * 1024)
+#define MANIFEST_DEADLINE_MS  15000
+#define MANIFEST_COMMANDS_MAX 131 /* 100 slash, 15 user, 15 message, 1 entry point */
+
+struct manifest {
+	uint32_t intents;
+	json_t *events;   /* array of names, may be NULL */
+	json_t *commands; /* array of objects as PUT to Discord */
+	char hash[80];
+};
+
+struct manifest_run;
+
+/* Exactly once unless closed before. @manifest is borrowed, NULL when @error is set: -ENOENT (no such program),
+ * -ETIMEDOUT, -EFBIG, -EBADMSG (not a manifest), -EIO (it ended otherwise than by 0); @text says it for a person. */
+typedef void (*manifest_fn)(void *arg, int error, const struct manifest *manifest, const char *text);
+
+/* Spawns @path with --manifest. -errno: @fn is not called. */
+int manifest_run(struct loop *loop, const char *path, char *const *envp, manifest_fn fn, void *arg,
+		 struct manifest_run **ret_run);
+/* Kills the program if it runs; @fn is not called any more. NULL is nothing to do. To be called also after @fn was. */
+void manifest_close(struct manifest_run *run);
+
+/* Reads the text. -EBADMSG. On success the caller ends it with manifest_finish(). */
+int manifest_parse(const char *text, size_t len, struct manifest *ret_manifest);
+void manifest_finish(struct manifest *manifest);
+
+#endif
