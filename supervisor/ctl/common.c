@@ -1,0 +1,231 @@
+/* What shoalctl's verbs share: asking, failing in words, printing. Must not leave a person without knowing what to do.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "supervisor/ctl/ctl.h"
+
+#define RING      16
+#define RING_TEXT 256
+
+static char *next_text(void)
+{
+	static char ring[RING][RING_TEXT];
+	static unsigned at;
+
+	return ring[at++ % RING];
+}
+
+const char *ctl_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+int64_t ctl_int(const json_t *object, const char *key)
+{
+	return (int64_t)json_integer_value(json_object_get(object, key));
+}
+
+double ctl_real(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+const char *ctl_count(int64_t number)
+{
+	char digits[32], *text = next_text(), *to = text;
+	int len = snprintf(digits, sizeof(digits), "%" PRId64, number);
+
+	for (int i = 0; i < len; i++) {
+		*to++ = digits[i];
+		if (digits[i] != '-' && i + 1 < len && (len - i - 1) % 3 == 0)
+			*to++ = ',';
+	}
+	*to = '\0';
+	return text;
+}
+
+const char *ctl_kib(int64_t kib)
+{
+	char *text = next_text();
+
+	if (kib < 1024)
+		snprintf(text, RING_TEXT, "%" PRId64 " kB", kib);
+	else if (kib < 1024 * 1024)
+		snprintf(text, RING_TEXT, "%.1f MB", (double)kib / 1024);
+	else
+		snprintf(text, RING_TEXT, "%.2f GB", (double)kib / 1024 / 1024);
+	return text;
+}
+
+const char *ctl_duration(int64_t seconds)
+{
+	char *text = next_text();
+
+	if (seconds < 60)
+		snprintf(text, RING_TEXT, "%" PRId64 "s", seconds);
+	else if (seconds < 3600)
+		snprintf(text, RING_TEXT, "%" PRId64 "m %" PRId64 "s", seconds / 60, seconds % 60);
+	else if (seconds < 86400)
+		snprintf(text, RING_TEXT, "%" PRId64 "h %" PRId64 "m", seconds / 3600, seconds / 60 % 60);
+	else
+		snprintf(text, RING_TEXT, "%" PRId64 "d %" PRId64 "h", seconds / 86400, seconds / 3600 % 24);
+	return text;
+}
+
+const char *ctl_clean(const char *text)
+{
+	char *clean = next_text();
+	size_t i = 0;
+
+	for (; text[i] && i + 1 < RING_TEXT; i++)
+		clean[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+	clean[i] = '\0';
+	return clean;
+}
+
+static const struct {
+	const char *state;
+	const char *colour;
+} state_colours[] = {
+	{ "ready", "\033[32m" },   { "loading", "\033[36m" },  { "failed", "\033[31m" },  { "backoff", "\033[31m" },
+	{ "stopped", "\033[90m" }, { "stopping", "\033[90m" }, { "unknown", "\033[35m" },
+};
+
+const char *ctl_state_colour(const char *state, bool colour)
+{
+	for (size_t i = 0; colour && i < ARRAY_SIZE(state_colours); i++)
+		if (strcmp(state_colours[i].state, state) == 0)
+			return state_colours[i].colour;
+	return colour ? "\033[33m" : "";
+}
+
+void ctl_print_json(const json_t *json)
+{
+	json_t *copy = json_copy((json_t *)json);
+
+	if (json_is_object(copy)) {
+		json_object_del(copy, "id");
+		json_object_del(copy, "ok");
+	}
+	json_dumpf(copy, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+	json_decref(copy);
+}
+
+int ctl_fail(const struct ctl_options *options, int exit, const char *code, const char *message)
+{
+	if (options->json) {
+		json_t *error = json_pack("{s:s, s:s}", "error", code, "message", message);
+
+		ctl_print_json(error);
+		json_decref(error);
+	}
+	/* People watch stderr also when a program reads stdout. */
+	fprintf(stderr, "shoalctl: %s\n", message);
+	return exit;
+}
+
+int ctl_usage(const char *verb, const char *what)
+{
+	fprintf(stderr, "shoalctl: %s: %s\nSee shoalctl --help.\n", verb, what);
+	return CTL_USAGE;
+}
+
+static int cannot_reach(const struct ctl_options *options, int error, uint64_t timeout_ms)
+{
+	char path[PATH_MAX], text[PATH_MAX + 256];
+
+	if (control_socket_path(options->runtime_dir, path, sizeof(path)) < 0)
+		snprintf(path, sizeof(path), "%s/%s", options->runtime_dir, CONTROL_SOCKET_NAME);
+	switch (error) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		snprintf(text, sizeof(text),
+			 "no supervisor answers at %s: start one (systemctl start shoald, or make run), or name its "
+			 "directory with --runtime-dir DIR",
+			 path);
+		break;
+	case -EACCES:
+	case -EPERM:
+		snprintf(text, sizeof(text), "%s may not be opened: run shoalctl as the user of shoald, or as root",
+			 path);
+		break;
+	case -ETIMEDOUT:
+		snprintf(text, sizeof(text), "the supervisor at %s did not answer within %" PRIu64 " s", path,
+			 timeout_ms / 1000);
+		break;
+	default:
+		snprintf(text, sizeof(text), "asking the supervisor at %s failed: %s", path, error_text(error));
+		break;
+	}
+	return ctl_fail(options, CTL_UNREACHABLE, error_name(error), text);
+}
+
+int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout_ms, control_progress_fn progress,
+	    void *arg, json_t **ret_answer)
+{
+	uint64_t wait_ms = options->timeout_given ? options->timeout_ms : timeout_ms;
+	json_t *answer = NULL;
+	int r;
+
+	r = control_call(options->runtime_dir, request, wait_ms, progress, arg, &answer);
+	if (!answer)
+		return cannot_reach(options, r < 0 ? r : -EPROTO, wait_ms);
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		r = ctl_fail(options, CTL_FAILED, ctl_text(answer, "error"), ctl_clean(ctl_text(answer, "message")));
+		json_decref(answer);
+		return r;
+	}
+	*ret_answer = answer;
+	return CTL_OK;
+}
+
+/* <folder of this program>/run, the link that `make run` leaves for us. */
+static bool find_run_link(char *path, size_t size)
+{
+	char self[PATH_MAX], socket[PATH_MAX + 32], *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n <= 0)
+		return false;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash || (size_t)(slash - self) + 5 > size)
+		return false;
+	*slash = '\0';
+	if (snprintf(socket, sizeof(socket), "%s/run/" CONTROL_SOCKET_NAME, self) >= (int)sizeof(socket))
+		return false;
+	if (access(socket, F_OK) < 0)
+		return false;
+	/* The link's target: a socket path may have 107 bytes only. */
+	snprintf(socket, sizeof(socket), "%s/run", self);
+	n = readlink(socket, path, size - 1);
+	if (n <= 0)
+		snprintf(path, size, "%s", socket);
+	else
+		path[n] = '\0';
+	return true;
+}
+
+void ctl_find_runtime_dir(const char *given, const struct config *config, char *path, size_t size)
+{
+	static const char fallback[] = "/run/shoal";
+
+	if (given) {
+		snprintf(path, size, "%s", given);
+		return;
+	}
+	snprintf(path, size, "%s", config->supervisor_runtime_dir);
+	if (strcmp(path, fallback) == 0 && !getenv("SHOAL_SUPERVISOR_RUNTIME_DIR"))
+		find_run_link(path, size);
+}

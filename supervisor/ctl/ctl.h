@@ -1,0 +1,72 @@
+/* shoalctl: one table of verbs, one file a verb. Synchronous; no loop. Every verb prints for people, or with --json one
+ * JSON value for programs. */
+#ifndef SHOAL_SUPERVISOR_CTL_CTL_H
+#define SHOAL_SUPERVISOR_CTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "shared/config/config.h"
+#include "shared/control/control.h"
+
+/* How shoalctl ends; in its --help. */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,      /* asked, and it did not work */
+	CTL_USAGE = 2,       /* wrong command line */
+	CTL_CONFIG = 3,      /* configuration wrong */
+	CTL_UNREACHABLE = 4, /* no supervisor there, or it does not answer */
+};
+
+struct ctl_options {
+	const struct config *config;
+	const char *runtime_dir;
+	bool json;
+	bool yes;            /* --yes: no question */
+	uint64_t timeout_ms; /* --timeout, else the verb's own */
+	bool timeout_given;
+};
+
+/* @argv[0] is the verb; what follows are its own arguments. Returns an enum ctl_exit. */
+typedef int (*ctl_fn)(int argc, char **argv, const struct ctl_options *options);
+
+int ctl_status(int argc, char **argv, const struct ctl_options *options);
+int ctl_shards(int argc, char **argv, const struct ctl_options *options);
+int ctl_top(int argc, char **argv, const struct ctl_options *options);
+int ctl_restart(int argc, char **argv, const struct ctl_options *options);
+int ctl_stop(int argc, char **argv, const struct ctl_options *options);
+int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
+int ctl_migrate(int argc, char **argv, const struct ctl_options *options);
+
+/* --- what verbs share -----------------------------------------------------------------------------------------------
+ */
+
+/* Asks the supervisor. @request: takes. CTL_OK: *ret_answer is an answer with ok:true, the caller's. Else the failure
+ * was printed already (as JSON with --json). */
+int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout_ms, control_progress_fn progress,
+	    void *arg, json_t **ret_answer);
+/* Prints a failure: @code is a stable word, @message a sentence. Returns @exit. */
+int ctl_fail(const struct ctl_options *options, int exit, const char *code, const char *message);
+int ctl_usage(const char *verb, const char *what);
+/* Prints @json (borrowed) on stdout, without the protocol's own id and ok. */
+void ctl_print_json(const json_t *json);
+
+const char *ctl_text(const json_t *object, const char *key);
+int64_t ctl_int(const json_t *object, const char *key);
+double ctl_real(const json_t *object, const char *key);
+/* "1,234,567", "12.3 MB", "3d 4h", into a static ring of buffers. */
+const char *ctl_count(int64_t number);
+const char *ctl_kib(int64_t kib);
+const char *ctl_duration(int64_t seconds);
+/* Text from elsewhere made fit for a terminal: control characters become '?'. Static ring. */
+const char *ctl_clean(const char *text);
+/* ANSI colour for a shard's state when @colour, else "". */
+const char *ctl_state_colour(const char *state, bool colour);
+
+/* The directory to ask in: @given, the configuration where it says one, build/run beside us, else the default. */
+void ctl_find_runtime_dir(const char *given, const struct config *config, char *path, size_t size);
+
+#endif

@@ -1,0 +1,93 @@
+/* shoalctl status: the supervisor, its session starts, its shards; shoalctl shards: the shards alone. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "supervisor/ctl/ctl.h"
+
+#define ASK_TIMEOUT_MS 10000
+
+static void print_shards(const json_t *shards)
+{
+	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	size_t i;
+	const json_t *shard;
+
+	printf("%5s  %-11s %7s %9s %9s %11s %9s %8s %8s %6s\n", "SHARD", "STATE", "PID", "GUILDS", "EVENTS/S", "EVENTS",
+	       "LATENCY", "RESTARTS", "MEMORY", "LOSSES");
+	json_array_foreach(shards, i, shard)
+	{
+		const char *state = ctl_clean(ctl_text(shard, "state"));
+
+		printf("%5" PRId64 "  %s%-11s%s %7" PRId64 " %9s %9.1f %11s %7.1fms %8" PRId64 " %8s %6" PRId64 "\n",
+		       ctl_int(shard, "id"), ctl_state_colour(state, colour), state, colour ? "\033[0m" : "",
+		       ctl_int(shard, "pid"), ctl_count(ctl_int(shard, "guilds")), ctl_real(shard, "events_per_s"),
+		       ctl_count(ctl_int(shard, "events")), ctl_real(shard, "latency_ms"), ctl_int(shard, "restarts"),
+		       ctl_kib(ctl_int(shard, "memory_kib")), ctl_int(shard, "loss_windows"));
+	}
+}
+
+static void print_ledger(const json_t *ledger)
+{
+	if (!json_is_object(ledger))
+		return;
+	printf("session starts  %" PRId64 " of %" PRId64 " left (%" PRId64 " kept back), %" PRId64 " at once; %" PRId64
+	       " granted, %" PRId64 " waiting%s\n",
+	       ctl_int(ledger, "remaining"), ctl_int(ledger, "total"), ctl_int(ledger, "reserve"),
+	       ctl_int(ledger, "max_concurrency"), ctl_int(ledger, "granted"), ctl_int(ledger, "waiting"),
+	       json_is_true(json_object_get(ledger, "exhausted")) ? "  EXHAUSTED" : "");
+}
+
+static void print_status(const json_t *status)
+{
+	printf("shoald %s (build %s) on %s, cluster %s, pid %" PRId64 ", up %s\n",
+	       ctl_clean(ctl_text(status, "version")), ctl_clean(ctl_text(status, "build_id")),
+	       ctl_clean(ctl_text(status, "host")), ctl_clean(ctl_text(status, "cluster")), ctl_int(status, "pid"),
+	       ctl_duration(ctl_int(status, "up_s")));
+	printf("state           %s\n", ctl_clean(ctl_text(status, "status")));
+	printf("shards          %" PRId64 " (generation %" PRId64 ", Discord recommends %" PRId64 ")\n",
+	       ctl_int(status, "shard_count"), ctl_int(status, "generation"), ctl_int(status, "recommended"));
+	print_ledger(json_object_get(status, "ledger"));
+	printf("commands        %s\n", ctl_clean(ctl_text(status, "commands")));
+	printf("outside         NATS %s, PostgreSQL %s\n", json_is_true(json_object_get(status, "nats")) ? "on" : "off",
+	       json_is_true(json_object_get(status, "postgres")) ? "on" : "off");
+	if (json_is_true(json_object_get(status, "token_invalid")))
+		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
+	putchar('\n');
+	print_shards(json_object_get(status, "shards"));
+}
+
+static int show(int argc, char **argv, const struct ctl_options *options, void (*print)(const json_t *answer))
+{
+	json_t *answer = NULL;
+	int r;
+
+	if (argc > 1)
+		return ctl_usage(argv[0], "takes no arguments");
+	r = ctl_ask(options, json_pack("{s:s}", "verb", argv[0]), ASK_TIMEOUT_MS, NULL, NULL, &answer);
+	if (r != CTL_OK)
+		return r;
+	if (options->json)
+		ctl_print_json(answer);
+	else
+		print(answer);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int ctl_status(int argc, char **argv, const struct ctl_options *options)
+{
+	return show(argc, argv, options, print_status);
+}
+
+static void print_shards_answer(const json_t *answer)
+{
+	print_shards(json_object_get(answer, "shards"));
+}
+
+int ctl_shards(int argc, char **argv, const struct ctl_options *options)
+{
+	return show(argc, argv, options, print_shards_answer);
+}

@@ -1,0 +1,769 @@
+/* The fleet of worker processes. Run by the supervisor on its loop. The parent does next to nothing, so that a crashing
+ * child can't take it down: it spawns, watches pidfds and boards, and lets the slot table decide. */
+#include "supervisor/fleet.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/clock.h"
+#include "shared/base/errors.h"
+#include "shared/base/random.h"
+#include "shared/log/log.h"
+#include "supervisor/process.h"
+
+static struct worker *worker_of(struct slot *slot)
+{
+	return CONTAINER_OF(slot, struct worker, slot);
+}
+
+static struct log_ctx ctx_of(const struct worker *worker)
+{
+	return (struct log_ctx){ .shard = (int32_t)worker->slot.shard_id };
+}
+
+static void changed(struct fleet *fleet)
+{
+	fleet->events.changed(fleet->arg);
+}
+
+/* --- the process behind a worker -------------------------------------------------------------------------------------
+ */
+
+static void exited(void *arg, int error, int events);
+
+static int hold_process(struct worker *worker, int32_t pid, int pidfd, bool child)
+{
+	int r;
+
+	r = watch_new(worker->fleet->loop, pidfd, WATCH_READ, exited, worker, &worker->exit_watch);
+	if (r < 0)
+		return r;
+	worker->pid = pid;
+	worker->pidfd = pidfd;
+	worker->child = child;
+	worker->adopted = !child;
+	worker->started_ns = clock_monotonic_ns();
+	worker->ready_since_ns = 0;
+	return 0;
+}
+
+static void drop_process(struct worker *worker)
+{
+	watch_free(worker->exit_watch);
+	worker->exit_watch = NULL;
+	if (worker->pidfd >= 0)
+		close(worker->pidfd);
+	worker->pidfd = -1;
+	worker->pid = 0;
+}
+
+/* The record that this very process left on its board, if it came to that. */
+static bool read_board_end(const struct worker *worker, struct board_exit *ret_how)
+{
+	return board_shard_exit(worker->board, ret_how) && ret_how->pid == (uint32_t)worker->pid &&
+	       ret_how->class != EXIT_CLASS_NONE && ret_how->class < EXIT_CLASS_COUNT;
+}
+
+static struct worker_end judge_end(const struct worker *worker, bool have_status, int status)
+{
+	struct worker_end end = { .class = EXIT_CLASS_CRASH, .code = -1 };
+	struct board_exit how;
+	bool have_board = read_board_end(worker, &how);
+
+	if (have_status) {
+		end.class = exit_class_of_status(status);
+		end.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+		end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	} else if (have_board) {
+		end.class = how.class;
+		end.code = (int)how.code;
+	}
+	/* A process that crashed on its way out left a record of another end: the status is the truth, the text is not.
+	 */
+	if (have_board && (!have_status || (int)how.code == end.code)) {
+		end.close_code = how.close_code;
+		memcpy(end.text, how.text, sizeof(end.text));
+		end.text[sizeof(end.text) - 1] = '\0';
+	}
+	return end;
+}
+
+static void log_end(const struct worker *worker, const struct worker_end *end, bool wanted)
+{
+	const struct log_ctx ctx = ctx_of(worker);
+	const struct exit_code_row *row = end->code >= 0 ? exit_code_find(end->code) : NULL;
+	const char *code = row ? row->name : end->code >= 0 ? "unknown" : "none";
+	const char *why = end->text[0] ? end->text : end->signal ? strsignal(end->signal) : "it left no word";
+
+	if (wanted)
+		log_info(&ctx, "worker.ended", KV_INT("pid", worker->pid), KV_STR("class", exit_class_name(end->class)),
+			 KV_STR("code", code), KV_INT("signal", end->signal), KV_STR("why", why));
+	else
+		log_warn(&ctx, "worker.died", KV_INT("pid", worker->pid), KV_STR("class", exit_class_name(end->class)),
+			 KV_STR("code", code), KV_INT("signal", end->signal), KV_INT("close_code", end->close_code),
+			 KV_STR("why", why), KV_MS("wait", worker->backoff_ms), KV_BOOL("failing", worker->failing));
+}
+
+/* A worker of another supervisor's making holds the shard: it becomes ours. */
+static int adopt(struct worker *worker)
+{
+	const struct log_ctx ctx = ctx_of(worker);
+	int32_t pid;
+	int pidfd, r;
+
+	if (board_shard_is_locked(worker->board) != 1)
+		return -ESRCH;
+	pid = (int32_t)board_shard_pid(worker->board);
+	r = process_adopt(pid, board_shard_pid_start(worker->board), &pidfd);
+	if (r < 0)
+		return r;
+	r = hold_process(worker, pid, pidfd, false);
+	if (r < 0) {
+		close(pidfd);
+		return r;
+	}
+	worker->spawned++;
+	slot_step(&worker->slot, SLOT_ADOPT);
+	log_info(&ctx, "worker.adopted", KV_INT("pid", pid),
+		 KV_STR("state", shard_state_name(board_shard_state(worker->board))));
+	changed(worker->fleet);
+	return 0;
+}
+
+static uint64_t ready_for_ms(const struct worker *worker, uint64_t now_ns)
+{
+	return worker->ready_since_ns == 0 ? 0 : (now_ns - worker->ready_since_ns) / NS_PER_MS;
+}
+
+static void decide_restart(struct worker *worker)
+{
+	const struct log_ctx ctx = ctx_of(worker);
+	const struct restart_policy *policy = &worker->fleet->options.restart;
+	uint64_t now_ns = clock_monotonic_ns();
+	struct restart_decision decision;
+
+	decision = restart_decide(policy, &worker->history, now_ns, ready_for_ms(worker, now_ns), random_unit());
+	worker->backoff_ms = decision.delay_ms;
+	worker->failing = decision.failing;
+	if (decision.turned_failing)
+		log_error(&ctx, "worker.failing", KV_INT("deaths", policy->burst + 1),
+			  KV_MS("within", policy->window_ms), KV_MS("wait", decision.delay_ms),
+			  KV_MSG("this shard's worker keeps dying: it is marked failing and retried slowly, the other "
+				 "shards are not touched. See its worker.died records for the cause"));
+}
+
+static bool ended_when_asked(const struct worker *worker)
+{
+	enum slot_state state = slot_state(&worker->slot);
+
+	return state == SLOT_STOPPING || state == SLOT_RESTARTING;
+}
+
+static void settle_board(struct worker *worker)
+{
+	enum slot_state state = slot_state(&worker->slot);
+
+	/* Another one may hold it by now (EXIT_CODE_LOCKED): then its state is its own to write. */
+	if (board_shard_is_locked(worker->board) != 0)
+		return;
+	board_shard_set_state(worker->board, state == SLOT_STOPPED   ? SHARD_STATE_STOPPED
+					     : worker->failing       ? SHARD_STATE_FAILED
+					     : state == SLOT_BACKOFF ? SHARD_STATE_BACKOFF
+								     : SHARD_STATE_STARTING);
+}
+
+static void handle_end(struct worker *worker, bool have_status, int status)
+{
+	struct fleet *fleet = worker->fleet;
+	bool wanted = ended_when_asked(worker), locked_out, fatal;
+
+	worker->end = judge_end(worker, have_status, status);
+	/* Another process owns the shard: that is no fault of the fleet's; it is looked for below. */
+	locked_out = worker->end.code == EXIT_CODE_LOCKED;
+	fatal = worker->end.class == EXIT_CLASS_FATAL && !locked_out;
+	if (!wanted) {
+		fleet->deaths++;
+		decide_restart(worker);
+	}
+	log_end(worker, &worker->end, wanted);
+	drop_process(worker);
+	worker->peer = NULL;
+	worker->identify_id = worker->hello_id = 0;
+	worker->ready_since_ns = 0;
+	fleet->events.gone(fleet->arg, worker);
+	slot_step(&worker->slot, fatal ? SLOT_DIED_FATAL : SLOT_DIED);
+	settle_board(worker);
+	if (locked_out && slot_state(&worker->slot) == SLOT_BACKOFF)
+		adopt(worker);
+	changed(fleet);
+	if (fleet->fatal) {
+		fleet->fatal = NULL;
+		fleet->events.fatal(fleet->arg, worker, &worker->end);
+	}
+}
+
+/* Its pidfd became readable: the process has ended. */
+static void exited(void *arg, int error, int events)
+{
+	struct worker *worker = arg;
+	int status = 0, r;
+
+	(void)error;
+	(void)events;
+	r = process_reap(worker->pidfd, &status);
+	if (r == -EAGAIN)
+		return;
+	handle_end(worker, r == 0, status);
+}
+
+/* --- what slots ask for ----------------------------------------------------------------------------------------------
+ */
+
+static void op_enqueue(struct slot *slot)
+{
+	struct worker *worker = worker_of(slot);
+	struct fleet *fleet = worker->fleet;
+
+	if (worker->queued)
+		return;
+	worker->queued = true;
+	worker->queue_next = NULL;
+	if (fleet->queue_tail)
+		fleet->queue_tail->queue_next = worker;
+	else
+		fleet->queue_head = worker;
+	fleet->queue_tail = worker;
+}
+
+static void op_dequeue(struct slot *slot)
+{
+	struct worker *worker = worker_of(slot), *before = NULL;
+	struct fleet *fleet = worker->fleet;
+
+	if (!worker->queued)
+		return;
+	for (struct worker *at = fleet->queue_head; at != worker; at = at->queue_next)
+		before = at;
+	if (before)
+		before->queue_next = worker->queue_next;
+	else
+		fleet->queue_head = worker->queue_next;
+	if (fleet->queue_tail == worker)
+		fleet->queue_tail = before;
+	worker->queue_next = NULL;
+	worker->queued = false;
+}
+
+static void op_signal(struct slot *slot, int signal)
+{
+	struct worker *worker = worker_of(slot);
+	const struct log_ctx ctx = ctx_of(worker);
+	int r;
+
+	if (worker->pidfd < 0)
+		return;
+	r = process_signal(worker->pidfd, signal);
+	if (r < 0 && r != -ESRCH)
+		log_error(&ctx, "worker.signal_failed", KV_ERR(r), KV_INT("signal", signal),
+			  KV_INT("pid", worker->pid));
+	if (slot->kills > 1)
+		log_error(&ctx, "worker.unkillable", KV_INT("pid", worker->pid), KV_INT("kills", slot->kills),
+			  KV_MSG("the worker was killed and does not end: the kernel holds it (disk, driver); its "
+				 "shard stays down until it does"));
+}
+
+static void op_ask_stop(struct slot *slot)
+{
+	struct worker *worker = worker_of(slot);
+	struct fleet *fleet = worker->fleet;
+
+	if (worker->peer &&
+	    control_peer_notice(worker->peer, "stop", fleet->logout ? json_pack("{s:b}", "logout", 1) : NULL) >= 0)
+		return;
+	op_signal(slot, SIGTERM);
+}
+
+static void op_arm(struct slot *slot, uint64_t delay_ms)
+{
+	timer_start(&worker_of(slot)->timer, delay_ms);
+}
+
+static void op_disarm(struct slot *slot)
+{
+	timer_stop(&worker_of(slot)->timer);
+}
+
+static uint64_t op_backoff_ms(struct slot *slot)
+{
+	return worker_of(slot)->backoff_ms;
+}
+
+/* Told when the step is over: the fleet's stop steps every slot, this one too. */
+static void op_fatal(struct slot *slot)
+{
+	worker_of(slot)->fleet->fatal = worker_of(slot);
+}
+
+static void op_stopped(struct slot *slot)
+{
+	(void)slot; /* emptiness is looked for at the end of the pass, when every slot has stepped */
+}
+
+static const struct slot_ops ops = {
+	.enqueue = op_enqueue,
+	.dequeue = op_dequeue,
+	.ask_stop = op_ask_stop,
+	.signal = op_signal,
+	.arm = op_arm,
+	.disarm = op_disarm,
+	.backoff_ms = op_backoff_ms,
+	.fatal = op_fatal,
+	.stopped = op_stopped,
+};
+
+static void timer_passed(void *arg)
+{
+	struct worker *worker = arg;
+	const struct log_ctx ctx = ctx_of(worker);
+	enum slot_state before = slot_state(&worker->slot);
+
+	if (before == SLOT_STARTING)
+		log_error(&ctx, "worker.start_timeout", KV_INT("pid", worker->pid),
+			  KV_MS("after", worker->fleet->options.deadlines.start_ms),
+			  KV_MSG("the worker was started but did not connect to the control socket: aborted"));
+	else if (before == SLOT_STOPPING || before == SLOT_RESTARTING)
+		log_warn(&ctx, "worker.stop_timeout", KV_INT("pid", worker->pid),
+			 KV_MSG("the worker did not end when asked (supervisor.stop_timeout_ms): killed; its session "
+				"stays resumable"));
+	slot_step(&worker->slot, SLOT_TIMER);
+}
+
+/* --- spawning --------------------------------------------------------------------------------------------------------
+ */
+
+static int launch(struct worker *worker)
+{
+	struct fleet *fleet = worker->fleet;
+	char shard[16], generation[16];
+	const struct fleet_options *options = &fleet->options;
+	char *argv[] = { "shoal-shard",
+			 "--shard",
+			 shard,
+			 "--generation",
+			 generation,
+			 "--runtime-dir",
+			 (char *)options->runtime_dir,
+			 "--log-level",
+			 (char *)options->log_level,
+			 "--log-format",
+			 (char *)options->log_format,
+			 NULL };
+	struct process_spec spec = {
+		.path = fleet->options.worker_path,
+		.argv = argv,
+		.envp = fleet->options.worker_env,
+		.stdout_fd = STDERR_FILENO, /* a worker says nothing on stdout; what a library prints there is log */
+	};
+	int pidfd, r;
+	pid_t pid;
+
+	snprintf(shard, sizeof(shard), "%" PRIu32, worker->slot.shard_id);
+	snprintf(generation, sizeof(generation), "%" PRIu32, fleet->options.generation);
+	r = process_spawn(&spec, &pid, &pidfd);
+	if (r < 0)
+		return r;
+	r = hold_process(worker, pid, pidfd, true);
+	if (r < 0) {
+		process_signal(pidfd, SIGKILL);
+		waitpid(pid, NULL, 0);
+		close(pidfd);
+		return r;
+	}
+	if (worker->spawned++ > 0)
+		worker->restarts++;
+	return 0;
+}
+
+static void launch_one(struct fleet *fleet)
+{
+	struct worker *worker = fleet->queue_head;
+	const struct log_ctx ctx = ctx_of(worker);
+	int r;
+
+	op_dequeue(&worker->slot);
+	/* The lock's holder may have come to light since: never two for one shard. */
+	if (board_shard_is_locked(worker->board) == 1 && adopt(worker) >= 0)
+		return;
+	r = launch(worker);
+	if (r < 0) {
+		decide_restart(worker);
+		log_error(&ctx, "worker.spawn_failed", KV_ERR(r), KV_STR("path", fleet->options.worker_path),
+			  KV_MS("wait", worker->backoff_ms),
+			  KV_MSG("the worker program could not be started: is it there (supervisor.worker), are "
+				 "processes and memory left?"));
+		slot_step(&worker->slot, SLOT_SPAWN_FAILED);
+		settle_board(worker);
+		return;
+	}
+	slot_step(&worker->slot, SLOT_SPAWNED);
+	log_debug(&ctx, "worker.spawned", KV_INT("pid", worker->pid));
+}
+
+bool fleet_all_launched(const struct fleet *fleet)
+{
+	for (uint32_t i = 0; i < fleet->count; i++)
+		if (fleet->workers[i].spawned == 0)
+			return false;
+	return true;
+}
+
+static bool is_empty(const struct fleet *fleet)
+{
+	for (uint32_t i = 0; i < fleet->count; i++)
+		if (slot_state(&fleet->workers[i].slot) != SLOT_STOPPED)
+			return false;
+	return true;
+}
+
+static uint32_t count_starting(const struct fleet *fleet)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < fleet->count; i++)
+		count += slot_state(&fleet->workers[i].slot) == SLOT_STARTING;
+	return count;
+}
+
+/* End of pass: spawns what is queued, as many at once as may be starting. */
+static void pump(void *arg)
+{
+	struct fleet *fleet = arg;
+
+	if (fleet->spawning && fleet->queue_head) {
+		uint32_t starting = count_starting(fleet);
+
+		for (; fleet->queue_head && starting < fleet->options.parallel; starting++)
+			launch_one(fleet);
+		changed(fleet);
+	}
+	if (!fleet->spawning && !fleet->closing && is_empty(fleet))
+		fleet->events.empty(fleet->arg);
+}
+
+/* --- slow tick -------------------------------------------------------------------------------------------------------
+ */
+
+static void look_at(struct worker *worker, uint64_t now_ns)
+{
+	bool ready = slot_state(&worker->slot) == SLOT_RUNNING && board_shard_state(worker->board) == SHARD_STATE_READY;
+
+	if (ready == (worker->ready_since_ns != 0))
+		return;
+	worker->ready_since_ns = ready ? now_ns : 0;
+	changed(worker->fleet);
+}
+
+/* A shard that failed and is ready and stable again is no longer failing. */
+static void forgive_stable(struct worker *worker, uint64_t now_ns)
+{
+	const struct log_ctx ctx = ctx_of(worker);
+
+	if (!worker->failing || ready_for_ms(worker, now_ns) < worker->fleet->options.restart.stable_ms)
+		return;
+	if (worker->ready_since_ns == 0)
+		return;
+	worker->failing = false;
+	log_info(&ctx, "worker.recovered", KV_MS("ready_for", ready_for_ms(worker, now_ns)));
+	changed(worker->fleet);
+}
+
+static void run_watchdog(struct fleet *fleet)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	uint32_t count = 0;
+	size_t index = 0;
+	enum watchdog_verdict verdict;
+
+	for (uint32_t i = 0; i < fleet->count; i++)
+		if (slot_state(&fleet->workers[i].slot) == SLOT_RUNNING)
+			fleet->stamps[count++] =
+				(struct watchdog_stamp){ .shard_id = i,
+							 .stamped_ns = board_shard_stamped(fleet->workers[i].board) };
+	verdict = watchdog_check(&fleet->watchdog, now_ns, LOOP_TICK_MS * NS_PER_MS, fleet->stamps, count, &index);
+	if (verdict == WATCHDOG_MACHINE && !fleet->machine_suspect)
+		log_error(NULL, "watchdog.machine", KV_INT("workers", count),
+			  KV_MSG("most workers have not stamped their boards: the machine is overloaded or was "
+				 "suspended; nobody is killed for it"));
+	fleet->machine_suspect = verdict == WATCHDOG_MACHINE;
+	if (verdict == WATCHDOG_ABORT) {
+		struct worker *worker = &fleet->workers[fleet->stamps[index].shard_id];
+		const struct log_ctx ctx = ctx_of(worker);
+
+		fleet->watchdog_kills++;
+		log_error(
+			&ctx, "watchdog.abort", KV_INT("pid", worker->pid),
+			KV_MS("stale", (now_ns - fleet->stamps[index].stamped_ns) / NS_PER_MS),
+			KV_MSG("the worker's loop hangs: aborted for a backtrace, killed after that, then restarted"));
+		slot_step(&worker->slot, SLOT_STALE);
+		changed(fleet);
+	}
+}
+
+static void tick(void *arg)
+{
+	struct fleet *fleet = arg;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	for (uint32_t i = 0; i < fleet->count; i++) {
+		look_at(&fleet->workers[i], now_ns);
+		forgive_stable(&fleet->workers[i], now_ns);
+	}
+	run_watchdog(fleet);
+}
+
+/* --- from outside ----------------------------------------------------------------------------------------------------
+ */
+
+static int open_board(const struct fleet *fleet, struct worker *worker)
+{
+	const struct fleet_options *options = &fleet->options;
+	const struct log_ctx ctx = ctx_of(worker);
+	bool damaged = false;
+	int r;
+
+	r = board_shard_create(options->runtime_dir, options->generation, worker->slot.shard_id, options->shard_count,
+			       &damaged);
+	if (r < 0)
+		return r;
+	if (damaged)
+		log_error(&ctx, "board.damaged", KV_STR("dir", options->runtime_dir),
+			  KV_MSG("the shard's board failed its checks and was moved aside; its session is lost, so "
+				 "this shard will IDENTIFY"));
+	return board_shard_open(options->runtime_dir, options->generation, worker->slot.shard_id, true, &worker->board);
+}
+
+static void free_fleet(struct fleet *fleet)
+{
+	for (uint32_t i = 0; i < fleet->count; i++)
+		board_shard_close(fleet->workers[i].board);
+	free(fleet->stamps);
+	free(fleet);
+}
+
+static int init_worker(struct fleet *fleet, uint32_t shard_id)
+{
+	struct worker *worker = &fleet->workers[shard_id];
+
+	worker->fleet = fleet;
+	worker->pidfd = -1;
+	slot_init(&worker->slot, shard_id, &ops, &fleet->options.deadlines);
+	return open_board(fleet, worker);
+}
+
+static void init_timers(struct fleet *fleet)
+{
+	for (uint32_t i = 0; i < fleet->count; i++) {
+		int r = timer_init(&fleet->workers[i].timer, fleet->loop, timer_passed, &fleet->workers[i]);
+
+		assert(r >= 0); /* libuv's timers need nothing that could be missing */
+		fleet->timers++;
+	}
+}
+
+int fleet_new(struct loop *loop, const struct fleet_options *options, const struct fleet_events *events, void *arg,
+	      struct fleet **ret_fleet)
+{
+	uint32_t count = options->shard_count;
+	struct fleet *fleet = calloc(1, sizeof(*fleet) + count * sizeof(struct worker));
+	int r = 0;
+
+	if (!fleet)
+		return -ENOMEM;
+	fleet->loop = loop;
+	fleet->options = *options;
+	fleet->events = *events;
+	fleet->arg = arg;
+	fleet->count = count;
+	fleet->stamps = calloc(count, sizeof(*fleet->stamps));
+	if (!fleet->stamps)
+		r = -ENOMEM;
+	for (uint32_t i = 0; i < count && r >= 0; i++)
+		r = init_worker(fleet, i);
+	if (r < 0) {
+		free_fleet(fleet);
+		return r;
+	}
+	watchdog_init(&fleet->watchdog, options->watchdog_ns);
+	init_timers(fleet);
+	fleet->spawning = true;
+	loop_at_pass_end(loop, &fleet->pump, pump, fleet);
+	loop_at_tick(loop, &fleet->tick, tick, fleet);
+	*ret_fleet = fleet;
+	return 0;
+}
+
+uint32_t fleet_adopt(struct fleet *fleet)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < fleet->count; i++)
+		if (slot_state(&fleet->workers[i].slot) == SLOT_STOPPED && adopt(&fleet->workers[i]) >= 0)
+			count++;
+	return count;
+}
+
+void fleet_start(struct fleet *fleet)
+{
+	for (uint32_t i = 0; i < fleet->count; i++)
+		slot_step(&fleet->workers[i].slot, SLOT_START);
+}
+
+void fleet_stop(struct fleet *fleet, bool logout)
+{
+	fleet->spawning = false;
+	fleet->logout = logout;
+	for (uint32_t i = 0; i < fleet->count; i++)
+		slot_step(&fleet->workers[i].slot, SLOT_STOP);
+}
+
+void fleet_hurry(struct fleet *fleet)
+{
+	for (uint32_t i = 0; i < fleet->count; i++)
+		op_signal(&fleet->workers[i].slot, SIGKILL);
+}
+
+int fleet_restart(struct fleet *fleet, uint32_t shard_id)
+{
+	struct worker *worker;
+
+	if (shard_id >= fleet->count)
+		return -ERANGE;
+	if (!fleet->spawning)
+		return -ESHUTDOWN;
+	worker = &fleet->workers[shard_id];
+	restart_forgive(&worker->history);
+	worker->failing = false;
+	return slot_step(&worker->slot, SLOT_RESTART);
+}
+
+static void timer_closed(void *arg)
+{
+	struct worker *worker = arg;
+	struct fleet *fleet = worker->fleet;
+	loop_fn closed = fleet->closed;
+	void *closed_arg = fleet->closed_arg;
+
+	if (--fleet->timers > 0)
+		return;
+	free_fleet(fleet);
+	if (closed)
+		closed(closed_arg);
+}
+
+void fleet_close(struct fleet *fleet, loop_fn closed, void *arg)
+{
+	fleet->closing = true;
+	fleet->closed = closed;
+	fleet->closed_arg = arg;
+	loop_remove_hook(&fleet->pump);
+	loop_remove_hook(&fleet->tick);
+	for (uint32_t i = 0; i < fleet->count; i++) {
+		drop_process(&fleet->workers[i]);
+		timer_close(&fleet->workers[i].timer, timer_closed);
+	}
+}
+
+int fleet_hello(struct fleet *fleet, struct control_peer *peer, uint32_t shard_id, uint32_t generation, int32_t pid,
+		struct worker **ret_worker)
+{
+	struct worker *worker;
+
+	if (shard_id >= fleet->count)
+		return -ERANGE;
+	if (generation != fleet->options.generation)
+		return -ESTALE;
+	worker = &fleet->workers[shard_id];
+	/* The kernel's word on who owns the shard, and the owner's on who it is. */
+	if (board_shard_is_locked(worker->board) != 1 || board_shard_pid(worker->board) != (uint32_t)pid)
+		return -EEXIST;
+	/* Another process of ours is on its way to find the lock taken; the holder asks again and is adopted then. */
+	if (worker->pid != pid && slot_has_process(&worker->slot))
+		return -EAGAIN;
+	if (worker->pid != pid && adopt(worker) < 0)
+		return -EEXIST;
+	worker->peer = peer;
+	slot_step(&worker->slot, SLOT_HELLO);
+	changed(fleet);
+	*ret_worker = worker;
+	return 0;
+}
+
+void fleet_peer_gone(struct fleet *fleet, struct control_peer *peer, struct worker *worker)
+{
+	if (worker->peer != peer)
+		return;
+	worker->peer = NULL;
+	worker->identify_id = 0;
+	worker->hello_id = 0;
+	changed(fleet);
+}
+
+/* --- what people see -------------------------------------------------------------------------------------------------
+ */
+
+const char *fleet_shard_state(const struct worker *worker)
+{
+	switch (slot_state(&worker->slot)) {
+	case SLOT_RUNNING:
+		return shard_state_name(board_shard_state(worker->board));
+	case SLOT_BACKOFF:
+		return shard_state_name(worker->failing ? SHARD_STATE_FAILED : SHARD_STATE_BACKOFF);
+	case SLOT_STOPPED:
+		return shard_state_name(SHARD_STATE_STOPPED);
+	case SLOT_STOPPING:
+	case SLOT_RESTARTING:
+		return shard_state_name(SHARD_STATE_STOPPING);
+	case SLOT_ABORTING:
+		return shard_state_name(SHARD_STATE_FAILED);
+	default:
+		return shard_state_name(SHARD_STATE_STARTING);
+	}
+}
+
+bool fleet_shard_ready(const struct worker *worker)
+{
+	return slot_state(&worker->slot) == SLOT_RUNNING && board_shard_state(worker->board) == SHARD_STATE_READY;
+}
+
+uint32_t fleet_ready_count(const struct fleet *fleet)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < fleet->count; i++)
+		count += fleet_shard_ready(&fleet->workers[i]);
+	return count;
+}
+
+uint32_t fleet_starts_needed(const struct fleet *fleet)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < fleet->count; i++) {
+		const struct worker *worker = &fleet->workers[i];
+		struct board_session session;
+		uint64_t sequence;
+
+		if (slot_state(&worker->slot) == SLOT_STOPPED || fleet_shard_ready(worker))
+			continue;
+		count += !board_shard_session(worker->board, &session, &sequence);
+	}
+	return count;
+}

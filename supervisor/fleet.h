@@ -1,0 +1,132 @@
+/* The workers of this host: a slot table, the spawn queue, adoption, deaths and the watchdog's kills.
+ * The fleet knows processes and boards; it knows nothing of Discord. Loop thread only. */
+#ifndef SHOAL_SUPERVISOR_FLEET_H
+#define SHOAL_SUPERVISOR_FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/board/board.h"
+#include "shared/control/control.h"
+#include "shared/control/exit_code.h"
+#include "shared/loop/loop.h"
+#include "shared/loop/watch.h"
+#include "supervisor/slot.h"
+#include "supervisor/watchdog.h"
+
+struct fleet;
+
+/* How a worker ended, from its status (a child) or its board (adopted). */
+struct worker_end {
+	enum exit_class class;
+	int code;   /* -1: none (a signal, or not known) */
+	int signal; /* 0: none */
+	uint32_t close_code;
+	char text[BOARD_TEXT_SIZE];
+};
+
+struct worker {
+	struct slot slot;
+	struct fleet *fleet;
+	struct board_shard *board; /* mapped while the fleet is there */
+	struct control_peer *peer; /* NULL while its link is down */
+	struct watch *exit_watch;
+	struct timer timer;
+	struct restart_history history;
+	struct worker *queue_next;
+	uint64_t started_ns;     /* monotonic, of this process: spawn or adoption */
+	uint64_t ready_since_ns; /* monotonic; 0: not ready at the last look */
+	uint64_t backoff_ms;     /* the wait decided for the last death */
+	uint32_t restarts;       /* processes after the first */
+	uint32_t spawned;
+	int32_t pid;
+	int pidfd;
+	bool queued;
+	bool child;
+	bool adopted;
+	bool failing;
+	int64_t identify_id;   /* its open identify request; 0: none */
+	int64_t hello_id;      /* its hello waits for the plan; 0: none */
+	struct worker_end end; /* of the process before */
+};
+
+struct fleet_options {
+	const char *runtime_dir;
+	const char *worker_path;
+	char *const *worker_env;
+	const char *log_level, *log_format; /* for its records before it has its configuration */
+	uint32_t shard_count, generation;
+	uint32_t parallel; /* workers between spawn and hello at once */
+	struct restart_policy restart;
+	struct slot_deadlines deadlines;
+	uint64_t watchdog_ns;
+};
+
+struct fleet_events {
+	/* A worker ended saying that this fleet can't run so. Its slot is stopped already. */
+	void (*fatal)(void *arg, struct worker *worker, const struct worker_end *end);
+	/* A process of @worker is gone (any end); its link, if up, is of no use any more. */
+	void (*gone)(void *arg, struct worker *worker);
+	/* Something that status shows has changed. */
+	void (*changed)(void *arg);
+	/* No process is left and none is wanted. */
+	void (*empty)(void *arg);
+};
+
+struct fleet {
+	struct loop *loop;
+	struct fleet_options options;
+	struct fleet_events events;
+	void *arg;
+	struct loop_hook pump, tick;
+	struct watchdog watchdog;
+	struct worker *queue_head, *queue_tail;
+	struct worker *fatal; /* ended fatally in the step at hand */
+	struct watchdog_stamp *stamps;
+	uint64_t tick_ns; /* when the last tick was, monotonic */
+	uint64_t deaths, watchdog_kills;
+	uint32_t timers; /* not closed yet */
+	bool spawning;   /* new processes may be made */
+	bool logout;     /* the stop is to make the bot go offline at once: sessions end */
+	bool machine_suspect;
+	bool closing;
+	loop_fn closed;
+	void *closed_arg;
+	uint32_t count;
+	struct worker workers[];
+};
+
+/* Creates (or finds valid) every shard's board and maps it. Strings of @options: borrowed, must outlive the fleet.
+ * -ENOSPC (the runtime directory is full), -errno; nothing is kept then. */
+int fleet_new(struct loop *loop, const struct fleet_options *options, const struct fleet_events *events, void *arg,
+	      struct fleet **ret_fleet);
+/* Workers that hold their board's lock become ours. Returns how many. */
+uint32_t fleet_adopt(struct fleet *fleet);
+/* From now on processes may be made; starts every slot that is stopped. */
+void fleet_start(struct fleet *fleet);
+/* Every slot is to stop; events.empty follows (also when nothing runs). @logout: the workers end their sessions. */
+void fleet_stop(struct fleet *fleet, bool logout);
+/* Does not wait any longer: SIGKILL to all. Their sessions stay on the boards. */
+void fleet_hurry(struct fleet *fleet);
+/* An operator's restart: its past is forgiven. */
+int fleet_restart(struct fleet *fleet, uint32_t shard_id);
+/* The fleet must be empty. @closed when its memory is free to go (it is freed then). */
+void fleet_close(struct fleet *fleet, loop_fn closed, void *arg);
+
+/* A peer says that it is @shard_id's worker, with pid @pid by SO_PEERCRED. 0 and *ret_worker; -ERANGE, -ESTALE (another
+ * generation), -EEXIST (not the one that holds the shard's lock), -EAGAIN (it will be, once a process of ours that can't
+ * get the lock has ended). */
+int fleet_hello(struct fleet *fleet, struct control_peer *peer, uint32_t shard_id, uint32_t generation, int32_t pid,
+		struct worker **ret_worker);
+void fleet_peer_gone(struct fleet *fleet, struct control_peer *peer, struct worker *worker);
+
+/* What people see as the shard's state: its board's word while it has a process, else what its slot is up to. */
+const char *fleet_shard_state(const struct worker *worker);
+bool fleet_shard_ready(const struct worker *worker);
+uint32_t fleet_ready_count(const struct fleet *fleet);
+/* Shards that will have to IDENTIFY when they start or go on: no session on the board and not ready. */
+uint32_t fleet_starts_needed(const struct fleet *fleet);
+/* Every slot has had a process made or adopted at least once. */
+bool fleet_all_launched(const struct fleet *fleet);
+
+#endif

@@ -1,0 +1,21 @@
+/* What people and machines are shown of the fleet: JSON for shoalctl and /api/v1, Prometheus text, one line of status.
+ * Reads boards and slots only: costs the shards nothing and answers when they hang. Loop thread only. */
+#ifndef SHOAL_SUPERVISOR_REPORT_H
+#define SHOAL_SUPERVISOR_REPORT_H
+
+#include <jansson.h>
+
+#include "shared/base/buf.h"
+#include "supervisor/supervisor.h"
+
+/* New references. */
+json_t *report_status(const struct supervisor *supervisor);
+json_t *report_shards(const struct supervisor *supervisor);
+/* -ENOBUFS, -ENOMEM: @out is of no use then. */
+int report_metrics(const struct supervisor *supervisor, struct buf *out);
+/* "15/16 shards ready", or what is waited for. */
+void report_line(const struct supervisor *supervisor, char *text, size_t size);
+/* Every shard is ready (and the plan is made). */
+bool report_all_ready(const struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,218 @@
+/* Preparations of shoald, before its loop runs: these calls may block. They must leave nothing secret where another
+ * process could read it. */
+#include "supervisor/surroundings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "shared/control/control.h"
+#include "shared/log/log.h"
+#include "supervisor/http.h"
+#include "supervisor/intents.h"
+
+extern char **environ;
+
+void surroundings_harden(void)
+{
+	const struct rlimit none = { 0, 0 };
+	struct rlimit files;
+
+	umask(0077);
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		log_warn(NULL, "supervisor.not_hardened", KV_ERR(-errno),
+			 KV_MSG("core dumps could not be switched off; they would hold the bot's token"));
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int check_intents(const struct config *config, char *error)
+{
+	const char *bad = "";
+	uint32_t intents;
+	int r = intents_parse(config->discord_intents, &intents, &bad);
+
+	if (r == 0 || r == -ENODATA)
+		return 0;
+	snprintf(error, SURROUNDINGS_ERROR_SIZE,
+		 "discord.intents: \"%.*s\" is no intent; give auto, a number, or names such as GUILDS,GUILD_MESSAGES",
+		 (int)strcspn(bad, ", \t|"), bad);
+	return r;
+}
+
+int surroundings_check(const struct config *config, const char *worker_path, char error[SURROUNDINGS_ERROR_SIZE])
+{
+	struct sockaddr_storage address;
+	char socket_path[SURROUNDINGS_PATH_SIZE];
+	int r;
+
+	if (config->discord_token[0] == '\0') {
+		snprintf(error, SURROUNDINGS_ERROR_SIZE,
+			 "discord.token is not set: give the bot's token by the environment (DISCORD_TOKEN), by "
+			 "discord.token_file, or in shoal.ini");
+		return -EINVAL;
+	}
+	if (config->supervisor_http_listen[0] && http_address(config->supervisor_http_listen, &address) < 0) {
+		snprintf(error, SURROUNDINGS_ERROR_SIZE,
+			 "supervisor.http_listen: \"%s\" is no address:port such as 127.0.0.1:9470 or [::1]:9470",
+			 config->supervisor_http_listen);
+		return -EINVAL;
+	}
+	r = control_socket_path(config->supervisor_runtime_dir, socket_path, sizeof(socket_path));
+	if (r < 0) {
+		snprintf(error, SURROUNDINGS_ERROR_SIZE,
+			 "supervisor.runtime_dir: the path of the control socket in \"%s\" is too long (107 bytes at "
+			 "most): choose a shorter directory",
+			 config->supervisor_runtime_dir);
+		return -EINVAL;
+	}
+	if (access(worker_path, X_OK) < 0) {
+		snprintf(error, SURROUNDINGS_ERROR_SIZE, "supervisor.worker: \"%s\" can't be run: %s", worker_path,
+			 strerror(errno));
+		return -EINVAL;
+	}
+	return check_intents(config, error);
+}
+
+/* Every missing part of @path; those that are there are left as they are. */
+static int make_path(const char *path)
+{
+	char part[SURROUNDINGS_PATH_SIZE];
+
+	if (strlen(path) >= sizeof(part))
+		return -ENAMETOOLONG;
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		/* Others must be able to pass through what lies above ours. */
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int make_dir(const char *key, const char *path, char *error)
+{
+	mode_t mask = umask(0022);
+	struct stat st;
+	int r = make_path(path);
+
+	umask(mask);
+	if (r == 0 && stat(path, &st) < 0)
+		r = -errno;
+	if (r == 0 && !S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	if (r < 0) {
+		snprintf(error, SURROUNDINGS_ERROR_SIZE, "%s: the directory \"%s\" can't be made: %s", key, path,
+			 error_text(r));
+		return r;
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 0022)) {
+		snprintf(
+			error, SURROUNDINGS_ERROR_SIZE,
+			"%s: \"%s\" must belong to the user that runs shoald and not be writable by others (it is %03o "
+			"of user %u)",
+			key, path, st.st_mode & 0777, st.st_uid);
+		return -EPERM;
+	}
+	if (access(path, W_OK | X_OK) < 0) {
+		r = -errno;
+		snprintf(error, SURROUNDINGS_ERROR_SIZE, "%s: \"%s\" is not writable: %s", key, path, strerror(-r));
+		return r;
+	}
+	return 0;
+}
+
+int surroundings_make_dirs(const struct config *config, char error[SURROUNDINGS_ERROR_SIZE])
+{
+	int r = make_dir("supervisor.runtime_dir", config->supervisor_runtime_dir, error);
+
+	return r < 0 ? r : make_dir("supervisor.state_dir", config->supervisor_state_dir, error);
+}
+
+int surroundings_worker_path(const struct config *config, char path[SURROUNDINGS_PATH_SIZE])
+{
+	static const char name[] = "shoal-shard";
+	char self[PATH_MAX], *slash;
+	ssize_t n;
+
+	if (config->supervisor_worker[0]) {
+		if (strlen(config->supervisor_worker) >= SURROUNDINGS_PATH_SIZE)
+			return -ENAMETOOLONG;
+		strcpy(path, config->supervisor_worker);
+		return 0;
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		return -errno;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash || (size_t)(slash + 1 - self) + sizeof(name) > SURROUNDINGS_PATH_SIZE)
+		return -ENAMETOOLONG;
+	memcpy(path, self, (size_t)(slash + 1 - self));
+	memcpy(path + (slash + 1 - self), name, sizeof(name));
+	return 0;
+}
+
+void surroundings_host(const struct config *config, char *host, size_t size)
+{
+	if (config->supervisor_host_id[0])
+		snprintf(host, size, "%s", config->supervisor_host_id);
+	else if (gethostname(host, size) < 0)
+		snprintf(host, size, "unknown");
+	host[size - 1] = '\0';
+}
+
+/* What a worker may inherit. A list of what may, not of what may not: a secret by a name we never heard of stays out.
+ */
+static const char *const inherited[] = {
+	"PATH",         "LANG",           "LC_ALL",        "LC_CTYPE",     "TZ",          "HOME",
+	"TMPDIR",       "JOURNAL_STREAM", "INVOCATION_ID", "NO_COLOR",     "TERM",        "SSL_CERT_FILE",
+	"SSL_CERT_DIR", "ASAN_OPTIONS",   "UBSAN_OPTIONS", "LSAN_OPTIONS", "MALLOC_CONF", "MALLOC_ARENA_MAX",
+};
+
+static bool may_inherit(const char *entry)
+{
+	size_t len = strcspn(entry, "=");
+
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+		if (strlen(inherited[i]) == len && strncmp(entry, inherited[i], len) == 0)
+			return true;
+	return false;
+}
+
+char **surroundings_worker_env(void)
+{
+	char **env = calloc(ARRAY_SIZE(inherited) + 1, sizeof(*env));
+	size_t count = 0;
+
+	for (char **entry = environ; env && entry && *entry; entry++) {
+		if (!may_inherit(*entry) || count == ARRAY_SIZE(inherited))
+			continue;
+		env[count] = strdup(*entry);
+		if (!env[count]) {
+			surroundings_free_env(env);
+			return NULL;
+		}
+		count++;
+	}
+	return env;
+}
+
+void surroundings_free_env(char **env)
+{
+	for (char **entry = env; entry && *entry; entry++)
+		free(*entry);
+	free(env);
+}

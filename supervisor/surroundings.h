@@ -1,0 +1,35 @@
+/* What shoald sets up around itself before it starts: directories, limits, the workers' environment and program. Each
+ * returns 0 or -errno, and then @error says in words what is wrong with which key. */
+#ifndef SHOAL_SUPERVISOR_SURROUNDINGS_H
+#define SHOAL_SUPERVISOR_SURROUNDINGS_H
+
+#include <stddef.h>
+
+#include "shared/config/config.h"
+
+#define SURROUNDINGS_ERROR_SIZE 512
+#define SURROUNDINGS_PATH_SIZE  4096
+
+/* No core dumps and no debugger of the same user (both would show the token), private files, and as many descriptors as
+ * we may have. */
+void surroundings_harden(void);
+
+/* What no single option's check can see: the token is there, the HTTP address has a form, the socket's path fits, the
+ * intents are known, the worker program can be run. -EINVAL. */
+int surroundings_check(const struct config *config, const char *worker_path, char error[SURROUNDINGS_ERROR_SIZE]);
+
+/* Makes the runtime and state directory (mode 0700) where missing; refuses one that others can write to or that belongs
+ * to another user. */
+int surroundings_make_dirs(const struct config *config, char error[SURROUNDINGS_ERROR_SIZE]);
+
+/* supervisor.worker, or shoal-shard beside the running program. -ENAMETOOLONG, -errno. */
+int surroundings_worker_path(const struct config *config, char path[SURROUNDINGS_PATH_SIZE]);
+
+/* supervisor.host_id, or the host's name. */
+void surroundings_host(const struct config *config, char *host, size_t size);
+
+/* The environment of workers: what is listed, nothing secret. NULL: no memory. */
+char **surroundings_worker_env(void);
+void surroundings_free_env(char **env);
+
+#endif

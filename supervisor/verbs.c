@@ -1,0 +1,427 @@
+/* The control socket's verbs. Run by the supervisor on its loop. Whatever a peer sends is checked here and answered; no
+ * request may wait without an end, and none may do more than its caller is entitled to. */
+#include "supervisor/verbs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/clock.h"
+#include "shared/base/errors.h"
+#include "shared/log/log.h"
+#include "supervisor/report.h"
+
+#define METRICS_SLICE    (256 * 1024)
+#define METRICS_PAGE_MAX (16 * 1024 * 1024)
+
+static uint64_t number(const json_t *request, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(request, key));
+}
+
+static void fail(struct control_peer *peer, int64_t id, int error, const char *message)
+{
+	control_peer_fail(peer, id, error_name(error), message);
+}
+
+static struct worker *caller_of(struct control_peer *peer)
+{
+	return control_peer_data(peer);
+}
+
+/* --- workers ---------------------------------------------------------------------------------------------------------
+ */
+
+static void greet(struct supervisor *supervisor, struct worker *worker, int64_t id)
+{
+	json_t *secrets = supervisor_secrets(supervisor, worker);
+	int r = -ENOMEM;
+
+	if (secrets)
+		r = control_peer_answer_secrets(worker->peer, id, json_object(), secrets);
+	if (r < 0) {
+		const struct log_ctx ctx = { .shard = (int32_t)worker->slot.shard_id };
+
+		log_error(&ctx, "control.hello_failed", KV_ERR(r),
+			  KV_MSG("a worker could not be given its configuration; it will ask again"));
+	}
+	json_decref(secrets);
+}
+
+static const char *hello_refusal(int error)
+{
+	switch (error) {
+	case -ERANGE:
+		return "no shard of this fleet";
+	case -ESTALE:
+		return "another generation: this fleet's shard count has changed";
+	default:
+		return "this process does not hold the shard's lock";
+	}
+}
+
+static void handle_hello(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	uint32_t shard = (uint32_t)number(request, "shard"), generation = (uint32_t)number(request, "generation");
+	struct worker *worker = NULL;
+	int r;
+
+	if (!supervisor->fleet) {
+		/* Not known yet whether it is ours: it asks again, and by then the plan is made. */
+		fail(peer, id, -EAGAIN, "the fleet's plan is not made yet");
+		return;
+	}
+	r = fleet_hello(supervisor->fleet, peer, shard, generation, control_peer_pid(peer), &worker);
+	if (r < 0) {
+		log_warn(&(struct log_ctx){ .shard = (int32_t)shard }, "control.hello_refused", KV_ERR(r),
+			 KV_INT("pid", control_peer_pid(peer)), KV_INT("generation", generation));
+		fail(peer, id, r, hello_refusal(r));
+		return;
+	}
+	control_peer_set_data(peer, worker);
+	if (!supervisor_can_greet(supervisor, worker)) {
+		worker->hello_id = id;
+		return;
+	}
+	greet(supervisor, worker, id);
+}
+
+void verbs_greet_waiting(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->fleet->count; i++) {
+		struct worker *worker = &supervisor->fleet->workers[i];
+		int64_t id = worker->hello_id;
+
+		worker->hello_id = 0;
+		if (worker->peer && id != 0)
+			greet(supervisor, worker, id);
+	}
+}
+
+static void handle_identify(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	struct worker *worker = caller_of(peer);
+
+	if (number(request, "shard") != worker->slot.shard_id) {
+		fail(peer, id, -EACCES, "a worker may only ask for its own shard");
+		return;
+	}
+	if (!supervisor->ledger || ledger_request(supervisor->ledger, worker->slot.shard_id) < 0) {
+		control_peer_fail_with(peer, id, "EDQUOT", "the ledger is not open yet",
+				       json_pack("{s:i}", "wait_ms", 1000));
+		return;
+	}
+	worker->identify_id = id;
+	supervisor_run_ledger(supervisor);
+}
+
+static void grant(void *arg, uint32_t shard_id, const struct ledger_grant *given)
+{
+	struct supervisor *supervisor = arg;
+	struct worker *worker = &supervisor->fleet->workers[shard_id];
+	const struct log_ctx ctx = { .shard = (int32_t)shard_id };
+	int64_t id = worker->identify_id;
+
+	worker->identify_id = 0;
+	log_info(&ctx, "ledger.granted", KV_U64("grant", given->id));
+	if (!worker->peer || id == 0)
+		return; /* it went away in between: its start is spent, its bucket free after the grant's life */
+	/* A second less than the ledger holds the bucket for: the answer needs its time too. A worker that reads it
+	 * late (it was stopped, the machine swapped) sees by the clock that it is void. */
+	control_peer_answer(worker->peer, id,
+			    json_pack("{s:I, s:I, s:I}", "grant", (json_int_t)given->id, "expires_ms",
+				      (json_int_t)(LEDGER_GRANT_NS / NS_PER_MS - 1000), "expires_boottime_ms",
+				      (json_int_t)(given->expires_ns / NS_PER_MS)));
+}
+
+static void deny(void *arg, uint32_t shard_id, uint64_t wait_ms)
+{
+	struct supervisor *supervisor = arg;
+	struct worker *worker = &supervisor->fleet->workers[shard_id];
+	int64_t id = worker->identify_id;
+
+	worker->identify_id = 0;
+	if (!worker->peer || id == 0)
+		return;
+	control_peer_fail_with(worker->peer, id, "EDQUOT",
+			       "the session starts of this window are spent or spoken for",
+			       json_pack("{s:I}", "wait_ms", (json_int_t)wait_ms));
+}
+
+const struct ledger_events verb_ledger_events = { .grant = grant, .deny = deny };
+
+static void handle_identified(struct supervisor *supervisor, struct control_peer *peer, int64_t id,
+			      const json_t *request)
+{
+	struct worker *worker = caller_of(peer);
+
+	if (supervisor->ledger) {
+		ledger_identified(supervisor->ledger, worker->slot.shard_id, number(request, "grant"));
+		supervisor_run_ledger(supervisor);
+	}
+	control_peer_answer(peer, id, json_object());
+}
+
+/* --- anybody ---------------------------------------------------------------------------------------------------------
+ */
+
+static void handle_shards(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	(void)request;
+	control_peer_answer(peer, id,
+			    json_pack("{s:I, s:I, s:o}", "shard_count", (json_int_t)supervisor->plan.shard_count,
+				      "generation", (json_int_t)supervisor->plan.generation, "shards",
+				      report_shards(supervisor)));
+}
+
+static void handle_status(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	(void)request;
+	control_peer_answer(peer, id, report_status(supervisor));
+}
+
+/* Cut behind a line, so that no character is halved. */
+static size_t slice_len(const struct buf *page, size_t offset)
+{
+	size_t len = page->len - offset;
+	const char *end;
+
+	if (len <= METRICS_SLICE)
+		return len;
+	end = memrchr(page->data + offset, '\n', METRICS_SLICE);
+	return end ? (size_t)(end + 1 - (page->data + offset)) : METRICS_SLICE;
+}
+
+/* The text of a large fleet is larger than a line: it is made once (offset 0) and read in slices. */
+static void handle_metrics(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	struct buf *page = &supervisor->metrics_page;
+	uint64_t offset = number(request, "offset"), serial = number(request, "serial");
+	size_t len;
+	json_t *answer;
+
+	if (offset == 0) {
+		buf_clear(page, 0);
+		page->max = METRICS_PAGE_MAX;
+		supervisor->metrics_serial++;
+		if (report_metrics(supervisor, page) < 0) {
+			fail(peer, id, -ENOBUFS, "the metrics of this fleet are too large");
+			return;
+		}
+	} else if (serial != supervisor->metrics_serial || offset > page->len) {
+		fail(peer, id, -ESTALE, "another one has asked for metrics in between: begin again");
+		return;
+	}
+	len = slice_len(page, offset);
+	answer = json_pack("{s:s%, s:I, s:I, s:b}", "text", page->data + offset, len, "serial",
+			   (json_int_t)supervisor->metrics_serial, "next", (json_int_t)(offset + len), "more",
+			   offset + len < page->len);
+	if (!answer)
+		fail(peer, id, -ENOMEM, "no memory for the answer");
+	else
+		control_peer_answer(peer, id, answer);
+}
+
+static void handle_restart(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	const json_t *list = json_object_get(request, "shards");
+	bool all = json_is_true(json_object_get(request, "all"));
+	uint32_t count = supervisor->plan.shard_count, *shards;
+	uint64_t deadline_ms = number(request, "deadline_ms");
+	size_t wanted = all ? count : json_array_size(list);
+	char text[96];
+	int r;
+
+	if (supervisor->phase != PHASE_RUNNING || !supervisor->fleet) {
+		fail(peer, id, -EAGAIN, "the fleet is not running");
+		return;
+	}
+	if (wanted == 0) {
+		fail(peer, id, -EINVAL, "which shards? give their numbers, or all");
+		return;
+	}
+	shards = calloc(wanted, sizeof(*shards));
+	if (!shards) {
+		fail(peer, id, -ENOMEM, "no memory");
+		return;
+	}
+	for (size_t i = 0; i < wanted; i++) {
+		shards[i] = all ? (uint32_t)i : (uint32_t)json_integer_value(json_array_get(list, i));
+		if (shards[i] < count)
+			continue;
+		snprintf(text, sizeof(text), "there is no shard %" PRIu32 ": they go from 0 to %" PRIu32, shards[i],
+			 count - 1);
+		fail(peer, id, -ERANGE, text);
+		free(shards);
+		return;
+	}
+	log_audit(NULL, "restart.ordered", KV_INT("shards", (int64_t)wanted), KV_INT("by_pid", control_peer_pid(peer)));
+	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, (uint32_t)wanted,
+			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS);
+	free(shards);
+	if (r < 0)
+		fail(peer, id, r, "too many restarts are under way");
+}
+
+static void handle_stop(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	bool logout = json_is_true(json_object_get(request, "logout"));
+
+	if (supervisor->stop_peer) {
+		fail(peer, id, -EALREADY, "another one has asked for the stop already");
+		return;
+	}
+	supervisor->stop_peer = peer;
+	supervisor->stop_id = id;
+	log_audit(NULL, "stop.ordered", KV_INT("by_pid", control_peer_pid(peer)), KV_BOOL("logout", logout));
+	if (supervisor->phase < PHASE_STOPPING)
+		supervisor_stop(supervisor, EXIT_CODE_OK, logout);
+}
+
+void verbs_answer_stop(struct supervisor *supervisor)
+{
+	if (supervisor->stop_peer)
+		control_peer_answer(supervisor->stop_peer, supervisor->stop_id,
+				    json_pack("{s:I}", "exit_code", (json_int_t)supervisor->exit_code));
+	supervisor->stop_peer = NULL;
+}
+
+/* clang-format off */
+const struct verb_row verb_rows[] = {
+	{ "hello", VERB_OPERATOR | VERB_WORKER,
+	  { { "shard", VERB_U32, true, PLAN_SHARDS_MAX - 1 }, { "generation", VERB_U32, true, UINT32_MAX },
+	    { "pid", VERB_U32, false, INT32_MAX }, { "build_id", VERB_STR, false, 64 } },
+	  handle_hello, "a worker says which shard it is and gets its configuration" },
+	{ "identify", VERB_WORKER,
+	  { { "shard", VERB_U32, true, PLAN_SHARDS_MAX - 1 } },
+	  handle_identify, "a worker asks to IDENTIFY; answered when it may" },
+	{ "identified", VERB_WORKER,
+	  { { "shard", VERB_U32, true, PLAN_SHARDS_MAX - 1 }, { "grant", VERB_U64, true, INT64_MAX } },
+	  handle_identified, "a worker says that its IDENTIFY is written" },
+	{ "shards", VERB_OPERATOR | VERB_WORKER, { { NULL } }, handle_shards, "every shard's state and figures" },
+	{ "status", VERB_OPERATOR, { { NULL } }, handle_status, "the supervisor, the ledger and every shard" },
+	{ "metrics", VERB_OPERATOR,
+	  { { "offset", VERB_U64, false, METRICS_PAGE_MAX }, { "serial", VERB_U64, false, INT64_MAX } },
+	  handle_metrics, "Prometheus text, in slices" },
+	{ "restart", VERB_OPERATOR,
+	  { { "shards", VERB_U32_LIST, false, PLAN_SHARDS_MAX }, { "all", VERB_BOOL, false, 0 },
+	    { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
+	  handle_restart, "restarts shards one by one by RESUME" },
+	{ "stop", VERB_OPERATOR, { { "logout", VERB_BOOL, false, 0 } }, handle_stop,
+	  "stops the fleet; sessions stay resumable unless logout" },
+};
+/* clang-format on */
+const size_t verb_row_count = ARRAY_SIZE(verb_rows);
+
+/* --- checks ----------------------------------------------------------------------------------------------------------
+ */
+
+const struct verb_row *verb_find(const char *name)
+{
+	for (size_t i = 0; i < verb_row_count; i++)
+		if (strcmp(verb_rows[i].name, name) == 0)
+			return &verb_rows[i];
+	return NULL;
+}
+
+static bool is_number(const json_t *value, uint64_t max)
+{
+	return json_is_integer(value) && json_integer_value(value) >= 0 && (uint64_t)json_integer_value(value) <= max;
+}
+
+static bool fits(const struct verb_field *field, const json_t *value)
+{
+	size_t i;
+	const json_t *member;
+
+	switch (field->kind) {
+	case VERB_U32:
+	case VERB_U64:
+		return is_number(value, field->max);
+	case VERB_BOOL:
+		return json_is_boolean(value);
+	case VERB_STR:
+		return json_is_string(value) && json_string_length(value) <= field->max;
+	case VERB_U32_LIST:
+		if (!json_is_array(value) || json_array_size(value) > field->max)
+			return false;
+		json_array_foreach(value, i, member) if (!is_number(member, UINT32_MAX)) return false;
+		return true;
+	}
+	return false;
+}
+
+static const char *kind_words(enum verb_kind kind)
+{
+	static const char *const words[] = {
+		[VERB_U32] = "a number",
+		[VERB_U64] = "a number",
+		[VERB_BOOL] = "true or false",
+		[VERB_STR] = "a short text",
+		[VERB_U32_LIST] = "a list of numbers",
+	};
+
+	return words[kind];
+}
+
+int verb_check(const struct verb_row *row, const json_t *request, char *error, size_t size)
+{
+	for (size_t i = 0; i < VERB_FIELDS_MAX && row->fields[i].name; i++) {
+		const struct verb_field *field = &row->fields[i];
+		const json_t *value = json_object_get(request, field->name);
+
+		if (!value && !field->required)
+			continue;
+		if (value && fits(field, value))
+			continue;
+		snprintf(error, size, "%s: \"%s\" must be %s%s", row->name, field->name, kind_words(field->kind),
+			 value ? " within its range" : "");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void on_request(void *arg, struct control_peer *peer, int64_t id, const char *verb, const json_t *request)
+{
+	const struct verb_row *row = verb_find(verb);
+	unsigned caller = caller_of(peer) ? VERB_WORKER : VERB_OPERATOR;
+	char error[128];
+
+	if (!row) {
+		fail(peer, id, -ENOSYS, "there is no such verb");
+		return;
+	}
+	if (!(row->callers & caller)) {
+		fail(peer, id, -EACCES, caller == VERB_WORKER ? "not for workers" : "say hello first");
+		return;
+	}
+	if (caller == VERB_WORKER && caller_of(peer)->peer != peer && row->callers == VERB_WORKER) {
+		fail(peer, id, -EEXIST, "a newer process is this shard's worker");
+		return;
+	}
+	if (verb_check(row, request, error, sizeof(error)) < 0) {
+		fail(peer, id, -EINVAL, error);
+		return;
+	}
+	row->handle(arg, peer, id, request);
+}
+
+static void on_closed(void *arg, struct control_peer *peer)
+{
+	struct supervisor *supervisor = arg;
+	struct worker *worker = caller_of(peer);
+
+	if (worker && supervisor->fleet && worker->peer == peer) {
+		if (supervisor->ledger)
+			ledger_cancel(supervisor->ledger, worker->slot.shard_id);
+		fleet_peer_gone(supervisor->fleet, peer, worker);
+	}
+	restart_jobs_peer_gone(&supervisor->jobs, peer);
+	if (supervisor->stop_peer == peer)
+		supervisor->stop_peer = NULL;
+}
+
+const struct control_server_events verb_events = { .request = on_request, .closed = on_closed };
