@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory of one event. Run by whoever decodes, on the loop. Chunks grow by doubling up to a fixed total; a reset keeps
- * the largest, so that a warm arena is a pointer that moves. It must never pass its maximum: the bytes that ask for
- * memory are hostile. */
+ * one of ordinary size, so that a warm arena is a pointer that moves, and a rare huge event leaves nothing behind. It
+ * must never pass its maximum: the bytes that ask for memory are hostile. */
 #include "shard/gateway/arena.h"
 
 #include <stdint.h>
@@ -44,23 +44,24 @@ void arena_finish(struct arena *arena)
 
 void arena_reset(struct arena *arena)
 {
-	struct arena_chunk *largest = arena->head, *chunk = arena->head;
+	struct arena_chunk *keep = NULL, *chunk;
 
-	if (!chunk)
-		return;
-	for (; chunk; chunk = chunk->older)
-		if (chunk->size_bytes > largest->size_bytes)
-			largest = chunk;
+	for (chunk = arena->head; chunk; chunk = chunk->older)
+		if (chunk->size_bytes <= ARENA_KEEP_BYTES && (!keep || chunk->size_bytes > keep->size_bytes))
+			keep = chunk;
 	while ((chunk = arena->head)) {
 		arena->head = chunk->older;
-		if (chunk != largest)
+		if (chunk != keep)
 			free(chunk);
 	}
-	largest->older = NULL;
-	arena->head = largest;
-	arena->total_bytes = largest->size_bytes;
-	arena->next = largest->room;
-	arena->end = (char *)largest + largest->size_bytes;
+	arena_init(arena, arena->max_bytes);
+	if (!keep)
+		return;
+	keep->older = NULL;
+	arena->head = keep;
+	arena->total_bytes = keep->size_bytes;
+	arena->next = keep->room;
+	arena->end = (char *)keep + keep->size_bytes;
 }
 
 /* A new chunk with room for @size more bytes, at least twice the last one's if the maximum leaves that. */

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* An event's structs take about twice the bytes of its text; an ordinary event has a few KB. */
+#define ARENA_KEEP_BYTES ((size_t)128 * 1024)
+
 struct arena_chunk;
 
 /* Embedded by value. Loop thread only. */
@@ -23,7 +26,8 @@ void arena_init(struct arena *arena, size_t max_bytes);
 /* Frees all. The arena may be used again. */
 void arena_finish(struct arena *arena);
 
-/* Forgets all that was handed out and keeps the largest chunk, so that a warm arena never calls malloc. */
+/* Forgets all that was handed out. Keeps the largest chunk of at most ARENA_KEEP_BYTES, so that a warm arena doesn't
+ * call malloc for ordinary events, and a huge one does not stay in the worker's memory. */
 void arena_reset(struct arena *arena);
 
 /* Zeroed memory of @size bytes, aligned to 8; NULL when it would pass the arena's maximum (or malloc fails). */

@@ -21,7 +21,8 @@ const struct decode_event *decode_event_row(enum shoal_event_type type);
  * guild_id and sequence are the caller's. The event points into @d and @arena and lives as long as both; the arena is
  * not reset here. @stats may be NULL.
  * Returns 0; -ENOENT for a type without a row; -EBADMSG when d is absent or no object; -EPROTO when an id that the row
- * requires is missing; -ENOBUFS when @arena is full. @ret_event is untouched on failure. Loop thread only. */
+ * requires is missing; -ENOBUFS when @arena is full (what is needed is about twice d's length: a huge GUILD_CREATE
+ * wants megabytes, a message a few KB). @ret_event is untouched on failure. Loop thread only. */
 int decode_event(enum shoal_event_type type, struct shoal_str d, struct arena *arena, struct reader_stats *stats,
 		 struct shoal_event *ret_event);
 

@@ -245,6 +245,7 @@ static void test_texts(void **state)
 		   "\xef\xbf\xbd"
 		   "A",
 		   4);
+	check_text("\"\\ude00\\ude00\"", "\xef\xbf\xbd\xef\xbf\xbd", 6);
 	check_text("\"\\ud83dx\"",
 		   "\xef\xbf\xbd"
 		   "x",
@@ -296,6 +297,8 @@ static void test_values(void **state)
 	assert_true(k->value.kind == SHOAL_VALUE_INT && k->value.integer == -3 && k->value.number == -3.0);
 	k = member("value", "1e-07");
 	assert_true(k->value.kind == SHOAL_VALUE_NUMBER && k->value.number == 1e-07);
+	assert_int_equal(member("value", "1e2")->value.kind, SHOAL_VALUE_NUMBER);
+	assert_int_equal(member("value", "1E2")->value.kind, SHOAL_VALUE_NUMBER);
 	k = member("value", "3.0");
 	assert_true(k->value.kind == SHOAL_VALUE_NUMBER && k->value.number == 3.0);
 	k = member("value", "99999999999999999999");
@@ -705,6 +708,23 @@ static void test_arena(void **state)
 		assert_non_null(arena_alloc(&a, 60000));
 	assert_int_equal(a.total_bytes, total);
 	arena_finish(&a);
+	/* a huge event's memory goes back */
+	arena_init(&a, 8 << 20);
+	assert_non_null(arena_alloc(&a, 100));
+	assert_non_null(arena_alloc(&a, 2 << 20));
+	arena_reset(&a);
+	assert_in_range(a.total_bytes, 100, ARENA_KEEP_BYTES);
+	arena_finish(&a);
+	assert_non_null(arena_alloc(&a, 2 << 20));
+	arena_reset(&a);
+	assert_int_equal(a.total_bytes, 0);
+	/* the maximum holds wherever a chunk's end falls */
+	for (size_t max = 16000; max < 17000; max += 3) {
+		arena_init(&a, max);
+		while (arena_alloc(&a, 100))
+			assert_true(a.total_bytes <= max);
+		arena_finish(&a);
+	}
 	assert_int_equal(a.total_bytes, 0);
 	assert_non_null(arena_alloc(&a, 10));
 	arena_finish(&a);
