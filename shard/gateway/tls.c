@@ -65,14 +65,18 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 
 static int load_anchors(SSL_CTX *ssl_ctx, const char *ca_file, char text[TLS_TEXT_SIZE])
 {
+	unsigned long error;
+
 	if (!ca_file || !*ca_file) {
 		SSL_CTX_set_default_verify_dir(ssl_ctx);
 		return 0;
 	}
 	if (SSL_CTX_load_verify_file(ssl_ctx, ca_file) == 1)
 		return 0;
+	error = ERR_peek_error();
 	snprintf(text, TLS_TEXT_SIZE, "discord.ca_file can't be used: %s",
-		 ERR_reason_error_string(ERR_peek_error()) ?: "no certificate in it");
+		 ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+					 : (ERR_reason_error_string(error) ?: "no certificate in it"));
 	ERR_clear_error();
 	return -EINVAL;
 }
