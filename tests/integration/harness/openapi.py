@@ -24,17 +24,21 @@ def paper_is_here():
     return os.path.exists(PAPER)
 
 
-def read_record(path):
-    """The requests of a record file, in order; a last line that is not whole yet is left out."""
-    requests = []
+def read_record_from(path, offset):
+    """(the requests of a record file from a byte on, where to go on). A last line that is not whole yet is left out."""
     try:
-        with open(path, encoding="utf-8") as f:
-            for line in f:
-                if line.endswith("\n"):
-                    requests.append(json.loads(line))
+        with open(path, "rb") as f:
+            f.seek(offset)
+            text = f.read()
     except FileNotFoundError:
-        pass
-    return requests
+        return [], offset
+    whole = text[:text.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+
+
+def read_record(path):
+    """The requests of a record file, in order."""
+    return read_record_from(path, 0)[0]
 
 
 def headers_of(request):

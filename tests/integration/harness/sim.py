@@ -31,6 +31,7 @@ class Sim:
         self.log = os.path.join(folder, "discord-sim.log")
         self.process = None
         self._connection = None
+        self._recorded, self._record_offset = [], 0
 
     @property
     def token(self):
@@ -42,10 +43,9 @@ class Sim:
         argv = [harness.program("discord-sim")]
         for name, value in self.options.items():
             flag = "--" + name.replace("_", "-")
-            if value is True:
-                argv.append(flag)
-            elif value is not None and value is not False:
-                argv += [flag, str(value)]
+            if value is not None:
+                argv += [flag, {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool)
+                         else str(value)]
         # No Popen(stderr=PIPE): nobody reads it while the test runs.
         self.process = procs.spawn(argv, stdout=subprocess.PIPE, log=self.log)
         self.janitor.child(self.process)
@@ -101,35 +101,71 @@ class Sim:
     def post(self, path, **body):
         return self.ask("POST", path, body)
 
+    @property
+    def bot_id(self):
+        return self.urls["application_id"]
+
     def state(self):
         return self.get("/state")
+
+    def summary(self):
+        """What was sent, answered, identified, resumed and closed so far."""
+        return self.get("/ledger/summary")
+
+    def counters(self):
+        return self.get("/counters")
 
     def sessions(self):
         """{shard id: its session} of the sessions that are connected."""
         return {one["shard"][0]: one for one in self.state()["sessions"] if one["connected"]}
 
-    def wait(self, timeout_s=WAIT_S, **conditions):
-        """Waits for a condition of GET /wait; AssertionError with the state at the deadline."""
-        answer = self.ask("GET", "/wait", timeout_s=timeout_s, timeout_ms=int(timeout_s * 1000), **conditions)
-        assert answer.get("ok", not answer.get("timeout", False)), \
-            f"discord-sim: not within {timeout_s} s: {conditions}\n{json.dumps(answer)[:2000]}"
-        return answer
+    def commands(self):
+        """The names registered for everywhere."""
+        return sorted(one["name"] for one in self.state()["commands"]["scopes"].get("", []))
+
+    def wait(self, path="/wait", timeout_s=WAIT_S, **conditions):
+        """Waits until every named value has reached its least (name=N) or is no more than its most (name_max=N);
+        AssertionError with what was reached at the deadline."""
+        try:
+            return self.ask("GET", path, timeout_s=timeout_s, timeout_ms=int(timeout_s * 1000), **conditions)
+        except SimError as e:
+            if ": 408 " not in str(e):
+                raise
+            raise AssertionError(f"discord-sim: not within {timeout_s} s: {conditions}: {e}") from None
+
+    def wait_counter(self, name, least, timeout_s=WAIT_S):
+        """Waits until a counter that /wait does not know is at least so high."""
+        return procs.wait_until(lambda: (lambda now: now if now >= least else None)(self.counters()[name]), timeout_s,
+                                f"{name} at least {least}", interval_s=0.02, tail=lambda: procs.file_tail(self.log))
+
+    def wait_all_answered(self, timeout_s=WAIT_S):
+        """Waits until nothing that was sent is without an answer; the summary then."""
+        def look():
+            summary = self.summary()
+            return None if any(summary[kind]["unanswered"] for kind in ("messages", "interactions")) else summary
+        return procs.wait_until(look, timeout_s, "everything answered", interval_s=0.02,
+                                tail=lambda: json.dumps(self.get("/ledger", wrong="true", limit=10)))
 
     def fault(self, kind, **more):
+        """shard: a number; "all" (or none) means every shard."""
+        if more.get("shard") == "all":
+            del more["shard"]
         return self.post("/fault", kind=kind, **more)
 
     def clear_faults(self):
         return self.ask("DELETE", "/faults")
 
     def set(self, **options):
-        return self.post("/set", **options)
+        return self.ask("POST", "/set", {name.replace("_", "-"): value for name, value in options.items()})
 
     # --- what the bot sent -----------------------------------------------------------------------------------------
 
     def requests(self, method=None, contains=None):
-        """The REST requests recorded so far."""
-        return [one for one in openapi.read_record(self.options["record"])
-                if (method is None or one["method"] == method) and (contains is None or contains in one["path"])]
+        """The REST requests recorded so far. The file is read on from where it was left."""
+        fresh, self._record_offset = openapi.read_record_from(self.options["record"], self._record_offset)
+        self._recorded += fresh
+        return [one for one in self._recorded if
+                (method is None or one["method"] == method) and (contains is None or contains in one["path"])]
 
     def wait_requests(self, count=1, method=None, contains=None, timeout_s=WAIT_S):
         return procs.wait_until(
@@ -140,11 +176,12 @@ class Sim:
 
     def say(self, content, guild=0, **more):
         """A member writes a message in a guild (by index); its id."""
-        return self.post("/message", **{"guild_index": guild, "content": content, **more})["ids"][0]
+        return self.post("/message", **{**({"guild_index": guild} if guild is not None else {}), "content": content,
+                                         **more})["ids"][0]
 
     def use(self, name, options=None, guild=0, **more):
         """A member uses a slash command; the interaction's id."""
-        body = {"guild_index": guild, "name": name, **more}
+        body = {"name": name, **({"guild_index": guild} if guild is not None else {}), **more}
         if options is not None:
             body["options"] = options
         return self.post("/interaction", **body)["id"]
