@@ -19,17 +19,17 @@ struct config {
 	/* [discord] */
 	char *discord_token; /* secret; opaque text, sent bare */
 	char *discord_token_file;
-	char *discord_api_base;    /* no trailing slash */
-	char *discord_gateway_url; /* "" = from GET /gateway/bot; else also replaces resume_gateway_url's host */
-	char *discord_ca_file;     /* "" = system */
-	uint32_t discord_compress; /* enum config_compress */
-	char *discord_intents;     /* "auto", or a number, or names joined by commas */
+	char *discord_api_base;       /* no trailing slash */
+	char *discord_gateway_url;    /* "" = from GET /gateway/bot; else also replaces resume_gateway_url's host */
+	char *discord_ca_file;        /* "" = system */
+	uint32_t discord_compress;    /* enum config_compress */
+	char *discord_intents;        /* "auto", or a number, or names joined by commas */
 	uint32_t discord_shard_count; /* 0 = auto */
 	/* [supervisor] */
 	char *supervisor_runtime_dir;
 	char *supervisor_state_dir;
 	char *supervisor_cluster;
-	char *supervisor_host_id; /* "" = hostname */
+	char *supervisor_host_id;     /* "" = hostname */
 	char *supervisor_http_listen; /* "address:port"; "" = off */
 	uint32_t supervisor_watchdog_timeout_ms;
 	uint32_t supervisor_orphan_timeout_s;
@@ -87,7 +87,8 @@ struct config_option {
 	const char *fallback; /* default, as text */
 	uint32_t min, max;    /* U32: inclusive; STR: max length in bytes */
 	uint32_t flags;
-	const char *choices;   /* CHOICE: "zlib-stream|zstd-stream|none", index is the value; U32: a word for min ("auto") */
+	const char
+		*choices; /* CHOICE: "zlib-stream|zstd-stream|none", index is the value; U32: a word for min ("auto") */
 	const char *well_known; /* environment name honoured besides, or NULL */
 	const char *help;
 };
@@ -103,8 +104,8 @@ void config_freep(struct config **config);
 
 /* Defaults, then @path (NULL: none; "" : the first of ./shoal.ini, /etc/shoal/shoal.ini that exists), the environment,
  * and the flags among argv[1..] (--section.key=value or --section.key value; others are left, in order, in @argv with
- * @argc updated). Unknown keys and sections are errors. *_file keys are read (token_file; mode other than owner-readable
- * warned). Credentials: $CREDENTIALS_DIRECTORY/discord-token when set and no token given otherwise.
+ * @argc updated). Unknown keys and sections are errors. *_file keys are read (token_file; mode other than
+ * owner-readable warned). Credentials: $CREDENTIALS_DIRECTORY/discord-token when set and no token given otherwise.
  * -EINVAL with @error filled: file, line and key named. On success every secret is registered with the log and
  * DISCORD_TOKEN and the like are removed from the environment. Main thread. */
 int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE]);

@@ -1,0 +1,478 @@
+/* Where configuration comes from: file, environment, flags, in rising order, then the secrets' own ways. Start-up and
+ * reload, main thread. Every error names its place and what would be right; no value of a secret is ever printed. */
+#include "shared/config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "shared/config/config_file.h"
+#include "shared/config/options.h"
+#include "shared/log/log.h"
+
+extern char **environ;
+
+#define PLACE_SIZE 160
+
+enum source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+
+struct loading {
+	struct config *config;
+	const char *path;
+	char *error; /* CONFIG_ERROR_SIZE */
+	/* Of each option: where its value came from. */
+	enum source source[OPTIONS_MAX];
+	char place[OPTIONS_MAX][PLACE_SIZE];
+};
+
+static int refuse(struct loading *loading, const char *place, const char *key, const char *why)
+{
+	snprintf(loading->error, CONFIG_ERROR_SIZE, "%s: %.80s%s%.300s", place, key, *key ? ": " : "", why);
+	return -EINVAL;
+}
+
+static int refuse_unknown(struct loading *loading, const char *place, const char *key)
+{
+	const char *near = option_suggest(key);
+
+	snprintf(loading->error, CONFIG_ERROR_SIZE, "%s: %.80s: there is no such key%s%s%s", place, key,
+		 near ? "; did you mean " : " (shoald --help lists them)", near ? near : "", near ? "?" : "");
+	return -EINVAL;
+}
+
+static size_t index_of(const struct config_option *option)
+{
+	return (size_t)(option - config_options);
+}
+
+/* Sets one value and keeps in mind where it came from. */
+static int take(struct loading *loading, enum source source, const char *place, const struct config_option *option,
+		const char *text)
+{
+	char why[OPTION_ERROR_SIZE];
+	int r = option_set(loading->config, option, text, why);
+
+	if (r < 0)
+		return r == -EINVAL ? refuse(loading, place, option->key, why) : r;
+	loading->source[index_of(option)] = source;
+	snprintf(loading->place[index_of(option)], PLACE_SIZE, "%s", place);
+	return 0;
+}
+
+/* --- the file ------------------------------------------------------------------------------------------------------
+ */
+
+static int on_pair(void *arg, const char *section, const char *key, const char *value, int line,
+		   char why[CONFIG_FILE_ERROR_SIZE])
+{
+	struct loading *loading = arg;
+	const struct config_option *option;
+	char place[PLACE_SIZE], full[128];
+
+	(void)why; /* the whole sentence is written by refuse() */
+	snprintf(place, sizeof(place), "%.120s:%d", loading->path, line);
+	snprintf(full, sizeof(full), "%s%s%s", section, *section ? "." : "", key);
+	option = option_find(full);
+	if (!option)
+		return refuse_unknown(loading, place, full);
+	if (loading->source[index_of(option)] == SOURCE_FILE) {
+		char text[PLACE_SIZE + 64];
+
+		snprintf(text, sizeof(text), "given twice, first in %s", loading->place[index_of(option)]);
+		return refuse(loading, place, option->key, text);
+	}
+	return take(loading, SOURCE_FILE, place, option, value);
+}
+
+static int read_file(struct loading *loading)
+{
+	FILE *file = fopen(loading->path, "re");
+	char why[CONFIG_FILE_ERROR_SIZE], place[PLACE_SIZE];
+	struct stat st;
+	int line = 0, r;
+
+	if (!file)
+		return refuse(loading, loading->path, "", error_text(errno));
+	if (fstat(fileno(file), &st) < 0 || S_ISDIR(st.st_mode)) {
+		fclose(file);
+		return refuse(loading, loading->path, "", "not a file");
+	}
+	loading->error[0] = '\0';
+	r = config_file_read(file, on_pair, loading, &line, why);
+	fclose(file);
+	if (r < 0 && loading->error[0] && !why[0])
+		return -EINVAL; /* said by on_pair() */
+	if (r < 0) {
+		snprintf(place, sizeof(place), line ? "%.120s:%d" : "%.120s", loading->path, line);
+		return refuse(loading, place, "", why[0] ? why : error_text(r));
+	}
+	return 0;
+}
+
+static const char *default_path(void)
+{
+	static const char *const paths[] = { "./shoal.ini", "/etc/shoal/shoal.ini" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (access(paths[i], F_OK) == 0)
+			return paths[i];
+	}
+	return NULL;
+}
+
+/* --- the environment -----------------------------------------------------------------------------------------------
+ */
+
+static int read_environment(struct loading *loading)
+{
+	for (size_t i = 0; i < config_option_count; i++) {
+		const struct config_option *option = &config_options[i];
+		char name[96], place[PLACE_SIZE];
+		const char *text;
+		int r;
+
+		/* The precise name beats the well-known one. An empty well-known variable is one that is not set. */
+		option_environment_name(option, name, sizeof(name));
+		text = getenv(name);
+		if (!text && option->well_known) {
+			snprintf(name, sizeof(name), "%s", option->well_known);
+			text = getenv(name);
+			text = text && *text ? text : NULL;
+		}
+		if (!text)
+			continue;
+		snprintf(place, sizeof(place), "environment %s", name);
+		r = take(loading, SOURCE_ENVIRONMENT, place, option, text);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool is_environment_name(const char *name, size_t len)
+{
+	char known[96];
+
+	for (size_t i = 0; i < config_option_count; i++) {
+		option_environment_name(&config_options[i], known, sizeof(known));
+		if (strlen(known) == len && strncmp(known, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* SHOAL_<a section of ours>_<no key of it> is a slip; SHOAL_ANYTHING_ELSE is somebody else's. */
+static int check_environment_names(struct loading *loading)
+{
+	for (char **entry = environ; entry && *entry; entry++) {
+		size_t len = strcspn(*entry, "=");
+		char key[96], place[PLACE_SIZE];
+		char *bar;
+
+		if (strncmp(*entry, "SHOAL_", 6) != 0 || len >= sizeof(key) || is_environment_name(*entry, len))
+			continue;
+		snprintf(key, sizeof(key), "%.*s", (int)len - 6, *entry + 6);
+		for (char *c = key; *c; c++)
+			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+		bar = strchr(key, '_');
+		if (!bar || !option_section_known(key, (size_t)(bar - key)))
+			continue;
+		*bar = '.';
+		snprintf(place, sizeof(place), "environment %.*s", (int)len, *entry);
+		return refuse_unknown(loading, place, key);
+	}
+	return 0;
+}
+
+/* --- flags ---------------------------------------------------------------------------------------------------------
+ */
+
+/* One flag of ours at argv[at]: how many words it takes, 0 when it is none of ours, negative when it is wrong. */
+static int read_flag(struct loading *loading, int argc, char **argv, int at)
+{
+	const char *word = argv[at];
+	size_t len = strcspn(word, "=");
+	const struct config_option *option;
+	char key[80], place[PLACE_SIZE];
+	const char *text;
+	int r;
+
+	if (strncmp(word, "--", 2) != 0 || !memchr(word, '.', len))
+		return 0;
+	snprintf(key, sizeof(key), "%.*s", (int)(len - 2), word + 2);
+	option = option_find(key);
+	if (!option)
+		return refuse_unknown(loading, "command line", key);
+	/* Anybody may read a command line in /proc. */
+	if (option->flags & OPTION_SECRET)
+		return refuse(loading, "command line", option->key,
+			      "a secret may not stand here, others can see it: use the file or the environment");
+	text = word[len] ? word + len + 1 : at + 1 < argc ? argv[at + 1] : NULL;
+	if (!text)
+		return refuse(loading, "command line", option->key, "needs a value");
+	snprintf(place, sizeof(place), "command line");
+	r = take(loading, SOURCE_FLAG, place, option, text);
+	return r < 0 ? r : word[len] ? 1 : 2;
+}
+
+static int read_flags(struct loading *loading, int *argc, char **argv)
+{
+	bool ended = false;
+	int kept = *argc > 0, taken;
+
+	for (int at = 1; at < *argc; at += taken) {
+		ended = ended || strcmp(argv[at], "--") == 0;
+		taken = ended ? 0 : read_flag(loading, *argc, argv, at);
+		if (taken < 0)
+			return taken;
+		if (taken == 0) {
+			argv[kept++] = argv[at];
+			taken = 1;
+		}
+	}
+	if (kept < *argc)
+		argv[kept] = NULL;
+	*argc = kept;
+	return 0;
+}
+
+/* --- secrets -------------------------------------------------------------------------------------------------------
+ */
+
+#define SECRET_FILE_MAX 4096
+
+/* Reads a file that holds one secret; white space at its end is not part of it. */
+static int read_secret_file(struct loading *loading, const char *place, const char *key, const char *path,
+			    const struct config_option *into)
+{
+	CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char text[SECRET_FILE_MAX + 2], why[320];
+	struct stat st;
+	ssize_t len;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || (len = read(fd, text, sizeof(text) - 1)) < 0) {
+		snprintf(why, sizeof(why), "%.240s: %s", path, error_text(errno));
+		return refuse(loading, place, key, why);
+	}
+	if (len > SECRET_FILE_MAX) {
+		snprintf(why, sizeof(why), "%.240s: too large for a secret", path);
+		r = refuse(loading, place, key, why);
+		goto out;
+	}
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		len--;
+	text[len] = '\0';
+	if (len == 0 || strlen(text) != (size_t)len) {
+		snprintf(why, sizeof(why), "%.240s: %s", path, len == 0 ? "is empty" : "is no text file");
+		r = refuse(loading, place, key, why);
+		goto out;
+	}
+	if (st.st_mode & 077)
+		log_warn(NULL, "config.secret_file_open", KV_STR("path", path), KV_STR("key", key),
+			 KV_MSG("others may read this file: chmod 600 it"));
+	r = take(loading, loading->source[index_of(into)], place, into, text);
+out:
+	explicit_bzero(text, sizeof(text));
+	return r;
+}
+
+/* The token by its own ways: a file, where that was said later than the token itself, else systemd's credential. */
+static int find_token(struct loading *loading)
+{
+	const struct config_option *token = option_find("discord.token"), *file = option_find("discord.token_file");
+	enum source token_source = loading->source[index_of(token)], file_source = loading->source[index_of(file)];
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	bool has_token = loading->config->discord_token[0], has_file = loading->config->discord_token_file[0];
+	char path[PATH_MAX];
+
+	if (has_token && has_file && token_source == file_source)
+		return refuse(loading, loading->place[index_of(file)], file->key,
+			      "discord.token is given too: leave one of them out");
+	if (has_file && (!has_token || file_source > token_source)) {
+		char place[PLACE_SIZE];
+
+		snprintf(place, sizeof(place), "%s", loading->place[index_of(file)]);
+		return read_secret_file(loading, place, file->key, loading->config->discord_token_file, token);
+	}
+	if (has_token || !directory || snprintf(path, sizeof(path), "%s/discord-token", directory) >= PATH_MAX ||
+	    access(path, F_OK) < 0)
+		return 0;
+	return read_secret_file(loading, "credential discord-token", token->key, path, token);
+}
+
+/* The passwords within a URL or a conninfo: a library's message may quote them alone. */
+static void mask_password(const char *text)
+{
+	const char *at = strrchr(text, '@'), *scheme = strstr(text, "://"), *word = strstr(text, "password=");
+	char password[256];
+
+	if (scheme && at && at > scheme + 3) {
+		const char *colon = memchr(scheme + 3, ':', (size_t)(at - scheme - 3));
+
+		if (colon) {
+			snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
+			log_add_secret(password);
+		}
+	}
+	if (word) {
+		const char *from = word + strlen("password=");
+		bool quoted = *from == '\'';
+
+		from += quoted;
+		snprintf(password, sizeof(password), "%.*s", (int)strcspn(from, quoted ? "'" : " &"), from);
+		log_add_secret(password);
+	}
+	explicit_bzero(password, sizeof(password));
+}
+
+static void mask_secrets(const struct config *config)
+{
+	if (config->discord_token[0] && log_add_secret(config->discord_token) < 0)
+		log_warn(NULL, "config.secret_not_masked", KV_STR("key", "discord.token"),
+			 KV_MSG("the token is too short, or there are too many secrets, for the log to mask it"));
+	for (size_t i = 0; i < config_option_count; i++) {
+		char number[16];
+		const char *text = option_text(config, &config_options[i], number);
+
+		/* An address without a password is none of a secret, and is of use in the log. */
+		if ((config_options[i].flags & OPTION_SECRET) && (strchr(text, '@') || strstr(text, "password="))) {
+			log_add_secret(text);
+			mask_password(text);
+		}
+	}
+}
+
+static void forget_variable(const char *name)
+{
+	char *text = getenv(name);
+
+	if (!text)
+		return;
+	/* Also out of /proc/<pid>/environ, which unsetenv leaves as it was. */
+	explicit_bzero(text, strlen(text));
+	unsetenv(name);
+}
+
+static void forget_environment(void)
+{
+	char name[96];
+
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (!(config_options[i].flags & OPTION_SECRET))
+			continue;
+		option_environment_name(&config_options[i], name, sizeof(name));
+		forget_variable(name);
+		if (config_options[i].well_known)
+			forget_variable(config_options[i].well_known);
+	}
+}
+
+/* --- what must fit together ----------------------------------------------------------------------------------------
+ */
+
+static bool begins(const char *text, const char *a, const char *b)
+{
+	return strncasecmp(text, a, strlen(a)) == 0 || strncasecmp(text, b, strlen(b)) == 0;
+}
+
+static int refuse_key(struct loading *loading, const char *key, const char *why)
+{
+	const struct config_option *option = option_find(key);
+
+	return refuse(loading, loading->place[index_of(option)], key, why);
+}
+
+static int check_order(struct loading *loading, uint32_t floor, uint32_t cap, const char *floor_key,
+		       const char *cap_key)
+{
+	char why[160];
+	bool blame_cap = loading->source[index_of(option_find(cap_key))] != SOURCE_DEFAULT;
+
+	if (floor <= cap)
+		return 0;
+	snprintf(why, sizeof(why), "%s (%u) must not be above %s (%u)", floor_key, floor, cap_key, cap);
+	return refuse_key(loading, blame_cap ? cap_key : floor_key, why);
+}
+
+static int check(struct loading *loading)
+{
+	struct config *config = loading->config;
+	size_t len = strlen(config->discord_api_base);
+	int r;
+
+	while (len > 0 && config->discord_api_base[len - 1] == '/')
+		config->discord_api_base[--len] = '\0';
+	if (!begins(config->discord_api_base, "https://", "http://"))
+		return refuse_key(loading, "discord.api_base", "must begin with https:// or http://");
+	if (config->discord_gateway_url[0] && !begins(config->discord_gateway_url, "wss://", "ws://"))
+		return refuse_key(loading, "discord.gateway_url", "must begin with wss:// or ws://");
+	for (const char *c = config->discord_token; *c; c++) {
+		/* It goes into a header line. */
+		if ((unsigned char)*c <= ' ' || (unsigned char)*c > '~')
+			return refuse_key(loading, "discord.token", "holds a space or another byte that no token has");
+	}
+	if (config->supervisor_http_listen[0] && !strchr(config->supervisor_http_listen, ':'))
+		return refuse_key(loading, "supervisor.http_listen", "must be address:port, or empty");
+	r = check_order(loading, config->supervisor_restart_floor_ms, config->supervisor_restart_cap_ms,
+			"supervisor.restart_floor_ms", "supervisor.restart_cap_ms");
+	if (r < 0)
+		return r;
+	r = check_order(loading, config->gateway_backoff_floor_ms, config->gateway_backoff_cap_ms,
+			"gateway.backoff_floor_ms", "gateway.backoff_cap_ms");
+	return r;
+}
+
+/* --- all together --------------------------------------------------------------------------------------------------
+ */
+
+static int read_sources(struct loading *loading, int *argc, char **argv)
+{
+	int r = loading->path ? read_file(loading) : 0;
+
+	if (r == 0)
+		r = check_environment_names(loading);
+	if (r == 0)
+		r = read_environment(loading);
+	if (r == 0 && argc && argv)
+		r = read_flags(loading, argc, argv);
+	if (r == 0)
+		r = find_token(loading);
+	return r == 0 ? check(loading) : r;
+}
+
+int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE])
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	CLEANUP(cleanup_free) struct loading *loading = calloc(1, sizeof(*loading));
+	int r;
+
+	error[0] = '\0';
+	r = loading ? config_new(&config) : -ENOMEM;
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "configuration: %s", error_text(r));
+		return r;
+	}
+	loading->config = config;
+	loading->path = path && !*path ? default_path() : path;
+	loading->error = error;
+	for (size_t i = 0; i < config_option_count; i++)
+		snprintf(loading->place[i], PLACE_SIZE, "default");
+	r = read_sources(loading, argc, argv);
+	if (r < 0) {
+		if (!error[0])
+			snprintf(error, CONFIG_ERROR_SIZE, "configuration: %s", error_text(r));
+		return r;
+	}
+	mask_secrets(config);
+	forget_environment();
+	*ret_config = TAKE(config);
+	return 0;
+}
