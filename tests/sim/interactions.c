@@ -25,6 +25,8 @@ struct interaction {
 	uint64_t id, made_ms; /* monotonic */
 	struct channel_place place;
 	uint64_t original_id, source_message_id;
+	uint64_t user_id;
+	json_t *user; /* the invoker, when he is not one of the world's */
 	int type, callback; /* callback type, 0: none yet */
 	bool ephemeral, user_install;
 	uint32_t followups;
@@ -45,6 +47,12 @@ static struct interaction *oldest, *newest;
 static json_t *id_json(uint64_t id)
 {
 	return json_sprintf("%llu", (unsigned long long)id);
+}
+
+static void interaction_free(struct interaction *i)
+{
+	json_decref(i->user);
+	free(i);
 }
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
@@ -160,6 +168,8 @@ uint64_t interaction_send(const struct interaction_request *r, char *ret_token, 
 	i->made_ms = mono_ms();
 	i->type = r->type;
 	i->source_message_id = r->message_id;
+	i->user_id = r->user_id;
+	i->user = json_deep_copy(r->user);
 	put_token(i->token, i->id);
 	buf_init(&text, 8 << 20);
 	put_interaction(&text, r, i);
@@ -169,7 +179,7 @@ uint64_t interaction_send(const struct interaction_request *r, char *ret_token, 
 	buf_free(&text);
 	if (!p || map_put(&by_id, i->id, i) < 0) {
 		payload_unref(p);
-		free(i);
+		interaction_free(i);
 		return 0;
 	}
 	if (newest)
@@ -194,7 +204,7 @@ void interactions_tick(uint64_t now_ms)
 		if (!oldest)
 			newest = NULL;
 		map_remove(&by_id, i->id);
-		free(i);
+		interaction_free(i);
 	}
 }
 
@@ -289,11 +299,25 @@ static bool callback_good(struct rest_call *c, const struct interaction *i, json
 	return true;
 }
 
+static json_t *metadata(const struct interaction *i)
+{
+	json_t *user = i->user ? json_incref(i->user) : NULL;
+	struct buf text;
+
+	if (!user) {
+		buf_init(&text, 4096);
+		world_user(&text, i->user_id);
+		user = json_loadb(buf_data(&text), text.len, 0, NULL);
+		buf_free(&text);
+	}
+	return json_pack("{s:o,s:i,s:o,s:{s:o}}", "id", id_json(i->id), "type", i->type, "user", user,
+			 "authorizing_integration_owners", "0", id_json(i->place.guild_id));
+}
+
 static struct stored *make_response(struct interaction *i, const json_t *data, json_int_t type)
 {
-	json_t *extra = json_pack("{s:o,s:o,s:{s:o,s:i}}", "webhook_id", id_json(options.application_id),
-				  "application_id", id_json(options.application_id), "interaction_metadata", "id",
-				  id_json(i->id), "type", i->type);
+	json_t *extra = json_pack("{s:o,s:o,s:o}", "webhook_id", id_json(options.application_id), "application_id",
+				  id_json(options.application_id), "interaction_metadata", metadata(i));
 	json_int_t flags = json_integer_value(json_object_get(data, "flags"));
 	struct stored *m;
 
