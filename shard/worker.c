@@ -344,17 +344,16 @@ static int start_outside(struct worker *worker)
 static int start_session(struct worker *worker, const json_t *secrets)
 {
 	const char *gateway_url = json_string_value(json_object_get(secrets, "gateway_url"));
-	struct session_options options = {
-		.shard_id = worker->options.shard_id,
-		.shard_count = worker->shard_count,
-		.intents = (uint32_t)json_integer_value(json_object_get(secrets, "intents")),
-		.gateway_url = gateway_url ? gateway_url : "",
-	};
+	struct session_options options;
 	struct board_session known;
 	uint64_t sequence;
 	int r;
 
 	session_options_from_config(&options, worker->config);
+	options.shard_id = worker->options.shard_id;
+	options.shard_count = worker->shard_count;
+	options.intents = (uint32_t)json_integer_value(json_object_get(secrets, "intents"));
+	options.gateway_url = gateway_url ? gateway_url : "";
 	r = session_new(&worker->loop, &options, worker->board, &session_events, worker, &worker->session);
 	if (r < 0)
 		return r;
@@ -515,7 +514,7 @@ static uint64_t own_start_ticks(void)
 	if (!file)
 		return 0;
 	if (fgets(text, sizeof(text), file) && (after = strrchr(text, ')'))) {
-		for (after++; *after && field < 21; after++)
+		for (after++; *after && field < 22; after++)
 			field += *after == ' ';
 		ticks = strtoull(after, NULL, 10);
 	}

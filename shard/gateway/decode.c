@@ -95,14 +95,15 @@ int decode_event(enum shoal_event_type type, struct shoal_str d, struct arena *a
 
 int decode_guild_brief(struct shoal_str d, struct arena *arena, uint64_t *ret_id, bool *ret_unavailable)
 {
-	const void *data;
 	const struct shoal_unavailable_guild *guild;
+	struct reader_stats stats = { 0 }; /* a whole guild has many fields that we do not look at here */
+	const void *data;
 	int r;
 
 	if (!d.ptr)
 		return -EBADMSG;
 	r = reader_decode(&shoal_unavailable_guild_table, DECODE_BITS(shoal_unavailable_guild, .id = 1), d.ptr, d.len,
-			  arena, NULL, &data);
+			  arena, &stats, &data);
 	if (r < 0)
 		return r;
 	guild = data;
