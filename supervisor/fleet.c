@@ -392,6 +392,17 @@ static int launch(struct worker *worker)
 	return 0;
 }
 
+static void give_up_launch(struct worker *worker, const char *event, int error, const char *text)
+{
+	const struct log_ctx ctx = ctx_of(worker);
+
+	decide_restart(worker);
+	log_error(&ctx, event, KV_ERR(error), KV_U64("owner", board_shard_pid(worker->board)),
+		  KV_STR("path", worker->fleet->options.worker_path), KV_MS("wait", worker->backoff_ms), KV_MSG(text));
+	slot_step(&worker->slot, SLOT_SPAWN_FAILED);
+	settle_board(worker);
+}
+
 static void launch_one(struct fleet *fleet)
 {
 	struct worker *worker = fleet->queue_head;
@@ -400,17 +411,19 @@ static void launch_one(struct fleet *fleet)
 
 	op_dequeue(&worker->slot);
 	/* The lock's holder may have come to light since: never two for one shard. */
-	if (board_shard_is_locked(worker->board) == 1 && adopt(worker) >= 0)
+	if (board_shard_is_locked(worker->board) == 1) {
+		r = adopt(worker);
+		if (r < 0)
+			give_up_launch(worker, "worker.not_adopted", r,
+				       "a process that can't be made out holds the shard's lock; looked at again, and "
+				       "started anew when it has ended");
 		return;
+	}
 	r = launch(worker);
 	if (r < 0) {
-		decide_restart(worker);
-		log_error(&ctx, "worker.spawn_failed", KV_ERR(r), KV_STR("path", fleet->options.worker_path),
-			  KV_MS("wait", worker->backoff_ms),
-			  KV_MSG("the worker program could not be started: is it there (supervisor.worker), are "
-				 "processes and memory left?"));
-		slot_step(&worker->slot, SLOT_SPAWN_FAILED);
-		settle_board(worker);
+		give_up_launch(worker, "worker.spawn_failed", r,
+			       "the worker program could not be started: is it there (supervisor.worker), are "
+			       "processes and memory left?");
 		return;
 	}
 	slot_step(&worker->slot, SLOT_SPAWNED);

@@ -14,22 +14,45 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 	return value < low ? low : value > high ? high : value;
 }
 
-static void remember(struct restart_history *history, uint64_t now_ns)
+static void remember(struct restart_history *history, uint64_t now_ns, uint64_t window_ns)
 {
 	history->died_ns[history->ring_at] = now_ns;
-	history->ring_at = (history->ring_at + 1) % RESTART_BURST_MAX;
-	if (history->ring_count < RESTART_BURST_MAX)
+	history->ring_at = (history->ring_at + 1) % RESTART_RING;
+	if (history->ring_count < RESTART_RING)
 		history->ring_count++;
+	if (history->window_ns == 0 || now_ns - history->window_ns >= window_ns) {
+		/* The one before counts only if it was the very one before. */
+		history->before_deaths = now_ns - history->window_ns < 2 * window_ns ? history->window_deaths : 0;
+		history->window_deaths = 0;
+		history->window_ns = now_ns;
+	}
+	history->window_deaths++;
 }
 
-static uint32_t deaths_within(const struct restart_history *history, uint64_t now_ns, uint64_t window_ms)
+static uint32_t deaths_within(const struct restart_history *history, uint64_t now_ns, uint64_t window_ns)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < history->ring_count; i++)
-		if (now_ns - history->died_ns[i] <= window_ms * NS_PER_MS)
-			count++;
+		count += now_ns - history->died_ns[i] <= window_ns;
 	return count;
+}
+
+/* More deaths than the ring holds: the window before is taken in proportion to what of it still counts. */
+static uint32_t deaths_about(const struct restart_history *history, uint64_t now_ns, uint64_t window_ns)
+{
+	double gone = window_ns > 0 ? (double)(now_ns - history->window_ns) / (double)window_ns : 1;
+
+	return history->window_deaths + (uint32_t)(history->before_deaths * (gone < 1 ? 1 - gone : 0));
+}
+
+static bool is_too_much(const struct restart_policy *policy, const struct restart_history *history, uint64_t now_ns)
+{
+	uint64_t window_ns = policy->window_ms * NS_PER_MS;
+	uint32_t burst = policy->burst > 0 ? policy->burst : 1;
+
+	return (burst < RESTART_RING ? deaths_within(history, now_ns, window_ns)
+				     : deaths_about(history, now_ns, window_ns)) > burst;
 }
 
 static uint64_t grown_delay_ms(const struct restart_policy *policy, uint32_t in_row, double unit)
@@ -48,17 +71,16 @@ struct restart_decision restart_decide(const struct restart_policy *policy, stru
 				       uint64_t now_ns, uint64_t ready_ms, double unit)
 {
 	struct restart_decision decision = { 0 };
-	uint32_t burst = (uint32_t)clamp(policy->burst, 1, RESTART_BURST_MAX - 1);
 
 	if (ready_ms >= policy->stable_ms && ready_ms > 0) {
 		/* The ring stays: a worker that dies every stable_ms + 1 still counts towards the window. */
 		history->in_row = 0;
 		history->failing = false;
 	}
-	remember(history, now_ns);
+	remember(history, now_ns, policy->window_ms * NS_PER_MS);
 	if (history->in_row < UINT32_MAX)
 		history->in_row++;
-	if (!history->failing && deaths_within(history, now_ns, policy->window_ms) > burst) {
+	if (!history->failing && is_too_much(policy, history, now_ns)) {
 		history->failing = true;
 		decision.turned_failing = true;
 	}

@@ -5,21 +5,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RESTART_BURST_MAX 64
+#define RESTART_RING 64
 
 struct restart_policy {
 	uint32_t floor_ms;  /* wait before the first restart; no wait is shorter */
 	uint32_t cap_ms;    /* no wait is longer; a failing shard always waits about this long */
-	uint32_t burst;     /* this many deaths within the window are borne; one more marks the shard failing. 1..63 */
+	uint32_t burst;     /* this many deaths within the window are borne; one more marks the shard failing */
 	uint32_t window_ms; /* of the burst */
 	uint32_t stable_ms; /* a worker that was ready this long has its past forgiven */
 };
 
 /* Zeroed = a shard with no past. Embedded by value. */
 struct restart_history {
-	uint64_t died_ns[RESTART_BURST_MAX]; /* ring of the last deaths, any monotonic clock */
+	/* The last deaths, any monotonic clock: exact for bursts that fit. */
+	uint64_t died_ns[RESTART_RING];
 	uint32_t ring_at;
 	uint32_t ring_count;
+	/* Larger bursts are counted by window: this one and the one before. */
+	uint64_t window_ns; /* when this one began */
+	uint32_t window_deaths, before_deaths;
 	uint32_t in_row; /* deaths since it was last stable */
 	bool failing;
 };

@@ -197,7 +197,7 @@ static int ask(const struct ctl_options *options, json_t **ret_status)
 
 static int once(const struct ctl_options *options)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	struct view view = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
 	json_t *status = NULL;
 	int r = ask(options, &status);
@@ -244,7 +244,7 @@ static bool act_on(int key, struct view *view, size_t count)
 /* The supervisor may be away for a moment (an upgrade): said in the frame, asked again. */
 static size_t frame(const struct ctl_options *options, const struct view *view)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	struct ctl_options quiet = *options;
 	json_t *answer = NULL;
 	size_t count = 0;

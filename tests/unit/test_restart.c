@@ -154,6 +154,27 @@ static void test_absurd_policies(void **state)
 	}
 }
 
+/* A burst that is larger than the ring of deaths is counted too. */
+static void test_large_burst(void **state)
+{
+	struct restart_policy patient = policy;
+	struct restart_history history = { 0 };
+	uint64_t now_ns = SECOND;
+	int deaths = 0;
+
+	(void)state;
+	patient.burst = 200;
+	/* 100 a minute, for ten minutes: borne. */
+	for (int i = 0; i < 1000; i++, now_ns += 600 * NS_PER_MS)
+		assert_false(restart_decide(&patient, &history, now_ns, 0, 0).failing);
+	/* Ten a second: not for long. */
+	while (!restart_decide(&patient, &history, now_ns, 0, 0).failing && deaths < 1000) {
+		deaths++;
+		now_ns += 100 * NS_PER_MS;
+	}
+	assert_in_range(deaths, 100, 250);
+}
+
 static void test_forgive(void **state)
 {
 	struct restart_history history = { 0 };
@@ -178,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_window_slides),
 		cmocka_unit_test(test_stable_deaths_count_for_the_burst),
 		cmocka_unit_test(test_absurd_policies),
+		cmocka_unit_test(test_large_burst),
 		cmocka_unit_test(test_forgive),
 	};
 

@@ -1,0 +1,147 @@
+/* shoalctl: what operators ask and order. Finds the verb in the table and lets it run. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/base/build_id.h"
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "supervisor/ctl/ctl.h"
+
+static const struct verb {
+	const char *name;
+	const char *arguments;
+	ctl_fn fn;
+	const char *help;
+} verbs[] = {
+	{ "status", "", ctl_status, "the supervisor, its session starts, and a line a shard" },
+	{ "shards", "", ctl_shards, "every shard's state and figures" },
+	{ "top", "[--once] [--interval S]", ctl_top, "a live view of all shards; q quits" },
+	{ "restart", "N... | --all", ctl_restart, "restart shards one by one by RESUME; waits until each is ready" },
+	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
+	{ "metrics", "", ctl_metrics, "Prometheus text" },
+};
+
+static void print_help(void)
+{
+	printf("usage: shoalctl [options] VERB ...\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		printf("  %-10s %-34s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+	printf("\nOptions, before or behind the verb:\n"
+	       "  --json             one JSON value instead of text\n"
+	       "  --runtime-dir DIR  where the supervisor is (default: supervisor.runtime_dir, else the fleet of the\n"
+	       "                     last `make run` of this tree, else /run/shoal)\n"
+	       "  --config FILE      configuration (default: ./shoal.ini, /etc/shoal/shoal.ini)\n"
+	       "  --timeout S        how long to wait for an answer\n"
+	       "  --version, --help\n\n"
+	       "Ends with 0, or 1: it did not work, 2: wrong command line, 3: wrong configuration, 4: no supervisor\n"
+	       "there.\n");
+}
+
+struct arguments {
+	const char *runtime_dir, *config_path;
+	bool help, version;
+};
+
+/* The value of "--name VALUE" or "--name=VALUE" at @argv[*at]; NULL when it is another flag or the value is missing. */
+static const char *flag_value(int argc, char **argv, int *at, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*at], name, len) != 0)
+		return NULL;
+	if (argv[*at][len] == '=')
+		return argv[*at] + len + 1;
+	if (argv[*at][len] != '\0' || *at + 1 >= argc)
+		return NULL;
+	return argv[++*at];
+}
+
+static bool parse_seconds(const char *text, uint64_t *ret_ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 86400))
+		return false;
+	*ret_ms = (uint64_t)(seconds * 1000);
+	return true;
+}
+
+/* Takes the options of every verb out of @argv. */
+static int take_flags(int *argc, char **argv, struct arguments *arguments, struct ctl_options *options)
+{
+	int kept = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		const char *value;
+
+		if (strcmp(argv[i], "--json") == 0)
+			options->json = true;
+		else if (strcmp(argv[i], "--yes") == 0)
+			options->yes = true;
+		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			arguments->help = true;
+		else if (strcmp(argv[i], "--version") == 0)
+			arguments->version = true;
+		else if ((value = flag_value(*argc, argv, &i, "--runtime-dir")) != NULL)
+			arguments->runtime_dir = value;
+		else if ((value = flag_value(*argc, argv, &i, "--config")) != NULL)
+			arguments->config_path = value;
+		else if ((value = flag_value(*argc, argv, &i, "--timeout")) != NULL) {
+			options->timeout_given = parse_seconds(value, &options->timeout_ms);
+			if (!options->timeout_given)
+				return ctl_usage("--timeout", "wants seconds");
+		} else
+			argv[kept++] = argv[i];
+	}
+	*argc = kept;
+	argv[kept] = NULL;
+	return CTL_OK;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	struct arguments arguments = { .config_path = "" };
+	struct ctl_options options = { 0 };
+	char error[CONFIG_ERROR_SIZE] = "", runtime_dir[PATH_MAX];
+	const struct verb *verb;
+	int r;
+
+	r = take_flags(&argc, argv, &arguments, &options);
+	if (r != CTL_OK)
+		return r;
+	if (arguments.version) {
+		printf("shoalctl %s (build %s)\n", shoal_version, shoal_build_id);
+		return CTL_OK;
+	}
+	if (arguments.help) {
+		print_help();
+		return CTL_OK;
+	}
+	r = config_load(arguments.config_path, &argc, argv, &config, error);
+	if (r < 0)
+		return ctl_fail(&options, CTL_CONFIG, "EINVAL", error[0] ? error : error_text(r));
+	if (argc < 2) {
+		print_help();
+		return CTL_USAGE;
+	}
+	verb = find_verb(argv[1]);
+	if (!verb)
+		return ctl_usage(argv[1], "there is no such verb");
+	ctl_find_runtime_dir(arguments.runtime_dir, config, runtime_dir, sizeof(runtime_dir));
+	options.config = config;
+	options.runtime_dir = runtime_dir;
+	return verb->fn(argc - 1, argv + 1, &options);
+}
