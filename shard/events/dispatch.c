@@ -68,7 +68,6 @@ void dispatch_envelope(struct dispatch *dispatch, const struct envelope *envelop
 	const struct dispatch_row *row = dispatch->by_type[envelope->type];
 	int r;
 
-	board_count(dispatch->counters, BOARD_COUNTER_events_total, 1);
 	if (!row) {
 		board_count(dispatch->counters,
 			    envelope->type == SHOAL_EVENT_UNKNOWN ? BOARD_COUNTER_events_unknown

@@ -1,0 +1,149 @@
+/* shoal-shard: the worker of one shard. Started by shoald, never by hand (but for --manifest). Gets its configuration
+ * and secrets over the control socket: nothing secret is on the command line or in the environment. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "shard/manifest.h"
+#include "shard/worker.h"
+#include "shared/base/build_id.h"
+#include "shared/log/log.h"
+
+static const char usage[] =
+	"usage: shoal-shard --shard N --generation G --runtime-dir DIR\n"
+	"       shoal-shard --manifest | --version | --help\n"
+	"\n"
+	"The worker of one gateway shard. shoald starts it and hands it configuration and secrets over\n"
+	"DIR/control.sock; it is not meant to be started by hand.\n"
+	"\n"
+	"  --shard N          which shard to serve\n"
+	"  --generation G     generation of the shard count (changes with a resharding)\n"
+	"  --runtime-dir DIR  where shoald keeps its boards and its control socket\n"
+	"  --log-level L      debug, info, warn, error\n"
+	"  --log-format F     journal, json, human\n"
+	"  --manifest         print what this build needs and offers (intents, events, commands) as JSON, and exit\n"
+	"  --version          print version and build, and exit\n";
+
+static const struct option long_options[] = {
+	{ "shard", required_argument, NULL, 's' },
+	{ "generation", required_argument, NULL, 'g' },
+	{ "runtime-dir", required_argument, NULL, 'd' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "log-format", required_argument, NULL, 'f' },
+	{ "manifest", no_argument, NULL, 'm' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* The whole of @text as a number below 2^31; false else. */
+static bool parse_number(const char *text, uint32_t *ret_number)
+{
+	char *end;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || number > INT32_MAX)
+		return false;
+	*ret_number = (uint32_t)number;
+	return true;
+}
+
+static bool parse_format(const char *text, enum log_format *ret_format)
+{
+	static const char *const names[] = { [LOG_FORMAT_AUTO] = "auto",
+					     [LOG_FORMAT_JOURNAL] = "journal",
+					     [LOG_FORMAT_JSON] = "json",
+					     [LOG_FORMAT_HUMAN] = "human" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*ret_format = (enum log_format)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* No core dumps: they would hold the token. Not dumpable: nobody of the same user reads our memory. */
+static void harden(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+	unsetenv("DISCORD_TOKEN");
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+}
+
+static int refuse(const char *what)
+{
+	fprintf(stderr, "shoal-shard: %s\n%s", what, usage);
+	return EXIT_CODE_USAGE;
+}
+
+static int print_manifest(void)
+{
+	int r = manifest_print(stdout);
+
+	if (r < 0)
+		fprintf(stderr, "shoal-shard: the manifest could not be printed: %s\n", strerror(-r));
+	return r < 0 ? EXIT_CODE_INTERNAL : EXIT_CODE_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct log_options log = {
+		.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_AUTO, .program = "shoal-shard", .fd = 2
+	};
+	struct worker_options options = { .shard_id = UINT32_MAX };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			if (!parse_number(optarg, &options.shard_id))
+				return refuse("--shard wants a number");
+			break;
+		case 'g':
+			if (!parse_number(optarg, &options.generation))
+				return refuse("--generation wants a number");
+			break;
+		case 'd':
+			options.runtime_dir = optarg;
+			break;
+		case 'l':
+			if (log_level_parse(optarg, &log.level) < 0)
+				return refuse("--log-level wants debug, info, warn or error");
+			break;
+		case 'f':
+			if (!parse_format(optarg, &log.format))
+				return refuse("--log-format wants journal, json or human");
+			break;
+		case 'm':
+			return print_manifest();
+		case 'v':
+			printf("shoal-shard %s (build %s)\n", shoal_version, shoal_build_id);
+			return EXIT_CODE_OK;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_CODE_OK;
+		default:
+			return refuse("unknown option");
+		}
+	}
+	if (options.shard_id == UINT32_MAX || !options.runtime_dir || optind != argc)
+		return refuse("--shard and --runtime-dir are needed");
+	harden();
+	log_setup(&log);
+	return worker_run(&options);
+}
