@@ -251,7 +251,10 @@ int session_send(struct session *session, int op, const char *d, size_t len)
 	if (!place)
 		return -ENOBUFS;
 	free(place->text);
-	*place = (struct session_outgoing){ .text = TAKE(text.data), .len = text.len, .kind = kind };
+	/* One that takes the place of a waiting one waits in its stead. */
+	*place = (struct session_outgoing){
+		.text = TAKE(text.data), .len = text.len, .kind = kind, .counted = place->counted
+	};
 	if (kind == LIMITER_PRESENCE)
 		keep_presence(session, d, len);
 	session_send_pump(session);
