@@ -114,8 +114,8 @@ int fleet_restart(struct fleet *fleet, uint32_t shard_id);
 void fleet_close(struct fleet *fleet, loop_fn closed, void *arg);
 
 /* A peer says that it is @shard_id's worker, with pid @pid by SO_PEERCRED. 0 and *ret_worker; -ERANGE, -ESTALE (another
- * generation), -EEXIST (not the one that holds the shard's lock), -EAGAIN (it will be, once a process of ours that can't
- * get the lock has ended). */
+ * generation), -EEXIST (not the one that holds the shard's lock), -EAGAIN (it will be, once a process of ours that
+ * can't get the lock has ended). */
 int fleet_hello(struct fleet *fleet, struct control_peer *peer, uint32_t shard_id, uint32_t generation, int32_t pid,
 		struct worker **ret_worker);
 void fleet_peer_gone(struct fleet *fleet, struct control_peer *peer, struct worker *worker);

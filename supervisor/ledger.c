@@ -13,6 +13,7 @@
 
 struct request {
 	bool waiting;
+	uint64_t expected_until_ns; /* it is on its way: its bucket waits for it until then; 0: not expected */
 	uint64_t granted_ns; /* last grant of this shard by this process, 0 = none: who waited longest goes first */
 };
 
@@ -162,10 +163,17 @@ void ledger_set_planned(struct ledger *ledger, uint32_t starts)
 	ledger->planned = starts;
 }
 
+void ledger_expect(struct ledger *ledger, uint32_t shard_id, uint64_t for_ns)
+{
+	if (shard_id < ledger->shards && !ledger->requests[shard_id].waiting)
+		ledger->requests[shard_id].expected_until_ns = clock_boottime_ns() + for_ns;
+}
+
 int ledger_request(struct ledger *ledger, uint32_t shard_id)
 {
 	if (shard_id >= ledger->shards)
 		return -ERANGE;
+	ledger->requests[shard_id].expected_until_ns = 0;
 	if (!ledger->requests[shard_id].waiting)
 		ledger->waiting++;
 	ledger->requests[shard_id].waiting = true;
@@ -174,7 +182,10 @@ int ledger_request(struct ledger *ledger, uint32_t shard_id)
 
 void ledger_cancel(struct ledger *ledger, uint32_t shard_id)
 {
-	if (shard_id >= ledger->shards || !ledger->requests[shard_id].waiting)
+	if (shard_id >= ledger->shards)
+		return;
+	ledger->requests[shard_id].expected_until_ns = 0;
+	if (!ledger->requests[shard_id].waiting)
 		return;
 	ledger->requests[shard_id].waiting = false;
 	ledger->waiting--;
@@ -248,14 +259,16 @@ static bool goes_before(const struct ledger *ledger, uint32_t a, uint32_t b)
 	return a_ns != b_ns ? a_ns < b_ns : a < b;
 }
 
-static void pick_per_bucket(const struct ledger *ledger, uint32_t first[BOARD_LEDGER_BUCKETS])
+/* Who is next in each bucket; UINT32_MAX: nobody. May name one that is only expected yet. */
+static void pick_per_bucket(const struct ledger *ledger, uint64_t now_ns, uint32_t first[BOARD_LEDGER_BUCKETS])
 {
 	for (uint32_t bucket = 0; bucket < BOARD_LEDGER_BUCKETS; bucket++)
 		first[bucket] = UINT32_MAX;
 	for (uint32_t id = 0; id < ledger->shards; id++) {
+		const struct request *request = &ledger->requests[id];
 		uint32_t *best;
 
-		if (!ledger->requests[id].waiting)
+		if (!request->waiting && request->expected_until_ns <= now_ns)
 			continue;
 		best = &first[ledger_bucket(ledger->record.max_concurrency, id)];
 		if (*best == UINT32_MAX || goes_before(ledger, id, *best))
@@ -290,12 +303,17 @@ void ledger_run(struct ledger *ledger)
 		ledger->running = false;
 		return;
 	}
-	pick_per_bucket(ledger, first);
+	pick_per_bucket(ledger, now_ns, first);
 	for (uint32_t bucket = 0; bucket < BOARD_LEDGER_BUCKETS; bucket++)
 		if (first[bucket] != UINT32_MAX && ledger->requests[first[bucket]].waiting &&
 		    bucket_free_ns(ledger, bucket, now_ns) <= now_ns && available(ledger) > 0)
 			grant(ledger, first[bucket], bucket, now_ns);
 	ledger->running = false;
+}
+
+static uint64_t expected_until_ns(const struct ledger *ledger, uint32_t shard_id)
+{
+	return ledger->requests[shard_id].expected_until_ns;
 }
 
 uint64_t ledger_next_ns(const struct ledger *ledger)
@@ -307,13 +325,15 @@ uint64_t ledger_next_ns(const struct ledger *ledger)
 		return UINT64_MAX;
 	if (is_exhausted(ledger))
 		return now_ns;
-	pick_per_bucket(ledger, first);
+	pick_per_bucket(ledger, now_ns, first);
 	for (uint32_t bucket = 0; bucket < BOARD_LEDGER_BUCKETS; bucket++) {
 		uint64_t free_ns;
 
 		if (first[bucket] == UINT32_MAX)
 			continue;
 		free_ns = bucket_free_ns(ledger, bucket, now_ns);
+		if (!ledger->requests[first[bucket]].waiting && free_ns < expected_until_ns(ledger, first[bucket]))
+			free_ns = expected_until_ns(ledger, first[bucket]);
 		if (free_ns < next_ns)
 			next_ns = free_ns;
 	}

@@ -64,6 +64,10 @@ void ledger_reconcile(struct ledger *ledger, const struct ledger_limits *limits,
 /* How many shards are about to need a start together. While they are more than what remains, none is granted. */
 void ledger_set_planned(struct ledger *ledger, uint32_t starts);
 
+/* @shard_id is on its way and will probably ask within @for_ns: shards behind it in its bucket wait so long, so that a
+ * bucket's shards start in their order though their processes get ready in any. Over once it asks or is cancelled. */
+void ledger_expect(struct ledger *ledger, uint32_t shard_id, uint64_t for_ns);
+
 /* @shard_id asks. A second request of the same shard replaces the first. Answered by ledger_run(), never from within.
  * -ERANGE for an id that is not of this fleet. */
 int ledger_request(struct ledger *ledger, uint32_t shard_id);

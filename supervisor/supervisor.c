@@ -17,11 +17,14 @@
 #include "supervisor/intents.h"
 #include "supervisor/pages.h"
 #include "supervisor/report.h"
+#include "supervisor/surroundings.h"
 #include "supervisor/verbs.h"
 
 #define START_DEADLINE_MS 30000
 #define ABORT_DEADLINE_MS 2000
 #define KILL_DEADLINE_MS  5000
+/* From the start of the fleet to the last worker's request: spawning takes some 10 ms each. */
+#define EXPECT_NS (3 * NS_PER_S)
 
 static const char *const phase_names[PHASE_COUNT] = {
 	[PHASE_ASKING] = "asking",
@@ -405,6 +408,21 @@ static int make_plan(struct supervisor *supervisor, const struct upstream_info *
 	return 0;
 }
 
+/* Shards without a session are about to ask: those of one bucket shall do so in their order. */
+static void expect_identifies(struct supervisor *supervisor)
+{
+	struct board_session session;
+	uint64_t sequence;
+
+	for (uint32_t i = 0; i < supervisor->fleet->count; i++) {
+		const struct worker *worker = &supervisor->fleet->workers[i];
+
+		if (slot_state(&worker->slot) == SLOT_STOPPED &&
+		    !board_shard_session(worker->board, &session, &sequence))
+			ledger_expect(supervisor->ledger, i, EXPECT_NS);
+	}
+}
+
 /* Discord and the worker program have both answered: the fleet starts. */
 static void start_running(struct supervisor *supervisor)
 {
@@ -437,6 +455,7 @@ static void start_running(struct supervisor *supervisor)
 	supervisor->why[0] = '\0';
 	ledger_reconcile(supervisor->ledger, &info->limits, supervisor->asked_ns, supervisor->found.live);
 	sync_commands(supervisor, info->application_id);
+	expect_identifies(supervisor);
 	fleet_start(supervisor->fleet);
 	ledger_set_planned(supervisor->ledger, fleet_starts_needed(supervisor->fleet));
 	verbs_greet_waiting(supervisor);
@@ -632,9 +651,9 @@ static int take_host(struct supervisor *supervisor, enum exit_code *ret_exit_cod
 		r = board_host_lock(supervisor->board);
 	if (r == -EAGAIN || r == -EBUSY) {
 		snprintf(text, sizeof(text),
-			 "another shoald runs on %s (supervisor.runtime_dir): stop it first, or give this one a "
-			 "directory of its own",
-			 dir);
+			 "another shoald (pid %d) runs on %s (supervisor.runtime_dir): stop it first, or give this one "
+			 "a directory of its own",
+			 surroundings_owner_pid(dir), dir);
 		log_error(NULL, "supervisor.locked", KV_MSG(text));
 		*ret_exit_code = EXIT_CODE_LOCKED;
 		return r;

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "shared/base/cleanup.h"
@@ -172,6 +174,20 @@ void surroundings_host(const struct config *config, char *host, size_t size)
 	else if (gethostname(host, size) < 0)
 		snprintf(host, size, "unknown");
 	host[size - 1] = '\0';
+}
+
+int surroundings_owner_pid(const char *runtime_dir)
+{
+	CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct ucred who;
+	socklen_t size = sizeof(who);
+
+	if (fd < 0 || control_socket_path(runtime_dir, address.sun_path, sizeof(address.sun_path)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return 0;
+	return who.pid;
 }
 
 /* What a worker may inherit. A list of what may, not of what may not: a secret by a name we never heard of stays out.

@@ -28,6 +28,9 @@ int surroundings_worker_path(const struct config *config, char path[SURROUNDINGS
 /* supervisor.host_id, or the host's name. */
 void surroundings_host(const struct config *config, char *host, size_t size);
 
+/* Who listens on the control socket in @runtime_dir, by the kernel's word; 0: nobody. */
+int surroundings_owner_pid(const char *runtime_dir);
+
 /* The environment of workers: what is listed, nothing secret. NULL: no memory. */
 char **surroundings_worker_env(void);
 void surroundings_free_env(char **env);

@@ -13,6 +13,11 @@
 #include "shared/base/errors.h"
 #include "shared/base/random.h"
 
+/* The REST client repeats within a call's deadline. The first is short, so that an operator soon reads what is wrong;
+ * the later ones give a slow API its time. */
+#define FIRST_DEADLINE_MS 2500
+#define LATER_DEADLINE_MS 15000
+
 enum question { ASK_GATEWAY, ASK_APPLICATION, ASK_SELF, QUESTION_COUNT };
 
 static const struct question_row {
@@ -209,7 +214,7 @@ static void ask(struct asked *asked)
 	struct upstream *upstream = asked->upstream;
 	struct rest_request request = {
 		.route = questions[asked->question].route,
-		.deadline_ms = 20000,
+		.deadline_ms = upstream->failures == 0 ? FIRST_DEADLINE_MS : LATER_DEADLINE_MS,
 		.priority = REST_PRIORITY_HIGH,
 		.essential = true,
 	};

@@ -146,8 +146,7 @@ static void deny(void *arg, uint32_t shard_id, uint64_t wait_ms)
 	worker->identify_id = 0;
 	if (!worker->peer || id == 0)
 		return;
-	control_peer_fail_with(worker->peer, id, "EDQUOT",
-			       "the session starts of this window are spent or spoken for",
+	control_peer_fail_with(worker->peer, id, "EDQUOT", "the session starts of this window are spent or spoken for",
 			       json_pack("{s:I}", "wait_ms", (json_int_t)wait_ms));
 }
 

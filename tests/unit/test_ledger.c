@@ -222,6 +222,38 @@ static void test_in_order(void **state)
 		assert_int_equal(world->order[i], i);
 }
 
+/* Processes get ready in any order; the shards of a bucket start in theirs. */
+static void test_waits_for_the_expected(void **state)
+{
+	struct world *world = *state;
+
+	open_ledger(world, 0, false);
+	limits(world, 1000, 1000, 2, 0, 0);
+	for (uint32_t id = 0; id < 4; id++)
+		ledger_expect(world->ledger, id, 2 * NS_PER_S);
+	ask(world, 2);
+	ask(world, 1);
+	ledger_run(world->ledger);
+	assert_int_equal(world->order_len, 1); /* 1 is first in its bucket; 2 waits for 0 */
+	assert_int_equal(world->order[0], 1);
+	assert_int_equal(ledger_next_ns(world->ledger), now_ns + 2 * NS_PER_S);
+	ask(world, 0);
+	ledger_run(world->ledger);
+	assert_int_equal(world->order[1], 0);
+	/* One that does not come is not waited for beyond its time, nor one that died on its way. */
+	now_ns += 9 * NS_PER_S;
+	ledger_run(world->ledger);
+	assert_int_equal(world->order[2], 2);
+	ledger_expect(world->ledger, 5, 60 * NS_PER_S);
+	ask(world, 7);
+	now_ns += 9 * NS_PER_S;
+	ledger_run(world->ledger);
+	assert_int_equal(world->order_len, 3);
+	ledger_cancel(world->ledger, 5);
+	ledger_run(world->ledger);
+	assert_int_equal(world->order[3], 7);
+}
+
 /* A shard that asks again and again does not starve the other of its bucket. */
 static void test_no_starvation(void **state)
 {
@@ -560,6 +592,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_window_runs_from_the_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_window_runs_from_the_expiry_without_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_the_expected, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_starvation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_storm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smaller_remaining_holds, setup, teardown),
