@@ -35,7 +35,9 @@ static struct {
 	enum log_format format;
 	char program[32];
 	int fd;
-	int own_fd; /* our own description of fd, or -1 */
+	int own_fd;   /* our own description of fd, or -1 */
+	dev_t device; /* what fd was at log_setup() */
+	ino_t inode;
 	enum way way;
 	bool colour;
 	struct log_ctx default_ctx;
@@ -135,14 +137,18 @@ static enum way choose_way(int fd, int *ret_own_fd)
 void log_setup(const struct log_options *options)
 {
 	const char *no_colour = getenv("NO_COLOR");
+	struct stat st = { 0 };
 	int own_fd = -1;
 	enum way way = choose_way(options->fd, &own_fd);
 
 	pthread_mutex_lock(&state.lock);
 	if (state.own_fd >= 0)
 		close(state.own_fd);
-	if (state.fd != options->fd)
+	/* The rest of a record belongs to the reader that got its beginning, whatever the descriptor's number. */
+	if (fstat(options->fd, &st) < 0 || st.st_dev != state.device || st.st_ino != state.inode)
 		state.tail_len = 0;
+	state.device = st.st_dev;
+	state.inode = st.st_ino;
 	atomic_store(&state.level, (int)options->level);
 	state.fd = options->fd;
 	state.own_fd = own_fd;
