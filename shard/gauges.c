@@ -36,6 +36,12 @@ static void update_rate(struct worker *worker)
 	*slot = total;
 }
 
+void gauges_count_guilds(struct worker *worker)
+{
+	board_gauge(worker->counters, BOARD_COUNTER_guilds, guilds_count(worker->guilds));
+	board_gauge(worker->counters, BOARD_COUNTER_guilds_unavailable, guilds_unavailable(worker->guilds));
+}
+
 void gauges_update(struct worker *worker)
 {
 	_Atomic uint64_t *counters = worker->counters;
@@ -50,8 +56,7 @@ void gauges_update(struct worker *worker)
 		return;
 	rest_stats(worker->rest, &rest);
 	board_gauge(counters, BOARD_COUNTER_rest_latency_us, rest.latency_us);
-	board_gauge(counters, BOARD_COUNTER_guilds, guilds_count(worker->guilds));
-	board_gauge(counters, BOARD_COUNTER_guilds_unavailable, guilds_unavailable(worker->guilds));
+	gauges_count_guilds(worker);
 	if (worker->session)
 		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));
 }

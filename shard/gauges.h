@@ -6,5 +6,7 @@ struct worker;
 
 /* Stamps the watchdog word and refreshes the gauges. Loop thread only. */
 void gauges_update(struct worker *worker);
+/* The guilds alone; before the shard is called ready. */
+void gauges_count_guilds(struct worker *worker);
 
 #endif

@@ -216,6 +216,7 @@ static void check_ready(struct worker *worker)
 		log_warn(NULL, "worker.ready_incomplete",
 			 KV_MSG("ready, though Discord has not told of every guild in its list"),
 			 KV_U64("missing", guilds_expected(worker->guilds)));
+	gauges_count_guilds(worker); /* who sees "ready" sees its guilds */
 	session_mark_ready(worker->session);
 	log_info(NULL, "worker.ready", KV_MSG("the shard is ready"), KV_U64("guilds", guilds_count(worker->guilds)));
 }

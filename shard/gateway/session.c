@@ -51,10 +51,10 @@ static void on_step(void *owner, const struct machine_table *table, uint8_t from
 		timer_stop(&session->timer);
 	if (accepted)
 		log_debug(NULL, "gateway.step", KV_STR("from", table->state_names[from]),
-			  KV_STR("event", table->event_names[event]), KV_STR("to", table->state_names[to]));
+			  KV_STR("on", table->event_names[event]), KV_STR("to", table->state_names[to]));
 	else if (session->unexpected++ < UNEXPECTED_LOGGED)
 		log_warn(NULL, "gateway.unexpected", KV_STR("state", table->state_names[from]),
-			 KV_STR("event", table->event_names[event]));
+			 KV_STR("on", table->event_names[event]));
 }
 
 static void drain(struct session *session)
@@ -72,7 +72,7 @@ void session_raise(struct session *session, enum session_event event)
 {
 	/* Its size is more than one callback can raise, so a full queue is a loop of our own making. */
 	if (session->queue_len == SESSION_EVENTS_MAX) {
-		log_error(NULL, "gateway.events_lost", KV_STR("event", session_table.event_names[event]));
+		log_error(NULL, "gateway.events_lost", KV_STR("on", session_table.event_names[event]));
 		return;
 	}
 	session->queue[session->queue_len++] = (uint8_t)event;
@@ -353,7 +353,7 @@ static void on_dispatch(struct session *session, const struct envelope *envelope
 		take_dispatch(session, envelope, payload, len);
 	} else if (session->unexpected++ < UNEXPECTED_LOGGED) {
 		log_warn(NULL, "gateway.unexpected", KV_STR("state", machine_state_name(&session->machine)),
-			 KV_STR("event", "dispatch without a session"));
+			 KV_STR("on", "dispatch without a session"));
 	}
 }
 

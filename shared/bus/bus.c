@@ -141,7 +141,7 @@ static void trace(void *owner, const struct machine_table *of, uint8_t from, uin
 			  KV_STR("to", of->state_names[to]));
 	else
 		log_error(NULL, "bus.protocol", KV_STR("state", of->state_names[from]),
-			  KV_STR("event", of->event_names[event]), KV_MSG("the link told something out of turn"));
+			  KV_STR("on", of->event_names[event]), KV_MSG("the link told something out of turn"));
 }
 
 /* --- requests

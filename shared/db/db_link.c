@@ -96,7 +96,7 @@ static void trace(void *owner, const struct machine_table *of, uint8_t from, uin
 			  KV_STR("on", of->event_names[event]), KV_STR("to", of->state_names[to]));
 	else
 		log_error(NULL, "db.link_protocol", KV_STR("state", of->state_names[from]),
-			  KV_STR("event", of->event_names[event]), KV_MSG("a connection did something out of turn"));
+			  KV_STR("on", of->event_names[event]), KV_MSG("a connection did something out of turn"));
 }
 
 /* --- small things
