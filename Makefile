@@ -31,7 +31,7 @@ LIBS_shared     := -luv -lcurl -ljansson -lpq -lnats -lsystemd -llmdb -linih -ls
 LIBS_shoald     := $(LIBS_shared)
 LIBS_shoalctl   := $(LIBS_shared)
 LIBS_shoal-shard := -lwebsockets -lzstd -lssl $(LIBS_shared)
-LIBS_discord-sim := -luv -lssl -lcrypto -lz -lzstd -ljansson -lpthread
+LIBS_discord-sim := -luv -lssl -lcrypto -lz -lzstd -ljansson -lnghttp2 -lm -lpthread
 
 # --- what is built from what: a folder is a program or a library, a new file needs no new rule ---------------------
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

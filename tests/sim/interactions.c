@@ -26,7 +26,7 @@ struct interaction {
 	struct channel_place place;
 	uint64_t original_id, source_message_id;
 	uint64_t user_id;
-	json_t *user; /* the invoker, when he is not one of the world's */
+	json_t *user;       /* the invoker, when he is not one of the world's */
 	int type, callback; /* callback type, 0: none yet */
 	bool ephemeral, user_install;
 	uint32_t followups;
