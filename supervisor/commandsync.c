@@ -31,8 +31,7 @@ const char *commandsync_state_name(enum commandsync_state state)
 	return (unsigned)state < COMMANDSYNC_STATE_COUNT ? state_names[state] : "unknown";
 }
 
-/* --- normal form -----------------------------------------------------------------------------------------------------
- */
+/* --- normal form ------------------------------------------------------------------------------------------------- */
 
 enum field_kind {
 	FIELD_PLAIN,   /* as it is; null means absent */
@@ -169,8 +168,7 @@ json_t *commandsync_normalise(const json_t *command)
 	return json_is_string(json_object_get(command, "name")) ? normalise(command, 0) : NULL;
 }
 
-/* --- comparison ------------------------------------------------------------------------------------------------------
- */
+/* --- comparison -------------------------------------------------------------------------------------------------- */
 
 static json_int_t type_of(const json_t *command)
 {
@@ -270,8 +268,7 @@ json_t *commandsync_body(const json_t *ours, const json_t *theirs)
 	return body;
 }
 
-/* --- the exchange ----------------------------------------------------------------------------------------------------
- */
+/* --- the exchange ------------------------------------------------------------------------------------------------ */
 
 struct commandsync {
 	struct rest *rest;

@@ -4,17 +4,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
-#include "shared/base/errors.h"
 #include "shared/base/random.h"
 #include "shared/log/log.h"
 #include "supervisor/process.h"
@@ -24,115 +19,22 @@ static struct worker *worker_of(struct slot *slot)
 	return CONTAINER_OF(slot, struct worker, slot);
 }
 
-static struct log_ctx ctx_of(const struct worker *worker)
-{
-	return (struct log_ctx){ .shard = (int32_t)worker->slot.shard_id };
-}
-
 static void changed(struct fleet *fleet)
 {
 	fleet->events.changed(fleet->arg);
 }
 
-/* --- the process behind a worker -------------------------------------------------------------------------------------
- */
-
-static void exited(void *arg, int error, int events);
-
-static int hold_process(struct worker *worker, int32_t pid, int pidfd, bool child)
-{
-	int r;
-
-	r = watch_new(worker->fleet->loop, pidfd, WATCH_READ, exited, worker, &worker->exit_watch);
-	if (r < 0)
-		return r;
-	worker->pid = pid;
-	worker->pidfd = pidfd;
-	worker->child = child;
-	worker->adopted = !child;
-	worker->started_ns = clock_monotonic_ns();
-	worker->ready_since_ns = 0;
-	return 0;
-}
-
-static void drop_process(struct worker *worker)
-{
-	watch_free(worker->exit_watch);
-	worker->exit_watch = NULL;
-	if (worker->pidfd >= 0)
-		close(worker->pidfd);
-	worker->pidfd = -1;
-	worker->pid = 0;
-}
-
-/* The record that this very process left on its board, if it came to that. */
-static bool read_board_end(const struct worker *worker, struct board_exit *ret_how)
-{
-	return board_shard_exit(worker->board, ret_how) && ret_how->pid == (uint32_t)worker->pid &&
-	       ret_how->class != EXIT_CLASS_NONE && ret_how->class < EXIT_CLASS_COUNT;
-}
-
-static struct worker_end judge_end(const struct worker *worker, bool have_status, int status)
-{
-	struct worker_end end = { .class = EXIT_CLASS_CRASH, .code = -1 };
-	struct board_exit how;
-	bool have_board = read_board_end(worker, &how);
-
-	if (have_status) {
-		end.class = exit_class_of_status(status);
-		end.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-		end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	} else if (have_board) {
-		end.class = how.class;
-		end.code = (int)how.code;
-	}
-	/* A process that crashed on its way out left a record of another end: the status is the truth, the text is not.
-	 */
-	if (have_board && (!have_status || (int)how.code == end.code)) {
-		end.close_code = how.close_code;
-		memcpy(end.text, how.text, sizeof(end.text));
-		end.text[sizeof(end.text) - 1] = '\0';
-	}
-	return end;
-}
-
-static void log_end(const struct worker *worker, const struct worker_end *end, bool wanted)
-{
-	const struct log_ctx ctx = ctx_of(worker);
-	const struct exit_code_row *row = end->code >= 0 ? exit_code_find(end->code) : NULL;
-	const char *code = row ? row->name : end->code >= 0 ? "unknown" : "none";
-	const char *why = end->text[0] ? end->text : end->signal ? strsignal(end->signal) : "it left no word";
-
-	if (wanted)
-		log_info(&ctx, "worker.ended", KV_INT("pid", worker->pid), KV_STR("class", exit_class_name(end->class)),
-			 KV_STR("code", code), KV_INT("signal", end->signal), KV_STR("why", why));
-	else
-		log_warn(&ctx, "worker.died", KV_INT("pid", worker->pid), KV_STR("class", exit_class_name(end->class)),
-			 KV_STR("code", code), KV_INT("signal", end->signal), KV_INT("close_code", end->close_code),
-			 KV_STR("why", why), KV_MS("wait", worker->backoff_ms), KV_BOOL("failing", worker->failing));
-}
-
 /* A worker of another supervisor's making holds the shard: it becomes ours. */
 static int adopt(struct worker *worker)
 {
-	const struct log_ctx ctx = ctx_of(worker);
-	int32_t pid;
-	int pidfd, r;
+	const struct log_ctx ctx = worker_ctx(worker);
+	int r;
 
-	if (board_shard_is_locked(worker->board) != 1)
-		return -ESRCH;
-	pid = (int32_t)board_shard_pid(worker->board);
-	r = process_adopt(pid, board_shard_pid_start(worker->board), &pidfd);
+	r = worker_adopt(worker, worker->fleet->loop);
 	if (r < 0)
 		return r;
-	r = hold_process(worker, pid, pidfd, false);
-	if (r < 0) {
-		close(pidfd);
-		return r;
-	}
-	worker->spawned++;
 	slot_step(&worker->slot, SLOT_ADOPT);
-	log_info(&ctx, "worker.adopted", KV_INT("pid", pid),
+	log_info(&ctx, "worker.adopted", KV_INT("pid", worker->pid),
 		 KV_STR("state", shard_state_name(board_shard_state(worker->board))));
 	changed(worker->fleet);
 	return 0;
@@ -145,7 +47,7 @@ static uint64_t ready_for_ms(const struct worker *worker, uint64_t now_ns)
 
 static void decide_restart(struct worker *worker)
 {
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 	const struct restart_policy *policy = &worker->fleet->options.restart;
 	uint64_t now_ns = clock_monotonic_ns();
 	struct restart_decision decision;
@@ -185,7 +87,7 @@ static void handle_end(struct worker *worker, bool have_status, int status)
 	struct fleet *fleet = worker->fleet;
 	bool wanted = ended_when_asked(worker), locked_out, fatal;
 
-	worker->end = judge_end(worker, have_status, status);
+	worker->end = worker_judge_end(worker, have_status, status);
 	/* Another process owns the shard: that is no fault of the fleet's; it is looked for below. */
 	locked_out = worker->end.code == EXIT_CODE_LOCKED;
 	fatal = worker->end.class == EXIT_CLASS_FATAL && !locked_out;
@@ -193,8 +95,8 @@ static void handle_end(struct worker *worker, bool have_status, int status)
 		fleet->deaths++;
 		decide_restart(worker);
 	}
-	log_end(worker, &worker->end, wanted);
-	drop_process(worker);
+	worker_log_end(worker, &worker->end, wanted);
+	worker_drop_process(worker);
 	worker->peer = NULL;
 	worker->identify_id = worker->hello_id = 0;
 	worker->ready_since_ns = 0;
@@ -210,22 +112,7 @@ static void handle_end(struct worker *worker, bool have_status, int status)
 	}
 }
 
-/* Its pidfd became readable: the process has ended. */
-static void exited(void *arg, int error, int events)
-{
-	struct worker *worker = arg;
-	int status = 0, r;
-
-	(void)error;
-	(void)events;
-	r = process_reap(worker->pidfd, &status);
-	if (r == -EAGAIN)
-		return;
-	handle_end(worker, r == 0, status);
-}
-
-/* --- what slots ask for ----------------------------------------------------------------------------------------------
- */
+/* --- what slots ask for ------------------------------------------------------------------------------------------ */
 
 static void op_enqueue(struct slot *slot)
 {
@@ -265,7 +152,7 @@ static void op_dequeue(struct slot *slot)
 static void op_signal(struct slot *slot, int signal)
 {
 	struct worker *worker = worker_of(slot);
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 	int r;
 
 	if (worker->pidfd < 0)
@@ -332,7 +219,7 @@ static const struct slot_ops ops = {
 static void timer_passed(void *arg)
 {
 	struct worker *worker = arg;
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 	enum slot_state before = slot_state(&worker->slot);
 
 	if (before == SLOT_STARTING)
@@ -346,55 +233,21 @@ static void timer_passed(void *arg)
 	slot_step(&worker->slot, SLOT_TIMER);
 }
 
-/* --- spawning --------------------------------------------------------------------------------------------------------
- */
+/* --- spawning ---------------------------------------------------------------------------------------------------- */
 
 static int launch(struct worker *worker)
 {
-	struct fleet *fleet = worker->fleet;
-	char shard[16], generation[16];
-	const struct fleet_options *options = &fleet->options;
-	char *argv[] = { "shoal-shard",
-			 "--shard",
-			 shard,
-			 "--generation",
-			 generation,
-			 "--runtime-dir",
-			 (char *)options->runtime_dir,
-			 "--log-level",
-			 (char *)options->log_level,
-			 "--log-format",
-			 (char *)options->log_format,
-			 NULL };
-	struct process_spec spec = {
-		.path = fleet->options.worker_path,
-		.argv = argv,
-		.envp = fleet->options.worker_env,
-		.stdout_fd = STDERR_FILENO, /* a worker says nothing on stdout; what a library prints there is log */
-	};
-	int pidfd, r;
-	pid_t pid;
+	const struct fleet_options *options = &worker->fleet->options;
+	char *tail[] = { "--runtime-dir", (char *)options->runtime_dir, "--log-level", (char *)options->log_level,
+			 "--log-format",  (char *)options->log_format,  NULL };
 
-	snprintf(shard, sizeof(shard), "%" PRIu32, worker->slot.shard_id);
-	snprintf(generation, sizeof(generation), "%" PRIu32, fleet->options.generation);
-	r = process_spawn(&spec, &pid, &pidfd);
-	if (r < 0)
-		return r;
-	r = hold_process(worker, pid, pidfd, true);
-	if (r < 0) {
-		process_signal(pidfd, SIGKILL);
-		waitpid(pid, NULL, 0);
-		close(pidfd);
-		return r;
-	}
-	if (worker->spawned++ > 0)
-		worker->restarts++;
-	return 0;
+	return worker_launch(worker, worker->fleet->loop, options->worker_path, options->worker_env,
+			     options->generation, tail);
 }
 
 static void give_up_launch(struct worker *worker, const char *event, int error, const char *text)
 {
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 
 	decide_restart(worker);
 	log_error(&ctx, event, KV_ERR(error), KV_U64("owner", board_shard_pid(worker->board)),
@@ -406,7 +259,7 @@ static void give_up_launch(struct worker *worker, const char *event, int error, 
 static void launch_one(struct fleet *fleet)
 {
 	struct worker *worker = fleet->queue_head;
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 	int r;
 
 	op_dequeue(&worker->slot);
@@ -471,8 +324,7 @@ static void pump(void *arg)
 		fleet->events.empty(fleet->arg);
 }
 
-/* --- slow tick -------------------------------------------------------------------------------------------------------
- */
+/* --- slow tick --------------------------------------------------------------------------------------------------- */
 
 static void look_at(struct worker *worker, uint64_t now_ns)
 {
@@ -487,7 +339,7 @@ static void look_at(struct worker *worker, uint64_t now_ns)
 /* A shard that failed and is ready and stable again is no longer failing. */
 static void forgive_stable(struct worker *worker, uint64_t now_ns)
 {
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 
 	if (!worker->failing || ready_for_ms(worker, now_ns) < worker->fleet->options.restart.stable_ms)
 		return;
@@ -518,7 +370,7 @@ static void run_watchdog(struct fleet *fleet)
 	fleet->machine_suspect = verdict == WATCHDOG_MACHINE;
 	if (verdict == WATCHDOG_ABORT) {
 		struct worker *worker = &fleet->workers[fleet->stamps[index].shard_id];
-		const struct log_ctx ctx = ctx_of(worker);
+		const struct log_ctx ctx = worker_ctx(worker);
 
 		fleet->watchdog_kills++;
 		log_error(
@@ -542,13 +394,12 @@ static void tick(void *arg)
 	run_watchdog(fleet);
 }
 
-/* --- from outside ----------------------------------------------------------------------------------------------------
- */
+/* --- from outside ------------------------------------------------------------------------------------------------ */
 
 static int open_board(const struct fleet *fleet, struct worker *worker)
 {
 	const struct fleet_options *options = &fleet->options;
-	const struct log_ctx ctx = ctx_of(worker);
+	const struct log_ctx ctx = worker_ctx(worker);
 	bool damaged = false;
 	int r;
 
@@ -577,6 +428,7 @@ static int init_worker(struct fleet *fleet, uint32_t shard_id)
 
 	worker->fleet = fleet;
 	worker->pidfd = -1;
+	worker->on_end = handle_end;
 	slot_init(&worker->slot, shard_id, &ops, &fleet->options.deadlines);
 	return open_board(fleet, worker);
 }
@@ -689,7 +541,7 @@ void fleet_close(struct fleet *fleet, loop_fn closed, void *arg)
 	loop_remove_hook(&fleet->pump);
 	loop_remove_hook(&fleet->tick);
 	for (uint32_t i = 0; i < fleet->count; i++) {
-		drop_process(&fleet->workers[i]);
+		worker_drop_process(&fleet->workers[i]);
 		timer_close(&fleet->workers[i].timer, timer_closed);
 	}
 }
@@ -729,8 +581,7 @@ void fleet_peer_gone(struct fleet *fleet, struct control_peer *peer, struct work
 	changed(fleet);
 }
 
-/* --- what people see -------------------------------------------------------------------------------------------------
- */
+/* --- what people see --------------------------------------------------------------------------------------------- */
 
 const char *fleet_shard_state(const struct worker *worker)
 {

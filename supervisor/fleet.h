@@ -8,47 +8,11 @@
 
 #include "shared/board/board.h"
 #include "shared/control/control.h"
-#include "shared/control/exit_code.h"
 #include "shared/loop/loop.h"
-#include "shared/loop/watch.h"
-#include "supervisor/slot.h"
 #include "supervisor/watchdog.h"
+#include "supervisor/worker.h"
 
 struct fleet;
-
-/* How a worker ended, from its status (a child) or its board (adopted). */
-struct worker_end {
-	enum exit_class class;
-	int code;   /* -1: none (a signal, or not known) */
-	int signal; /* 0: none */
-	uint32_t close_code;
-	char text[BOARD_TEXT_SIZE];
-};
-
-struct worker {
-	struct slot slot;
-	struct fleet *fleet;
-	struct board_shard *board; /* mapped while the fleet is there */
-	struct control_peer *peer; /* NULL while its link is down */
-	struct watch *exit_watch;
-	struct timer timer;
-	struct restart_history history;
-	struct worker *queue_next;
-	uint64_t started_ns;     /* monotonic, of this process: spawn or adoption */
-	uint64_t ready_since_ns; /* monotonic; 0: not ready at the last look */
-	uint64_t backoff_ms;     /* the wait decided for the last death */
-	uint32_t restarts;       /* processes after the first */
-	uint32_t spawned;
-	int32_t pid;
-	int pidfd;
-	bool queued;
-	bool child;
-	bool adopted;
-	bool failing;
-	int64_t identify_id;   /* its open identify request; 0: none */
-	int64_t hello_id;      /* its hello waits for the plan; 0: none */
-	struct worker_end end; /* of the process before */
-};
 
 struct fleet_options {
 	const char *runtime_dir;

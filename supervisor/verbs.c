@@ -32,8 +32,7 @@ static struct worker *caller_of(struct control_peer *peer)
 	return control_peer_data(peer);
 }
 
-/* --- workers ---------------------------------------------------------------------------------------------------------
- */
+/* --- workers ----------------------------------------------------------------------------------------------------- */
 
 static void greet(struct supervisor *supervisor, struct worker *worker, int64_t id)
 {
@@ -164,8 +163,7 @@ static void handle_identified(struct supervisor *supervisor, struct control_peer
 	control_peer_answer(peer, id, json_object());
 }
 
-/* --- anybody ---------------------------------------------------------------------------------------------------------
- */
+/* --- anybody ----------------------------------------------------------------------------------------------------- */
 
 static void handle_shards(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
@@ -315,8 +313,7 @@ const struct verb_row verb_rows[] = {
 /* clang-format on */
 const size_t verb_row_count = ARRAY_SIZE(verb_rows);
 
-/* --- checks ----------------------------------------------------------------------------------------------------------
- */
+/* --- checks ------------------------------------------------------------------------------------------------------ */
 
 const struct verb_row *verb_find(const char *name)
 {

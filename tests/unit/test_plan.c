@@ -162,8 +162,7 @@ static void test_scan_and_sweep(void **state)
 	assert_int_equal(plan_scan(dir, &found), -ENOENT);
 }
 
-/* --- watchdog --------------------------------------------------------------------------------------------------------
- */
+/* --- watchdog ---------------------------------------------------------------------------------------------------- */
 
 #define TICK    (250 * NS_PER_MS)
 #define TIMEOUT (10 * NS_PER_S)

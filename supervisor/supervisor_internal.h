@@ -1,0 +1,20 @@
+/* What the supervisor's own files share; nobody else includes it. */
+#ifndef SHOAL_SUPERVISOR_SUPERVISOR_INTERNAL_H
+#define SHOAL_SUPERVISOR_SUPERVISOR_INTERNAL_H
+
+#include "supervisor/supervisor.h"
+
+/* This fleet can't run so: one record with the cause and what to do (@hint, else the exit code's own), then the stop.
+ */
+void supervisor_stop_fatally(struct supervisor *supervisor, enum exit_code code, const char *cause, const char *hint);
+/* Which key is behind an exit code; NULL: the code's row says it. */
+const char *supervisor_fatal_hint(int code);
+extern const struct fleet_events supervisor_fleet_events;
+
+/* Asks Discord and the worker program what is to run; the fleet starts when both have answered. On failure the cause
+ * was logged. */
+int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code);
+/* Workers that run are ours before Discord has said anything: they need nothing from it. */
+void supervisor_adopt_early(struct supervisor *supervisor);
+
+#endif
