@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MIGRATE_TEXT_SIZE    1024
+#define MIGRATE_TEXT_SIZE    2048
+#define MIGRATE_PATH_SIZE    1024
 #define MIGRATE_FILE_MAX     (1024 * 1024)
 #define MIGRATE_FILES_MAX    4096
 #define MIGRATE_SHA256_SIZE  65

@@ -1,0 +1,560 @@
+/* Migrations: names, headers, versions, chains of files (always); and against a real PostgreSQL: up, down, a file
+ * changed after it was applied, a broken one, two migrators at once, a role that may not. */
+#include "shared/db/migrate.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "tests/unit/pg_database.h"
+
+#define HEADER   "-- what for\n-- oldest-program: 0.1.0\n"
+#define CORE_SQL "sql" /* the tree's own, seen from its top */
+
+static struct pg_database database;
+static char dir[64];
+static struct migrate_error error;
+
+/* --- files
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+static void make_dir(void)
+{
+	snprintf(dir, sizeof(dir), "%s/shoal-migrate.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(dir));
+}
+
+static void remove_dir(void)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void write_file(const char *owner, const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, owner);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/%s/%s", dir, owner, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+	assert_int_equal(fclose(file), 0);
+}
+
+static void test_names(void **state)
+{
+	static const char *const bad[] = { "",
+					   "1_a.up.sql",
+					   "00001_a.up.sql",
+					   "0000_a.up.sql",
+					   "0001a.up.sql",
+					   "0001_.up.sql",
+					   "0001_A.up.sql",
+					   "0001_a.sql",
+					   "0001_a.up.sql.x",
+					   "0001_a.left.sql",
+					   "0001_a..up.sql",
+					   "0001_../x.up.sql",
+					   "-001_a.up.sql" };
+	uint32_t number = 0;
+	char name[64];
+	bool up = false;
+
+	(void)state;
+	assert_int_equal(migrate_parse_name("0001_core.up.sql", &number, name, &up), 0);
+	assert_int_equal(number, 1);
+	assert_string_equal(name, "core");
+	assert_true(up);
+	assert_int_equal(migrate_parse_name("9999_a_2.down.sql", &number, name, &up), 0);
+	assert_int_equal(number, 9999);
+	assert_false(up);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(migrate_parse_name(bad[i], &number, name, &up), -EINVAL);
+}
+
+static int header(const char *text, char version[MIGRATE_VERSION_SIZE])
+{
+	return migrate_parse_header(text, strlen(text), version);
+}
+
+static void test_headers(void **state)
+{
+	char version[MIGRATE_VERSION_SIZE];
+
+	(void)state;
+	assert_int_equal(header(HEADER "CREATE", version), 0);
+	assert_string_equal(version, "0.1.0");
+	assert_int_equal(header("-- oldest-program:10.20.30\r\nx", version), 0);
+	assert_string_equal(version, "10.20.30");
+	assert_int_equal(header("-- oldest-program: 1.2.3", version), 0);
+	assert_int_equal(header("", version), -ENOENT);
+	assert_int_equal(header("SELECT 1; -- oldest-program: 1.2.3", version), -ENOENT);
+	assert_int_equal(header("-- a\n\n-- oldest-program: 1.2.3\n", version),
+			 -ENOENT); /* not among the first lines */
+	assert_int_equal(header("-- oldest-program: 1.2\n", version), -EINVAL);
+	assert_int_equal(header("-- oldest-program: 1.2.3.4\n", version), -EINVAL);
+	assert_int_equal(header("-- oldest-program: 1.2.x\n", version), -EINVAL);
+	assert_int_equal(header("-- oldest-program: 1.2.3 beta\n", version), -EINVAL);
+	assert_int_equal(header("-- oldest-program: 12345678.2.3\n", version), -EINVAL);
+	assert_int_equal(header("-- oldest-program:\n", version), -EINVAL);
+	/* Not read beyond its end. */
+	assert_int_equal(migrate_parse_header("-- oldest-program: 1.2.34", 24, version), 0);
+	assert_string_equal(version, "1.2.3");
+}
+
+static void test_versions(void **state)
+{
+	(void)state;
+	assert_int_equal(migrate_compare_versions("0.1.0", "0.1.0"), 0);
+	assert_int_equal(migrate_compare_versions("0.1.0", "0.2.0"), -1);
+	assert_int_equal(migrate_compare_versions("0.10.0", "0.9.9"), 1);
+	assert_int_equal(migrate_compare_versions("1.0.0", "0.99.99"), 1);
+}
+
+static void test_sha256(void **state)
+{
+	char hex[MIGRATE_SHA256_SIZE];
+
+	(void)state;
+	migrate_sha256("abc", 3, hex);
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void test_scan(void **state)
+{
+	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
+
+	(void)state;
+	make_dir();
+	write_file("zoo", "0001_a.up.sql", HEADER);
+	write_file("core", "0002_b.up.sql", HEADER);
+	write_file("core", "0001_a.up.sql", HEADER);
+	write_file("core", "0001_a.down.sql", "x");
+	write_file("core", "README.md", "not ours");
+	write_file("Not An Owner", "x.sql", "ignored");
+	assert_int_equal(migrate_scan(dir, &list, &error), 0);
+	assert_int_equal(list.count, 3);
+	assert_string_equal(list.rows[0].owner, "core");
+	assert_int_equal(list.rows[0].number, 1);
+	assert_true(list.rows[0].has_down);
+	assert_int_equal(list.rows[1].number, 2);
+	assert_false(list.rows[1].has_down);
+	assert_string_equal(list.rows[2].owner, "zoo");
+	assert_int_equal(strlen(list.rows[0].sha256), 64);
+	remove_dir();
+	assert_int_equal(migrate_scan(dir, &list, &error), -ENOENT);
+	assert_non_null(strstr(error.text, dir));
+}
+
+/* One wrong thing each; the message names it. */
+static void test_scan_refuses(void **state)
+{
+	static const struct {
+		const char *file, *text, *named;
+	} rows[] = {
+		{ "0003_c.up.sql", HEADER, "0002" },
+		{ "0001_b.up.sql", HEADER, "twice" },
+		{ "0002_b.down.sql", "x", "no .up.sql" },
+		{ "0002_b.up.sql", "SELECT 1", "oldest-program" },
+		{ "0002_b.up.sql", "-- oldest-program: one\n", "malformed" },
+		{ "2_b.up.sql", HEADER, "2_b.up.sql" },
+		{ "0002_b.sql", HEADER, "0002_b.sql" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct migration_list list = { 0 };
+
+		make_dir();
+		write_file("core", "0001_a.up.sql", HEADER);
+		write_file("core", rows[i].file, rows[i].text);
+		assert_int_equal(migrate_scan(dir, &list, &error), -EINVAL);
+		assert_non_null(strstr(error.text, rows[i].named));
+		assert_null(list.rows);
+		remove_dir();
+	}
+}
+
+static void test_tree_is_sound(void **state)
+{
+	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
+
+	(void)state;
+	if (access(CORE_SQL "/core", R_OK) < 0) {
+		print_message("SKIPPED: not run from the tree's top\n");
+		skip();
+	}
+	assert_int_equal(migrate_scan(CORE_SQL, &list, &error), 0);
+	assert_true(list.count >= 1);
+	for (size_t i = 0; i < list.count; i++)
+		assert_true(list.rows[i].has_down);
+}
+
+static void test_find_sql_dir(void **state)
+{
+	char path[MIGRATE_PATH_SIZE];
+
+	(void)state;
+	assert_int_equal(migrate_find_sql_dir("/nowhere/at/all", path, sizeof(path), &error), -ENOENT);
+	assert_non_null(strstr(error.text, "/nowhere/at/all"));
+	assert_int_equal(migrate_find_sql_dir("/", path, sizeof(path), &error), 0);
+	assert_string_equal(path, "/");
+}
+
+/* --- the database
+ * ---------------------------------------------------------------------------------------------------------- */
+
+struct seen {
+	unsigned int begun, done;
+	char last[64];
+};
+
+static void on_progress(void *arg, const struct migration *migration, bool up, bool done, uint64_t took_ms)
+{
+	struct seen *seen = arg;
+
+	(void)up;
+	(void)took_ms;
+	seen->begun += !done;
+	seen->done += done;
+	snprintf(seen->last, sizeof(seen->last), "%s/%u", migration->owner, migration->number);
+}
+
+static struct migrate *open_ours(void)
+{
+	struct migrate *migrate = NULL;
+
+	assert_int_equal(migrate_open(database.conninfo, 5000, &migrate, &error), 0);
+	return migrate;
+}
+
+static int up(struct migrate *migrate, const char *sql_dir, uint32_t max, struct seen *seen)
+{
+	uint32_t applied = 0;
+	int r;
+
+	memset(seen, 0, sizeof(*seen));
+	r = migrate_up(migrate, sql_dir, max, 5000, on_progress, seen, &applied, &error);
+	assert_int_equal(applied, seen->done);
+	return r;
+}
+
+static int down(struct migrate *migrate, const char *sql_dir, uint32_t count, struct seen *seen)
+{
+	uint32_t reverted = 0;
+	int r;
+
+	memset(seen, 0, sizeof(*seen));
+	r = migrate_down(migrate, sql_dir, count, 5000, on_progress, seen, &reverted, &error);
+	assert_int_equal(reverted, seen->done);
+	return r;
+}
+
+static enum migrate_state state_of(struct migrate *migrate, const char *sql_dir, const char *owner, uint32_t number)
+{
+	struct migration_list list = { 0 };
+	enum migrate_state found = MIGRATE_STATE_COUNT;
+
+	assert_int_equal(migrate_scan(sql_dir, &list, &error), 0);
+	assert_int_equal(migrate_status(migrate, &list, &error), 0);
+	for (size_t i = 0; i < list.count; i++)
+		if (list.rows[i].number == number && strcmp(list.rows[i].owner, owner) == 0)
+			found = list.rows[i].state;
+	migration_list_finish(&list);
+	return found;
+}
+
+/* A copy of the tree's core chain that the test may add to. */
+static void copy_core(void)
+{
+	char command[256];
+
+	make_dir();
+	snprintf(command, sizeof(command), "cp -r " CORE_SQL "/core '%s/core'", dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void test_up_and_down(void **state)
+{
+	struct migrate *migrate = open_ours();
+	PGconn *sql = pg_connect(&database);
+	struct seen seen;
+
+	(void)state;
+	assert_int_equal(state_of(migrate, CORE_SQL, "core", 1), MIGRATE_PENDING);
+	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), 0);
+	assert_true(seen.done >= 1);
+	assert_int_equal(state_of(migrate, CORE_SQL, "core", 1), MIGRATE_APPLIED);
+	assert_string_equal(
+		pg_value(sql, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'shoal.guild_setting'::regclass"),
+		"64");
+	assert_string_equal(pg_value(sql, "SELECT program FROM shoal.migration WHERE owner = 'core' AND number = 1"),
+			    SHOAL_VERSION);
+	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), 0); /* again: nothing to do */
+	assert_int_equal(seen.begun, 0);
+
+	/* A guild's row lies in one partition, and a question for it goes to that alone. */
+	assert_true(
+		pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (5, 'prefix', '\"!\"')"));
+	assert_false(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (5, 'Prefix', '1')"));
+	assert_false(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (0, 'prefix', '1')"));
+	assert_false(pg_exec(sql, "SELECT shoal.create_keyed_table('bad', ARRAY['name'], 'name text')"));
+	assert_true(pg_exec(
+		sql, "SELECT shoal.create_keyed_table('of_users', ARRAY['user_id', 'x'], 'user_id bigint, x int')"));
+	assert_true(pg_exec(sql, "DROP TABLE shoal.of_users"));
+
+	assert_int_equal(down(migrate, CORE_SQL, 100, &seen), 0);
+	assert_true(seen.done >= 1);
+	assert_string_equal(pg_value(sql, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'shoal%'"), "0");
+	assert_int_equal(down(migrate, CORE_SQL, 1, &seen), 0);
+	assert_int_equal(seen.done, 0);
+	PQfinish(sql);
+	migrate_close(migrate);
+}
+
+static void test_roles(void **state)
+{
+	struct migrate *migrate;
+	struct seen seen;
+	PGconn *sql;
+
+	(void)state;
+	/* Roles belong to the server: made here if no other test has, and left. */
+	pg_exec(database.admin, "DO $$ BEGIN CREATE ROLE shoal_app LOGIN PASSWORD 'hemmelig';"
+				" EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+	migrate = open_ours();
+	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), 0);
+	sql = PQconnectdb(pg_conninfo(&database, NULL, NULL, "shoal_app", "hemmelig", NULL, NULL));
+	assert_int_equal(PQstatus(sql), CONNECTION_OK);
+	assert_true(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (6, 'prefix', '1')"));
+	assert_true(pg_exec(sql, "SELECT * FROM shoal.migration"));
+	assert_false(pg_exec(sql, "DELETE FROM shoal.migration"));
+	assert_false(pg_exec(sql, "CREATE TABLE shoal.mine (x int)"));
+	assert_false(pg_exec(sql, "SELECT shoal.apply_grants()"));
+	PQfinish(sql);
+
+	/* It may not migrate, and is told what is missing. */
+	{
+		struct migrate *theirs = NULL;
+
+		copy_core();
+		write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int);");
+		assert_int_equal(migrate_open(pg_conninfo(&database, NULL, NULL, "shoal_app", "hemmelig", NULL, NULL),
+					      5000, &theirs, &error),
+				 0);
+		assert_int_equal(up(theirs, dir, 0, &seen), -EACCES);
+		assert_non_null(strstr(error.text, "permission denied"));
+		assert_non_null(strstr(error.text, "GRANT"));
+		migrate_close(theirs);
+		remove_dir();
+	}
+	assert_int_equal(down(migrate, CORE_SQL, 100, &seen), 0);
+	migrate_close(migrate);
+}
+
+static void test_changed_and_missing(void **state)
+{
+	struct migrate *migrate = open_ours();
+	struct seen seen;
+
+	(void)state;
+	copy_core();
+	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int);");
+	write_file("core", "0002_more.down.sql", "DROP TABLE shoal.more;");
+	assert_int_equal(up(migrate, dir, 1, &seen), 0); /* one, not all */
+	assert_int_equal(seen.done, 1);
+	assert_int_equal(state_of(migrate, dir, "core", 2), MIGRATE_PENDING);
+	assert_int_equal(up(migrate, dir, 0, &seen), 0);
+	assert_int_equal(state_of(migrate, dir, "core", 2), MIGRATE_APPLIED);
+
+	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x bigint);");
+	write_file("core", "0003_third.up.sql", HEADER "CREATE TABLE shoal.third (x int);");
+	assert_int_equal(state_of(migrate, dir, "core", 2), MIGRATE_CHANGED);
+	assert_int_equal(up(migrate, dir, 0, &seen), -ESTALE);
+	assert_non_null(strstr(error.text, "core/0002_more"));
+	assert_non_null(strstr(error.text, "never edited"));
+	assert_int_equal(seen.begun, 0);
+	assert_int_equal(state_of(migrate, dir, "core", 3), MIGRATE_PENDING);
+
+	/* A program that does not know the second one, an older one. */
+	assert_int_equal(state_of(migrate, CORE_SQL, "core", 2), MIGRATE_MISSING);
+	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), -ESTALE);
+	assert_non_null(strstr(error.text, "newer"));
+	assert_int_equal(down(migrate, CORE_SQL, 1, &seen), -ENOENT);
+
+	assert_int_equal(down(migrate, dir, 100, &seen), 0);
+	assert_int_equal(seen.done, 2);
+	remove_dir();
+	migrate_close(migrate);
+}
+
+static void test_failure_leaves_nothing(void **state)
+{
+	struct migrate *migrate = open_ours();
+	PGconn *sql = pg_connect(&database);
+	struct seen seen;
+
+	(void)state;
+	copy_core();
+	write_file("core", "0002_more.up.sql",
+		   HEADER "CREATE TABLE shoal.more (x int);\n\nCREATE TABEL shoal.oops (x int);\n");
+	write_file("zoo", "0001_later.up.sql", HEADER "CREATE TABLE shoal.later (x int);");
+	assert_int_equal(up(migrate, dir, 0, &seen), -EREMOTEIO);
+	assert_int_equal(seen.done, 1); /* core/0001 stays */
+	assert_string_equal(seen.last, "core/2");
+	assert_non_null(strstr(error.text, "0002_more.up.sql:5:")); /* file and line */
+	assert_string_equal(error.sqlstate, "42601");
+	assert_string_equal(pg_value(sql, "SELECT to_regclass('shoal.more') IS NULL"), "t");
+	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.migration"), "1");
+
+	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int); COMMIT;");
+	assert_int_equal(up(migrate, dir, 0, &seen), -SHOAL_EUNKNOWN);
+	assert_non_null(strstr(error.text, "COMMIT"));
+	assert_true(pg_exec(sql, "DROP TABLE shoal.more"));
+
+	write_file("core", "0002_more.up.sql", "-- oldest-program: 99.0.0\nCREATE TABLE shoal.more (x int);");
+	assert_int_equal(up(migrate, dir, 0, &seen), -SHOAL_EVERSION);
+	assert_non_null(strstr(error.text, "99.0.0"));
+
+	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int);");
+	assert_int_equal(up(migrate, dir, 0, &seen), 0);
+	assert_int_equal(seen.done, 2);
+	assert_string_equal(seen.last, "zoo/1"); /* other owners after core */
+
+	/* No way back from what has no down file; what stands before it in time stays. */
+	assert_int_equal(down(migrate, dir, 3, &seen), -ENOENT);
+	assert_non_null(strstr(error.text, "zoo/1"));
+	assert_int_equal(seen.done, 0);
+	write_file("zoo", "0001_later.down.sql", "DROP TABLE shoal.later;");
+	write_file("core", "0002_more.down.sql", "DROP TABLE shoal.more;");
+	assert_int_equal(down(migrate, dir, 3, &seen), 0);
+	assert_int_equal(seen.done, 3);
+	PQfinish(sql);
+	remove_dir();
+	migrate_close(migrate);
+}
+
+static void *migrate_thread(void *arg)
+{
+	struct migrate_error mine;
+	struct migrate *migrate = NULL;
+	uint32_t applied = 0;
+	int r = migrate_open(database.conninfo, 5000, &migrate, &mine);
+
+	if (r == 0)
+		r = migrate_up(migrate, CORE_SQL, 0, 30000, NULL, NULL, &applied, &mine);
+	migrate_close(migrate);
+	*(int *)arg = r < 0 ? r : (int)applied;
+	return NULL;
+}
+
+static void test_two_at_once(void **state)
+{
+	struct migrate *migrate = open_ours();
+	PGconn *holder = pg_connect(&database);
+	uint32_t applied = 0;
+	pthread_t threads[4];
+	int results[4], total = 0;
+	struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, migrate_thread, &results[i]), 0);
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		assert_true(results[i] >= 0);
+		total += results[i];
+	}
+	assert_int_equal(state_of(migrate, CORE_SQL, "core", 1), MIGRATE_APPLIED);
+	assert_true(total >= 1); /* each of them once, by whoever came first */
+	assert_string_equal(pg_value(holder, "SELECT count(*) = max(number) FROM shoal.migration"), "t");
+
+	/* The lock held by another one: told so in its time. */
+	copy_core();
+	write_file("core", "0002_more.up.sql", HEADER "SELECT 1;");
+	assert_true(pg_exec(holder, "BEGIN"));
+	assert_true(pg_exec(holder, "SELECT pg_advisory_xact_lock(7166480185429217380)"));
+	assert_int_equal(migrate_up(migrate, dir, 0, 100, NULL, NULL, &applied, &error), -EBUSY);
+	assert_non_null(strstr(error.text, "another migration"));
+	assert_true(pg_exec(holder, "ROLLBACK"));
+	assert_int_equal(migrate_up(migrate, dir, 0, 100, NULL, NULL, &applied, &error), 0);
+	write_file("core", "0002_more.down.sql", "SELECT 1;");
+	assert_int_equal(down(migrate, dir, 100, &seen), 0);
+	remove_dir();
+	PQfinish(holder);
+	migrate_close(migrate);
+}
+
+static void test_cannot_connect(void **state)
+{
+	struct migrate *migrate = NULL;
+
+	(void)state;
+	assert_int_equal(
+		migrate_open(pg_conninfo(&database, NULL, NULL, NULL, "falsch", NULL, NULL), 3000, &migrate, &error),
+		-EACCES);
+	assert_non_null(strstr(error.text, "password"));
+	assert_null(strstr(error.text, "falsch"));
+	assert_int_equal(migrate_open(pg_conninfo(&database, NULL, NULL, NULL, NULL, "no_such_database", NULL), 3000,
+				      &migrate, &error),
+			 -ENOENT);
+	assert_non_null(strstr(error.text, "no_such_database"));
+	assert_int_equal(
+		migrate_open(pg_conninfo(&database, "127.0.0.1", "1", NULL, NULL, NULL, NULL), 3000, &migrate, &error),
+		-SHOAL_EOFFLINE);
+	assert_int_equal(migrate_open("certainly not geheim", 3000, &migrate, &error), -EINVAL);
+	assert_null(strstr(error.text, "geheim"));
+	assert_null(migrate);
+}
+
+static int open_database(void **state)
+{
+	(void)state;
+	return pg_database_open(&database) ? 0 : -1;
+}
+
+static int close_database(void **state)
+{
+	(void)state;
+	pg_database_close(&database);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest files[] = {
+		cmocka_unit_test(test_names),         cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_versions),      cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_scan),          cmocka_unit_test(test_scan_refuses),
+		cmocka_unit_test(test_tree_is_sound), cmocka_unit_test(test_find_sql_dir),
+	};
+	const struct CMUnitTest server[] = {
+		cmocka_unit_test(test_up_and_down),         cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_changed_and_missing), cmocka_unit_test(test_failure_leaves_nothing),
+		cmocka_unit_test(test_two_at_once),         cmocka_unit_test(test_cannot_connect),
+	};
+	int failed;
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	failed = cmocka_run_group_tests_name("migrate: files", files, NULL, NULL);
+	if (pg_is_wanted("test_migrate"))
+		failed += cmocka_run_group_tests_name("migrate: database", server, open_database, close_database);
+	return failed;
+}
