@@ -185,5 +185,8 @@ int url_gateway(const char *base, const char *override, const char *compress, ch
 		keep_others(url.target + path + 1, kept);
 	n = snprintf(text, size, "%s://%s%.*s?%sv=10&encoding=json%s%s", origin.tls ? "wss" : "ws", authority,
 		     (int)path, url.target, kept, compress ? "&compress=" : "", compress ? compress : "");
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+	if (n < 0 || (size_t)n >= size)
+		return -ENAMETOOLONG;
+	/* What was added may have made it longer than a URL may be. */
+	return url_parse(text, &url);
 }

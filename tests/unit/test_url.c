@@ -94,6 +94,8 @@ static void test_too_long(void **state)
 	assert_int_equal(url_parse(text, &url), -ENAMETOOLONG);
 	text[8 + URL_TARGET_SIZE - 2] = '\0';
 	assert_int_equal(url_parse(text, &url), 0);
+	/* Long enough by itself, too long with what we add. */
+	assert_int_equal(url_gateway(text, NULL, NULL, out, sizeof(out)), -ENAMETOOLONG);
 }
 
 static void test_gateway(void **state)
