@@ -814,7 +814,7 @@ static void test_hostile_answers(void **state)
 		"",
 		"garbage\r\n\r\n",
 		"HTTP/1.1 999 Odd\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
-		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n",
 		"HTTP/1.1 200 OK\r\nX-RateLimit-Limit: -1\r\nX-RateLimit-Remaining: 99999999999999\r\n"
 		"X-RateLimit-Reset-After: nan\r\nX-RateLimit-Bucket: \x01\x02\r\nConnection: close\r\nContent-Length: "
