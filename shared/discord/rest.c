@@ -849,12 +849,11 @@ static bool is_query(const char *query)
 
 static int take_url(struct call *call, const struct rest_request *request)
 {
-	CLEANUP(buf_finish) struct buf url;
+	CLEANUP(buf_finish) struct buf url = { .max = URL_MAX };
 	int r;
 
 	if (request->query && !is_query(request->query))
 		return -EINVAL;
-	buf_init(&url, URL_MAX);
 	r = buf_append_str(&url, transfer_wire_base(call->rest->wire));
 	r = r < 0 ? r : route_path(call->route, &request->args, &url);
 	if (r >= 0 && request->query && request->query[0])
@@ -869,7 +868,7 @@ static int take_url(struct call *call, const struct rest_request *request)
 
 static int take_reason(struct call *call, const char *reason)
 {
-	CLEANUP(buf_finish) struct buf header;
+	CLEANUP(buf_finish) struct buf header = { .max = sizeof(REASON_HEADER) + REASON_UNITS_MAX * 9 };
 	CLEANUP(cleanup_free) char *cut = NULL;
 	int r;
 
@@ -880,7 +879,6 @@ static int take_reason(struct call *call, const char *reason)
 	cut = payload_clip(reason, REASON_UNITS_MAX);
 	if (!cut)
 		return -ENOMEM;
-	buf_init(&header, sizeof(REASON_HEADER) + REASON_UNITS_MAX * 9);
 	r = buf_append_str(&header, REASON_HEADER);
 	r = r < 0 ? r : route_encode(&header, cut);
 	r = r < 0 ? r : buf_append_char(&header, '\0');
@@ -892,12 +890,11 @@ static int take_reason(struct call *call, const char *reason)
 
 static int take_lane(struct call *call, const struct rest_request *request, uint64_t now_ns)
 {
-	CLEANUP(buf_finish) struct buf major;
+	CLEANUP(buf_finish) struct buf major = { .max = MAJOR_MAX };
 	int r;
 
 	if (is_interaction(call))
 		return 0;
-	buf_init(&major, MAJOR_MAX);
 	r = route_major(call->route, &request->args, &major);
 	if (r < 0)
 		return r == -ENOBUFS ? -E2BIG : r;

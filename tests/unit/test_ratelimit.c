@@ -11,8 +11,8 @@
 #include "shared/discord/guard.h"
 #include "shared/discord/ratelimit.h"
 
-#define MS NS_PER_MS
-#define S NS_PER_S
+#define MS    NS_PER_MS
+#define S     NS_PER_S
 #define SLACK RATELIMIT_SLACK_NS
 
 static uint64_t now;
@@ -165,7 +165,8 @@ static void test_classify(void **state)
 		enum ratelimit_scope scope;
 		uint64_t wait_ns;
 	} rows[] = {
-		{ "X-RateLimit-Scope: user\nRetry-After: 1\n", 429, 0.63, false, RATELIMIT_SCOPE_USER, 630 * MS + SLACK },
+		{ "X-RateLimit-Scope: user\nRetry-After: 1\n", 429, 0.63, false, RATELIMIT_SCOPE_USER,
+		  630 * MS + SLACK },
 		{ "X-RateLimit-Scope: user\nRetry-After: 65\n", 429, 65, false, RATELIMIT_SCOPE_USER, 65 * S + SLACK },
 		{ "X-RateLimit-Scope: shared\nRetry-After: 42\nX-RateLimit-Remaining: 9\n", 429, 41.5, false,
 		  RATELIMIT_SCOPE_SHARED, 41500 * MS + SLACK },
@@ -479,8 +480,7 @@ static void test_random_walk(void **state)
 			if ((seed >> 4) % 5 == 0)
 				ratelimit_failed(permit);
 			else
-				give(*state, permit,
-				     answer_of(headers, (seed >> 3) % 7 == 0 ? 429 : 200, 0.05, false));
+				give(*state, permit, answer_of(headers, (seed >> 3) % 7 == 0 ? 429 : 200, 0.05, false));
 		} else {
 			uint64_t wait_ns = ratelimit_wait(lane, now);
 
@@ -507,7 +507,8 @@ static void test_random_walk(void **state)
 	assert_int_equal(ratelimit_bucket_count(*state), 0);
 }
 
-/* --- the guard, without a board ------------------------------------------------------------------------------------ */
+/* --- the guard, without a board ------------------------------------------------------------------------------------
+ */
 
 static void test_guard_budget(void **state)
 {
