@@ -13,6 +13,10 @@
 #include "shared/log/log.h"
 #include "supervisor/http_parse.h"
 
+/* After the last answer: how long and how much of what a peer still sends is read and dropped. */
+#define LINGER_MS    1000
+#define LINGER_BYTES (1024 * 1024)
+
 struct connection {
 	uv_tcp_t tcp;
 	uv_write_t write;
@@ -24,6 +28,9 @@ struct connection {
 	bool closing;
 	bool close_after; /* the answer being written is the last */
 	bool eof;
+	bool lingering; /* answered for the last time: what still comes is read and dropped */
+	size_t dropped;
+	uv_shutdown_t shutdown;
 	size_t len;
 	char in[HTTP_HEAD_MAX];
 };
@@ -105,6 +112,23 @@ static void set_deadline(struct connection *connection, uint64_t ms)
 	connection->deadline_ns = clock_monotonic_ns() + ms * NS_PER_MS;
 }
 
+static void shut_down(uv_shutdown_t *shutdown, int error)
+{
+	(void)shutdown;
+	(void)error; /* the deadline ends the connection whatever came of it */
+}
+
+/* Closing with unread bytes would reset the connection, and the answer with it: the peer is told that we are done and
+ * read out for a moment. */
+static void linger(struct connection *connection)
+{
+	connection->lingering = true;
+	connection->len = 0;
+	set_deadline(connection, LINGER_MS);
+	if (uv_shutdown(&connection->shutdown, (uv_stream_t *)&connection->tcp, shut_down) < 0)
+		connection_close(connection);
+}
+
 static void written(uv_write_t *write, int error)
 {
 	struct connection *connection = write->data;
@@ -112,8 +136,12 @@ static void written(uv_write_t *write, int error)
 	connection->writing = false;
 	if (connection->closing)
 		return;
-	if (error < 0 || connection->close_after) {
+	if (error < 0 || (connection->close_after && connection->eof)) {
 		connection_close(connection);
+		return;
+	}
+	if (connection->close_after) {
+		linger(connection);
 		return;
 	}
 	buf_clear(&connection->out, 4096);
@@ -154,6 +182,7 @@ static void refuse(struct connection *connection, int status)
 	buf_init(&body, 256);
 	buf_printf(&body, "%d %s\n", status, reason_of(status));
 	connection->close_after = true;
+	connection->len = 0;
 	answer(connection, status, "text/plain; charset=utf-8", &body, false);
 }
 
@@ -225,9 +254,20 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
 	if (len == UV_EOF) {
 		connection->eof = true;
 		uv_read_stop(stream);
+		if (connection->lingering) {
+			connection_close(connection);
+			return;
+		}
 	} else if (len < 0) {
 		/* UV_ENOBUFS: pipelined more than a head's worth while an answer was being written. */
 		connection_close(connection);
+		return;
+	} else if (connection->close_after) {
+		/* The peer talks on after its last answer is on its way. */
+		connection->len = 0;
+		connection->dropped += (size_t)len;
+		if (connection->dropped > LINGER_BYTES)
+			connection_close(connection);
 		return;
 	} else {
 		if (connection->len == 0 && !connection->writing)

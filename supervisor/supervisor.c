@@ -313,8 +313,8 @@ static int take_host(struct supervisor *supervisor, enum exit_code *ret_exit_cod
 		return r;
 	}
 	if (r < 0) {
-		snprintf(text, sizeof(text), "the host's board in %s (supervisor.runtime_dir) can't be made: %s", dir,
-			 error_text(r));
+		snprintf(text, sizeof(text), "the host's board in %s (supervisor.runtime_dir) can't be made: %s%s", dir,
+			 error_text(r), r == -ENOSPC ? "; free some of it, or choose another directory" : "");
 		log_error(NULL, "supervisor.no_board", KV_MSG(text), KV_ERR(r));
 		*ret_exit_code = r == -ENOSPC || r == -ENOMEM ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG;
 		return r;

@@ -13,6 +13,7 @@
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
 #include "supervisor/intents.h"
+#include "supervisor/surroundings.h"
 #include "supervisor/verbs.h"
 
 #define START_DEADLINE_MS 30000
@@ -192,6 +193,18 @@ static void expect_identifies(struct supervisor *supervisor)
 	}
 }
 
+static int check_room(struct supervisor *supervisor)
+{
+	char error[SURROUNDINGS_ERROR_SIZE] = "the runtime directory can't be looked at";
+	int r;
+
+	r = surroundings_check_room(supervisor->config, supervisor->plan.shard_count, error);
+	if (r < 0)
+		supervisor_stop_fatally(supervisor, EXIT_CODE_RESOURCE, error,
+					"Free some of it, or choose another directory");
+	return r;
+}
+
 /* Discord and the worker program have both answered: the fleet starts. */
 static void start_running(struct supervisor *supervisor)
 {
@@ -214,6 +227,9 @@ static void start_running(struct supervisor *supervisor)
 		return;
 	}
 	if (!supervisor->fleet) {
+		r = check_room(supervisor);
+		if (r < 0)
+			return;
 		r = open_fleet(supervisor);
 		if (r < 0) {
 			fleet_not_opened(supervisor, r);

@@ -3,6 +3,7 @@
 #include "supervisor/surroundings.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -22,6 +24,10 @@
 #include "supervisor/intents.h"
 
 extern char **environ;
+
+/* Boards, caches and their lock files at their smallest. */
+#define ROOM_BASE_KIB  256
+#define ROOM_SHARD_KIB 96
 
 void surroundings_harden(void)
 {
@@ -141,6 +147,23 @@ int surroundings_make_dirs(const struct config *config, char error[SURROUNDINGS_
 	int r = make_dir("supervisor.runtime_dir", config->supervisor_runtime_dir, error);
 
 	return r < 0 ? r : make_dir("supervisor.state_dir", config->supervisor_state_dir, error);
+}
+
+int surroundings_check_room(const struct config *config, uint32_t shards, char error[SURROUNDINGS_ERROR_SIZE])
+{
+	uint64_t needed_kib = ROOM_BASE_KIB + (uint64_t)shards * ROOM_SHARD_KIB, free_kib;
+	struct statvfs fs;
+
+	if (statvfs(config->supervisor_runtime_dir, &fs) < 0)
+		return -errno;
+	free_kib = (uint64_t)fs.f_bavail * fs.f_frsize / 1024;
+	if (free_kib >= needed_kib)
+		return 0;
+	snprintf(error, SURROUNDINGS_ERROR_SIZE,
+		 "supervisor.runtime_dir: the file system of \"%s\" is too full: %" PRIu64 " KiB are free, %" PRIu32
+		 " shards need %" PRIu64 " KiB to start",
+		 config->supervisor_runtime_dir, free_kib, shards, needed_kib);
+	return -ENOSPC;
 }
 
 int surroundings_worker_path(const struct config *config, char path[SURROUNDINGS_PATH_SIZE])

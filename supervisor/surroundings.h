@@ -4,6 +4,7 @@
 #define SHOAL_SUPERVISOR_SURROUNDINGS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "shared/config/config.h"
 
@@ -21,6 +22,10 @@ int surroundings_check(const struct config *config, const char *worker_path, cha
 /* Makes the runtime and state directory (mode 0700) where missing; refuses one that others can write to or that belongs
  * to another user. */
 int surroundings_make_dirs(const struct config *config, char error[SURROUNDINGS_ERROR_SIZE]);
+
+/* Is there room in the runtime directory for @shards to start? Their caches are mapped files: a full disk would be a
+ * signal there, not an error. -ENOSPC, -errno. */
+int surroundings_check_room(const struct config *config, uint32_t shards, char error[SURROUNDINGS_ERROR_SIZE]);
 
 /* supervisor.worker, or shoal-shard beside the running program. -ENAMETOOLONG, -errno. */
 int surroundings_worker_path(const struct config *config, char path[SURROUNDINGS_PATH_SIZE]);

@@ -110,6 +110,15 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+static int refuse_verb(const char *name)
+{
+	fprintf(stderr, "shoalctl: there is no verb %s; there are", ctl_clean(name));
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(stderr, "%s %s", i > 0 ? "," : "", verbs[i].name);
+	fprintf(stderr, "\nSee shoalctl --help.\n");
+	return CTL_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
@@ -139,7 +148,7 @@ int main(int argc, char **argv)
 	}
 	verb = find_verb(argv[1]);
 	if (!verb)
-		return ctl_usage(argv[1], "there is no such verb");
+		return refuse_verb(argv[1]);
 	ctl_find_runtime_dir(arguments.runtime_dir, config, runtime_dir, sizeof(runtime_dir));
 	options.config = config;
 	options.runtime_dir = runtime_dir;
