@@ -22,6 +22,7 @@ static const struct verb {
 	{ "restart", "N... | --all", ctl_restart, "restart shards one by one by RESUME; waits until each is ready" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
+	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
 };
 
 static void print_help(void)
