@@ -88,7 +88,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupervisor.a $(BU
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit bench lint fuzz install clean FORCE
+.PHONY: all help deps run test unit bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
 .SECONDARY:
 
 unit-bins: $(UNIT_BIN)
@@ -99,7 +99,7 @@ PYTHON := /usr/bin/python3
 # A fresh clone is built by all processors, unless make was told how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Programs that the suite starts; only what is there yet.
-TEST_PROGRAMS = $(PROGRAMS) $(UNIT_BIN)
+TEST_PROGRAMS = $(PROGRAMS) $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
 
 deps: ## install missing Debian packages (deploy/packages.txt)
 	@deploy/local/deps.sh
@@ -117,6 +117,34 @@ test: ## every test; the last line says how many passed (SANITIZE=1: under ASan 
 unit: ## the unit tests alone
 	@$(MAKE) $(PARALLEL) --no-print-directory $(UNIT_BIN)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) unit/
+
+# --- fuzzing -------------------------------------------------------------------------------------------------------
+# Each tests/fuzz/fuzz_x.c is a libFuzzer program over everything but the supervisor, all of it instrumented.
+FUZZ_CC := $(firstword $(foreach c,clang-16 clang-19 clang,$(shell command -v $(c))))
+FUZZ_LIB := build/fuzz-lib
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_MAKE = $(MAKE) $(PARALLEL) --no-print-directory CC=$(FUZZ_CC) BUILD=$(FUZZ_LIB) SANITIZE=1 OPT=-O1 \
+	SANFLAGS='-fsanitize=fuzzer-no-link $(FUZZ_FLAGS)'
+
+fuzz-bins: $(FUZZ_BIN)
+fuzz-parts: FORCE
+	$(if $(FUZZ_CC),,$(error fuzzing needs clang with libFuzzer: make deps, or install clang-16 and libclang-rt-16-dev))
+	+@$(FUZZ_MAKE) $(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
+# The inner make knows how these are made; here they only come after it.
+ifneq ($(BUILD),$(FUZZ_LIB))
+$(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a: fuzz-parts ;
+endif
+$(BUILD)/fuzz/%: $(FUZZ_LIB)/obj/tests/fuzz/%.o $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_FLAGS) -pie -o $@ $^ $(LIBS_shoal-shard)
+
+fuzz: fuzz-bins ## every decoder of foreign bytes, FUZZ_SECONDS=60 each
+	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+fuzz-short: ## the same, 5 s each
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
 
 clean: ## remove build/
 	rm -rf build

@@ -52,7 +52,8 @@ static bool read_copy(const unsigned char *at, unsigned char *data, uint32_t len
 	struct board_copy head;
 
 	memcpy(&head, at, sizeof(head));
-	if (head.length != length || head.serial == 0)
+	/* A copy that was never written has no length. The serial may be any: a scribbled flip word wraps to 0. */
+	if (head.length != length)
 		return false;
 	memcpy(data, at + sizeof(head), length);
 	return head.crc == copy_crc(&head, data, length);

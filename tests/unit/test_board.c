@@ -424,6 +424,28 @@ static void test_writer_that_dies_before_the_flip(void **state)
 	board_shard_close(board);
 }
 
+static void test_scribbled_flip_words_are_survived(void **state)
+{
+	static const uint64_t flips[] = { UINT64_MAX, UINT64_MAX - 1, 1ULL << 63, 0 };
+	struct board_shard *board = make_shard(6, true);
+	struct board_session session;
+	uint64_t sequence;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flips) / sizeof(flips[0]); i++) {
+		scribble(6, offsetof(struct board_shard_core, session_flip), &flips[i], sizeof(flips[i]));
+		scribble(6, offsetof(struct board_shard_core, owner_flip), &flips[i], sizeof(flips[i]));
+		for (uint64_t write = 1; write <= 3; write++) {
+			board_shard_set_session(board, &session_a, write);
+			assert_true(board_shard_session(board, &session, &sequence));
+			assert_int_equal(sequence, write);
+			board_shard_set_owner(board, (uint32_t)write, 1, "x");
+			assert_int_equal(board_shard_pid(board), write);
+		}
+	}
+	board_shard_close(board);
+}
+
 static void test_hostile_session_text_is_no_session(void **state)
 {
 	struct board_shard *board = make_shard(6, true);
@@ -789,6 +811,7 @@ int main(void)
 		BOARD_TEST(test_not_a_plain_file),
 		BOARD_TEST(test_damaged_copy_falls_back_to_the_older),
 		BOARD_TEST(test_writer_that_dies_before_the_flip),
+		BOARD_TEST(test_scribbled_flip_words_are_survived),
 		BOARD_TEST(test_hostile_session_text_is_no_session),
 		BOARD_TEST(test_lock_has_one_owner),
 		BOARD_TEST(test_lock_dies_with_its_process),
