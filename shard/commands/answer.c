@@ -49,6 +49,22 @@ static const struct machine_table table = {
 	"answer", &edges[0][0], state_names, event_names, STATE_COUNT, EVENT_COUNT
 };
 
+/* An action may raise the next event (a request that can't even be sent): it is taken up when the action is through. At
+ * most one can be waiting, since every action raises one at most. */
+static void step(struct shoal_invocation *inv, enum answer_event event)
+{
+	if (inv->answer.depth > 0) {
+		inv->answer_raised = true;
+		inv->answer_event = (uint8_t)event;
+		return;
+	}
+	machine_step(&inv->answer, (uint8_t)event, NULL);
+	while (inv->answer_raised) {
+		inv->answer_raised = false;
+		machine_step(&inv->answer, inv->answer_event, NULL);
+	}
+}
+
 void answer_init(struct shoal_invocation *inv)
 {
 	machine_init(&inv->answer, &table, OPEN, inv, NULL);
@@ -77,7 +93,7 @@ static void failed_to_send(struct shoal_invocation *inv, int error, const struct
 	log_warn(&ctx, "commands.answer_failed", KV_MSG("an answer to a member did not get through"), KV_ERR(error),
 		 KV_INT("http_status", status), KV_INT("discord_code", code),
 		 KV_STR("detail", result ? result->message : ""), KV_MS("age", invocation_age_ms(inv)));
-	machine_step(&inv->answer, FAILED, NULL);
+	step(inv, FAILED);
 }
 
 /* The reference that the request held is given back here, whatever came of it. */
@@ -86,7 +102,7 @@ static void request_done(void *arg, const struct rest_result *result)
 	struct shoal_invocation *inv = arg;
 
 	if (result->error == 0)
-		machine_step(&inv->answer, SENT, NULL);
+		step(inv, SENT);
 	else
 		failed_to_send(inv, result->error, result);
 	shoal_invocation_release(inv);
@@ -202,8 +218,8 @@ static void deferred(void *owner, const void *event_data)
 	struct shoal_invocation *inv = owner;
 
 	(void)event_data;
-	if (inv->reply)
-		machine_step(&inv->answer, GIVE, NULL);
+	if (inv->reply) /* it came while the deferral was under way */
+		step(inv, GIVE);
 }
 
 static void finish(void *owner, const void *event_data)
@@ -226,7 +242,7 @@ int answer_give(struct shoal_invocation *inv, char *text, bool ephemeral)
 	inv->replied = true;
 	inv->reply = text;
 	inv->reply_ephemeral = ephemeral || (inv->flags & SHOAL_COMMAND_EPHEMERAL);
-	machine_step(&inv->answer, GIVE, NULL);
+	step(inv, GIVE);
 	if (inv->answer.state == DONE) { /* the deferral had failed: nobody hears it */
 		free(inv->reply);
 		inv->reply = NULL;
@@ -238,5 +254,5 @@ void answer_tick(struct shoal_invocation *inv)
 {
 	if (inv->form == INVOCATION_SLASH && inv->answer.state == OPEN && !inv->replied &&
 	    invocation_age_ms(inv) >= ANSWER_DEFER_MS)
-		machine_step(&inv->answer, DUE, NULL);
+		step(inv, DUE);
 }

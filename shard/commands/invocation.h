@@ -36,6 +36,8 @@ struct shoal_invocation {
 
 	/* answering */
 	struct machine answer; /* answer.c */
+	bool answer_raised;
+	uint8_t answer_event;
 	char *reply;           /* kept until it can be sent */
 	bool reply_ephemeral;
 	bool replied; /* the handler has answered */
