@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -141,6 +142,8 @@ static bool start_server(void)
 	server = fork();
 	assert_true(server >= 0);
 	if (server == 0) {
+		/* A test that dies takes it along. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execlp("nghttpd", "nghttpd", "-a", "127.0.0.1", "-d", docs, "--echo-upload", number, key, certificate,
 		       (char *)NULL);
 		_exit(127);
