@@ -256,36 +256,9 @@ static void on_tick(void *arg)
 /* --- starting
  * --------------------------------------------------------------------------------------------------------- */
 
-static void on_bus_up(void *arg)
-{
-	(void)arg;
-	log_info(NULL, "bus.up", KV_MSG("connected to NATS"));
-}
-
-static void on_bus_down(void *arg, int error, const char *reason)
-{
-	(void)arg;
-	log_warn(NULL, "bus.down", KV_MSG("NATS is away: cross-shard commands are off until it is back (nats.url)"),
-		 KV_ERR(error), KV_STR("reason", reason));
-}
-
-static const struct bus_events bus_events = { .up = on_bus_up, .down = on_bus_down };
-
-static void on_db_up(void *arg)
-{
-	(void)arg;
-	log_info(NULL, "db.up", KV_MSG("connected to PostgreSQL"));
-}
-
-static void on_db_down(void *arg, int error, const char *reason)
-{
-	(void)arg;
-	log_warn(NULL, "db.down",
-		 KV_MSG("PostgreSQL is away: settings can't be read or stored until it is back (postgres.conninfo)"),
-		 KV_ERR(error), KV_STR("reason", reason));
-}
-
-static const struct db_events db_events = { .up = on_db_up, .down = on_db_down };
+/* Bus and database log their own comings and goings; whoever needs them asks whether they are up. */
+static const struct bus_events bus_events = { 0 };
+static const struct db_events db_events = { 0 };
 
 static void on_token_invalid(void *arg, const char *text)
 {
