@@ -93,6 +93,20 @@ const char *discord_error_words(uint32_t http_status, uint32_t code)
 	return "Discord can't be reached at the moment; please try again.";
 }
 
+void discord_error_mend(char *text)
+{
+	size_t len = strlen(text), tail = 0;
+	unsigned char lead;
+
+	while (tail < len && tail < 4 && ((unsigned char)text[len - tail - 1] & 0xc0) == 0x80)
+		tail++;
+	if (tail == len)
+		return;
+	lead = (unsigned char)text[len - tail - 1];
+	if (lead >= 0xc0 && tail + 1 < (lead >= 0xf0 ? 4U : lead >= 0xe0 ? 3U : 2U))
+		text[len - tail - 1] = '\0';
+}
+
 /* Copies outside text: cut at @size on a character's border, control characters become blanks. */
 static void take_text(const char *from, char *to, size_t size)
 {
@@ -105,10 +119,8 @@ static void take_text(const char *from, char *to, size_t size)
 
 		to[len] = (char)(c < 0x20 || c == 0x7f ? ' ' : c);
 	}
-	if (from[len])
-		while (len && ((unsigned char)from[len] & 0xc0) == 0x80)
-			len--;
 	to[len] = '\0';
+	discord_error_mend(to);
 }
 
 /* Takes the leaf list @list of the node at @path. */
@@ -197,4 +209,5 @@ void discord_error_text(const struct discord_error *error, uint32_t http_status,
 	len = strlen(text);
 	if (error->fields_total > error->field_count)
 		snprintf(text + len, size - len, " (and %u more)", error->fields_total - error->field_count);
+	discord_error_mend(text);
 }

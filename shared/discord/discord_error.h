@@ -39,6 +39,9 @@ void discord_error_read(const json_t *body, struct discord_error *ret_error);
  * "HTTP 502 without Discord's error body". Cut to @size. */
 void discord_error_text(const struct discord_error *error, uint32_t http_status, char *text, size_t size);
 
+/* Takes away the character at the end of UTF-8 @text that snprintf() cut in two, if it did. */
+void discord_error_mend(char *text);
+
 /* A sentence for a member: no code, no internals. Static storage, never NULL. */
 const char *discord_error_words(uint32_t http_status, uint32_t code);
 

@@ -303,6 +303,7 @@ static void __attribute__((format(printf, 3, 4))) decide(struct call *call, int 
 	va_start(args, format);
 	vsnprintf(call->text + len, sizeof(call->text) - len, format, args);
 	va_end(args);
+	discord_error_mend(call->text);
 }
 
 /* A decided call waits for the timer: callers are never told from within their own call. */
