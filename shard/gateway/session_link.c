@@ -17,10 +17,13 @@
 static uint64_t back_off_ms(const struct session *session)
 {
 	uint64_t floor = session->options.backoff_floor_ms, cap = session->options.backoff_cap_ms, delay;
+	uint32_t attempts = session->attempts;
 
-	if (!session->attempts)
+	if (session->has_session && session->live_since_ns && attempts > SESSION_LIVE_ATTEMPTS)
+		attempts = SESSION_LIVE_ATTEMPTS;
+	if (!attempts)
 		return random_below(floor / 2 + 1);
-	delay = session->attempts > 20 ? cap : floor << (session->attempts - 1);
+	delay = attempts > 20 ? cap : floor << (attempts - 1);
 	if (delay > cap)
 		delay = cap;
 	return delay / 2 + random_below(delay + 1);
@@ -239,6 +242,8 @@ void session_act_resumed(void *owner, const void *data)
 	session->live_since_ns = clock_monotonic_ns();
 	session->resume_failures = 0;
 	session->to_base = false;
+	if (session->attempts > SESSION_LIVE_ATTEMPTS)
+		session->attempts = SESSION_LIVE_ATTEMPTS;
 	board_count(session->counters, BOARD_COUNTER_resumes, 1);
 	session_report_gap(session);
 	log_info(NULL, "gateway.session", KV_STR("how", "resumed"), KV_U64("sequence", session->sequence));

@@ -18,6 +18,9 @@
 #define SESSION_EVENTS_MAX 32
 /* A connection must have been live so long before the back-off begins anew. */
 #define SESSION_STABLE_NS (30 * NS_PER_S)
+/* A session that was live and can be resumed is worth more than politeness: members wait for their answers. Its
+ * back-off grows to this many doublings only, however often it is lost. */
+#define SESSION_LIVE_ATTEMPTS 2
 /* Silence (no dispatch) within a RESUME after which it is taken for stuck. */
 #define SESSION_RESUME_QUIET_MS 60000
 /* A denial longer than this is waited out without a connection. */

@@ -708,6 +708,43 @@ static void serve_then_resume(struct ws_peer *peer, void *arg)
 	}
 }
 
+/* Live for a moment, lost, resumed, lost …: RESUMEs that work are not put off further and further. */
+static void serve_flapping(struct ws_peer *peer, void *arg)
+{
+	(void)arg;
+	if (peer->number == 0) {
+		establish(peer, 30000);
+	} else if (expect_resume(peer) == 0) {
+		send_resumed(peer, 1 + (uint64_t)peer->number);
+	}
+	if (peer->number < 12)
+		return;
+	step = 1;
+	serve_on(peer);
+}
+
+static bool has_settled(struct worker *worker)
+{
+	return step && is_ready(worker);
+}
+
+static void test_flapping_does_not_grow_the_backoff(void **state)
+{
+	uint64_t began = clock_monotonic_ns();
+	struct worker worker;
+
+	(void)state;
+	worker_init(&worker, serve_flapping);
+	worker.options.backoff_floor_ms = 20;
+	worker.options.backoff_cap_ms = 60000;
+	worker_start(&worker);
+	wait_until(&worker, has_settled);
+	/* Twelve waits of at most 60 ms; doubling each time would take over a minute. */
+	assert_true((clock_monotonic_ns() - began) / NS_PER_MS < 5000);
+	assert_int_equal(count_of(&worker, BOARD_COUNTER_resumes), 12);
+	worker_finish(&worker);
+}
+
 static void test_operators_reconnect(void **state)
 {
 	struct worker worker;
@@ -1345,6 +1382,7 @@ int main(void)
 		cmocka_unit_test_setup(test_successor_resumes_from_the_board, reset_gateway),
 		cmocka_unit_test_setup(test_gap_after_resume_is_a_loss_window, reset_gateway),
 		cmocka_unit_test_setup(test_op7, reset_gateway),
+		cmocka_unit_test_setup(test_flapping_does_not_grow_the_backoff, reset_gateway),
 		cmocka_unit_test_setup(test_operators_reconnect, reset_gateway),
 		cmocka_unit_test_setup(test_zombie, reset_gateway),
 		cmocka_unit_test_setup(test_late_ack_within_grace, reset_gateway),
