@@ -146,6 +146,31 @@ fuzz: fuzz-bins ## every decoder of foreign bytes, FUZZ_SECONDS=60 each
 fuzz-short: ## the same, 5 s each
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
 
+# --- lint and install ----------------------------------------------------------------------------------------------
+lint: ## format, include rules, self-contained headers, cppcheck, and a clean build by clang
+	@deploy/local/deps.sh build test lint
+	@tests/lint.sh
+	@$(MAKE) $(PARALLEL) --no-print-directory CC=$(FUZZ_CC) BUILD=build/clang all unit-bins bench-bins >build/clang.log 2>&1 || \
+		{ grep -E 'error|warning' build/clang.log | head -20; echo "lint: the build by $(FUZZ_CC) is not clean: build/clang.log"; exit 1; }
+	@echo "lint: clean"
+
+# Programs together (shoald finds its worker beside itself), the contract for module authors, migrations, the sample.
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+INSTALL    ?= install
+
+install: ## programs, headers, migrations and the sample configuration (PREFIX=/usr/local, DESTDIR=)
+	@$(MAKE) $(PARALLEL) --no-print-directory all
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include/shoal share/shoal share/doc/shoal) $(DESTDIR)$(SYSCONFDIR)/shoal
+	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+	$(INSTALL) -m 644 $(wildcard include/shoal/*.h) $(DESTDIR)$(PREFIX)/include/shoal/
+	@for owner in $(wildcard sql/*); do \
+		$(INSTALL) -d $(DESTDIR)$(PREFIX)/share/shoal/$$owner && \
+		$(INSTALL) -m 644 $$owner/*.sql $(DESTDIR)$(PREFIX)/share/shoal/$$owner/ || exit 1; done
+	$(INSTALL) -m 644 README.md ARCHITECTURE.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/shoal/
+	$(INSTALL) -m 644 deploy/shoal.ini.sample $(DESTDIR)$(SYSCONFDIR)/shoal/
+
 clean: ## remove build/
 	rm -rf build
 

@@ -38,7 +38,7 @@ struct shoal_invocation {
 	struct machine answer; /* answer.c */
 	bool answer_raised;
 	uint8_t answer_event;
-	char *reply;           /* kept until it can be sent */
+	char *reply; /* kept until it can be sent */
 	bool reply_ephemeral;
 	bool replied; /* the handler has answered */
 	uint64_t received_ns;

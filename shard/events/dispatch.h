@@ -41,7 +41,8 @@ void dispatch_init(struct dispatch *dispatch, const struct dispatch_row *rows, s
 		   _Atomic uint64_t *counters, void *arg);
 void dispatch_finish(struct dispatch *dispatch);
 
-/* Decodes, hands over and counts (received ones the session has counted). Never fails: what can't be decoded is counted and passed over, its sequence counts.
+/* Decodes, hands over and counts (received ones the session has counted). Never fails: what can't be decoded is counted
+ * and passed over, its sequence counts.
  */
 void dispatch_envelope(struct dispatch *dispatch, const struct envelope *envelope);
 

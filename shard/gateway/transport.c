@@ -169,8 +169,8 @@ int transport_send(struct transport *transport, const char *text, size_t len)
 	return send_frame(transport, FRAME_TEXT, text, len);
 }
 
-/* Begins the closing handshake. The end is decided already. Once our frame is out the server's end is waited for: closing
- * with unread bytes would make the kernel reset the connection, and take the frame with it. */
+/* Begins the closing handshake. The end is decided already. Once our frame is out the server's end is waited for:
+ * closing with unread bytes would make the kernel reset the connection, and take the frame with it. */
 static void begin_close(struct transport *transport, uint16_t code, const char *reason)
 {
 	transport->end.close_code = transport->end.kind == TRANSPORT_END_CLOSE_CODE ? transport->end.close_code : code;

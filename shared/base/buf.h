@@ -18,7 +18,8 @@ struct buf {
 
 /* A buffer that never holds more than @max_bytes; allocates nothing yet. */
 void buf_init(struct buf *buf, size_t max_bytes);
-/* Frees the memory and leaves the buffer empty and usable, its maximum kept. Accepts a zeroed struct. For CLEANUP too. */
+/* Frees the memory and leaves the buffer empty and usable, its maximum kept. Accepts a zeroed struct. For CLEANUP too.
+ */
 void buf_finish(struct buf *buf);
 /* Empties the buffer; keeps its memory, unless it holds more than @keep_bytes, which is then given back. */
 void buf_clear(struct buf *buf, size_t keep_bytes);

@@ -7,7 +7,7 @@
 
 #define NS_PER_US 1000ULL
 #define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S  1000000000ULL
 
 /* CLOCK_MONOTONIC: intervals within one machine's run. The same for every process. Never 0. */
 uint64_t clock_monotonic_ns(void);

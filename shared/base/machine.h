@@ -22,8 +22,14 @@ struct machine_edge {
 	machine_action_fn action;
 };
 
-#define GO(to_, action_) { MACHINE_GO, (to_), (action_) }
-#define IGNORED { MACHINE_IGNORE, 0, NULL }
+#define GO(to_, action_)                     \
+	{                                    \
+		MACHINE_GO, (to_), (action_) \
+	}
+#define IGNORED                         \
+	{                               \
+		MACHINE_IGNORE, 0, NULL \
+	}
 
 /* The constant part: @edges has state_count * event_count cells. */
 struct machine_table {

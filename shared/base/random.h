@@ -1,4 +1,5 @@
-/* Random numbers from the kernel, fetched in blocks. Good for jitter, ids and nonces alike. Not after fork without exec. */
+/* Random numbers from the kernel, fetched in blocks. Good for jitter, ids and nonces alike. Not after fork without
+ * exec. */
 #ifndef SHOAL_SHARED_BASE_RANDOM_H
 #define SHOAL_SHARED_BASE_RANDOM_H
 

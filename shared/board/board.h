@@ -37,45 +37,45 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 
 /* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json.
  * New ones go to the end, or BOARD_REST_VERSION changes; a gauge ends its help with "(gauge)". */
-#define BOARD_SHARD_COUNTERS(X)                                                                                        \
-	X(events_total, "dispatches received")                                                                        \
-	X(events_handled, "dispatches handed to subscribers")                                                         \
-	X(events_dropped, "dispatches that nobody subscribes to")                                                     \
-	X(events_unknown, "dispatches with a name we do not know")                                                    \
-	X(events_malformed, "dispatches whose data could not be decoded")                                             \
-	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")                                   \
-	X(opcodes_unknown, "payloads with an opcode we do not know")                                                  \
-	X(bytes_wire, "bytes received on gateway sockets after TLS")                                                  \
-	X(bytes_payload, "bytes of JSON after decompression")                                                         \
-	X(identifies, "IDENTIFYs sent")                                                                               \
-	X(resumes, "RESUMEs that ended in RESUMED")                                                                   \
-	X(resumes_refused, "RESUMEs refused")                                                                         \
-	X(reconnects, "gateway connections lost or left")                                                             \
-	X(zombies, "connections closed because a heartbeat was not acknowledged")                                     \
-	X(loss_windows, "windows in which events may have been lost")                                                 \
-	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")                                    \
-	X(commands, "commands handled")                                                                               \
-	X(commands_failed, "commands that ended in an error told to the member")                                      \
-	X(interactions_late, "interactions that came too late to answer")                                             \
-	X(rest_requests, "REST requests sent")                                                                        \
-	X(rest_retries, "REST requests repeated")                                                                     \
-	X(rest_limited, "REST 429 answers")                                                                           \
-	X(rest_errors, "REST requests that failed for good")                                                          \
-	X(log_dropped, "log records dropped")                                                                         \
-	X(guilds, "guilds on this shard (gauge)")                                                                     \
-	X(guilds_unavailable, "guilds in an outage (gauge)")                                                          \
-	X(latency_us, "last gateway heartbeat round trip (gauge)")                                                    \
-	X(rest_latency_us, "smoothed REST round trip (gauge)")                                                        \
-	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                                                  \
-	X(memory_kib, "resident memory of the worker (gauge)")                                                        \
-	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")                           \
+#define BOARD_SHARD_COUNTERS(X)                                                             \
+	X(events_total, "dispatches received")                                              \
+	X(events_handled, "dispatches handed to subscribers")                               \
+	X(events_dropped, "dispatches that nobody subscribes to")                           \
+	X(events_unknown, "dispatches with a name we do not know")                          \
+	X(events_malformed, "dispatches whose data could not be decoded")                   \
+	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")         \
+	X(opcodes_unknown, "payloads with an opcode we do not know")                        \
+	X(bytes_wire, "bytes received on gateway sockets after TLS")                        \
+	X(bytes_payload, "bytes of JSON after decompression")                               \
+	X(identifies, "IDENTIFYs sent")                                                     \
+	X(resumes, "RESUMEs that ended in RESUMED")                                         \
+	X(resumes_refused, "RESUMEs refused")                                               \
+	X(reconnects, "gateway connections lost or left")                                   \
+	X(zombies, "connections closed because a heartbeat was not acknowledged")           \
+	X(loss_windows, "windows in which events may have been lost")                       \
+	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")          \
+	X(commands, "commands handled")                                                     \
+	X(commands_failed, "commands that ended in an error told to the member")            \
+	X(interactions_late, "interactions that came too late to answer")                   \
+	X(rest_requests, "REST requests sent")                                              \
+	X(rest_retries, "REST requests repeated")                                           \
+	X(rest_limited, "REST 429 answers")                                                 \
+	X(rest_errors, "REST requests that failed for good")                                \
+	X(log_dropped, "log records dropped")                                               \
+	X(guilds, "guilds on this shard (gauge)")                                           \
+	X(guilds_unavailable, "guilds in an outage (gauge)")                                \
+	X(latency_us, "last gateway heartbeat round trip (gauge)")                          \
+	X(rest_latency_us, "smoothed REST round trip (gauge)")                              \
+	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                        \
+	X(memory_kib, "resident memory of the worker (gauge)")                              \
+	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)") \
 	X(events_repeated, "dispatches that came a second time (after a RESUME) and were dropped")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,
 	BOARD_SHARD_COUNTERS(X)
 #undef X
-	BOARD_COUNTER_COUNT,
+		BOARD_COUNTER_COUNT,
 };
 
 struct board_counter_row {
@@ -100,7 +100,7 @@ enum board_kind { BOARD_KIND_HOST = 1, BOARD_KIND_SHARD = 2 };
 
 /* The gateway session: what a successor needs to RESUME. */
 #define BOARD_SESSION_ID_SIZE 128
-#define BOARD_URL_SIZE 256
+#define BOARD_URL_SIZE        256
 struct board_session {
 	char session_id[BOARD_SESSION_ID_SIZE]; /* "" = none */
 	char resume_url[BOARD_URL_SIZE];
@@ -125,7 +125,8 @@ struct board_exit {
 struct board_shard; /* opaque: accessors below */
 struct board_host;
 
-/* --- shard page ---------------------------------------------------------------------------------------------------- */
+/* --- shard page ----------------------------------------------------------------------------------------------------
+ */
 
 /* "<dir>/shard-<generation>-<id>.board" into @path (-ENAMETOOLONG). */
 int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, char *path, size_t size);
@@ -137,8 +138,9 @@ int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, ch
 int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count,
 		       bool *ret_damaged);
 
-/* Maps an existing file. @writable for its worker; supervisor and tools map read-only (and the supervisor writable where
- * it must mark FAILED). -ENOENT, -SHOAL_EDAMAGED, -SHOAL_EVERSION. The descriptor stays open inside (for the lock). */
+/* Maps an existing file. @writable for its worker; supervisor and tools map read-only (and the supervisor writable
+ * where it must mark FAILED). -ENOENT, -SHOAL_EDAMAGED, -SHOAL_EVERSION. The descriptor stays open inside (for the
+ * lock). */
 int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
 		     struct board_shard **ret_board);
 struct board_shard *board_shard_close(struct board_shard *board); /* releases a lock held; returns NULL */
@@ -185,8 +187,7 @@ _Atomic uint64_t *board_shard_counters(struct board_shard *board);
 uint64_t board_shard_counter(const struct board_shard *board, enum board_counter counter);
 static inline void board_count(_Atomic uint64_t *counters, enum board_counter counter, uint64_t add)
 {
-	atomic_store_explicit(&counters[counter],
-			      atomic_load_explicit(&counters[counter], memory_order_relaxed) + add,
+	atomic_store_explicit(&counters[counter], atomic_load_explicit(&counters[counter], memory_order_relaxed) + add,
 			      memory_order_relaxed);
 }
 static inline void board_gauge(_Atomic uint64_t *counters, enum board_counter counter, uint64_t value)
@@ -194,7 +195,8 @@ static inline void board_gauge(_Atomic uint64_t *counters, enum board_counter co
 	atomic_store_explicit(&counters[counter], value, memory_order_relaxed);
 }
 
-/* --- host page ----------------------------------------------------------------------------------------------------- */
+/* --- host page -----------------------------------------------------------------------------------------------------
+ */
 
 #define BOARD_LEDGER_BUCKETS 256
 

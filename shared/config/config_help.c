@@ -59,7 +59,8 @@ void config_print_help(FILE *out)
 
 		if (begins_section(i))
 			fputs("\n", out);
-		fprintf(out, "  --%-32s %s", option->key, option->help);
+		/* A secret is no flag: its key alone. */
+		fprintf(out, "  %s%-32s %s", option->flags & OPTION_SECRET ? "  " : "--", option->key, option->help);
 		print_remarks(out, option, "\n                                     ");
 		fputs("\n", out);
 	}

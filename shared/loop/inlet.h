@@ -20,7 +20,8 @@ typedef void (*inlet_fn)(void *arg, struct inlet_item *item);
 typedef void (*inlet_drop_fn)(struct inlet_item *item);
 
 /* The inlet keeps the loop running until it is closed. */
-int inlet_new(struct loop *loop, size_t max_items, inlet_fn fn, inlet_drop_fn drop, void *arg, struct inlet **ret_inlet);
+int inlet_new(struct loop *loop, size_t max_items, inlet_fn fn, inlet_drop_fn drop, void *arg,
+	      struct inlet **ret_inlet);
 /* Any thread. -ENOBUFS when full, -ESHUTDOWN when closed: the item stays the caller's. */
 int inlet_put(struct inlet *inlet, struct inlet_item *item);
 /* Loop thread. After it returns puts are refused and @fn is not called again; queued items are dropped. Gives up the

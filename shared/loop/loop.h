@@ -28,8 +28,8 @@ struct loop {
 	uv_timer_t tick;
 	struct loop_hooks pass_hooks; /* run before the loop waits for I/O, in order of registration */
 	struct loop_hooks tick_hooks; /* run each 250 ms */
-	uint64_t lag_max_ns;         /* longest pass since the last loop_take_lag() */
-	uint64_t pass_started_ns;    /* when the wait before this pass ended (uv_hrtime) */
+	uint64_t lag_max_ns;          /* longest pass since the last loop_take_lag() */
+	uint64_t pass_started_ns;     /* when the wait before this pass ended (uv_hrtime) */
 	uint64_t wait_started_ns;
 	uint64_t idle_ns; /* libuv's idle time when that wait began */
 };

@@ -10,9 +10,9 @@ struct watch;
 
 enum watch_events { WATCH_READ = UV_READABLE, WATCH_WRITE = UV_WRITABLE };
 
-/* @error is 0 or negative errno; @events a set of watch_events. An error condition of the socket itself (refused, reset)
- * comes as 0 with every event that was waited for: the owner's next call on it tells the error in the library's words.
- * An owner that never fetches it gets -EIO and the watch is paused. */
+/* @error is 0 or negative errno; @events a set of watch_events. An error condition of the socket itself (refused,
+ * reset) comes as 0 with every event that was waited for: the owner's next call on it tells the error in the library's
+ * words. An owner that never fetches it gets -EIO and the watch is paused. */
 typedef void (*watch_fn)(void *arg, int error, int events);
 
 /* Watches @fd (borrowed) for @events (may be 0: nothing yet). -errno: nothing is kept. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the gateway session alone costs for one dispatch of about 1 KB: socket read, frames, decompression, envelope,
  * sequence, hand-over to a handler that does nothing; user + system time of this process, which is all of that and
- * nothing else, since the gateway is played by a child. Beside it libwebsockets alone, reading the bytes of the first row
- * and throwing them away, and bare inflate of the third row's bytes, one call a message into a 64 KiB buffer.
+ * nothing else, since the gateway is played by a child. Beside it libwebsockets alone, reading the bytes of the first
+ * row and throwing them away, and bare inflate of the third row's bytes, one call a message into a 64 KiB buffer.
  * Loopback, ws://, one run of each; compare the rows. */
 #include <inttypes.h>
 #include <stdbool.h>

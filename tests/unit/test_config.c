@@ -568,6 +568,8 @@ static void test_help_names_every_key(void **state)
 		assert_non_null(strstr(help, config_options[i].key));
 	assert_non_null(strstr(help, "also DISCORD_TOKEN"));
 	assert_non_null(strstr(help, "0 to 60000"));
+	assert_non_null(strstr(help, "--log.level"));
+	assert_null(strstr(help, "--discord.token "));
 	free(help);
 }
 
