@@ -3,6 +3,7 @@
 #define SHOAL_TESTS_UNIT_LOOP_WAIT_H
 
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "shared/base/clock.h"
 #include "shared/loop/loop.h"
@@ -64,9 +65,28 @@ static inline bool loop_wait_for(struct loop *loop, bool (*met)(void *arg), void
 	return wait.ok;
 }
 
+/* Longest pass that a test lets go by, in ns. What may not happen is waiting: that would be seconds. Half of one leaves
+ * room for a busy machine; SHOAL_TEST_SLOW=20 (valgrind) for one that computes that much slower. */
+static inline unsigned int loop_wait_slowness(void)
+{
+	const char *slow = getenv("SHOAL_TEST_SLOW");
+
+	return slow && atoi(slow) > 0 ? (unsigned int)atoi(slow) : 1;
+}
+
+static inline uint64_t loop_wait_lag_max(void)
+{
+	return loop_wait_slowness() * (NS_PER_S / 2);
+}
+
 static inline bool loop_wait_true(void *arg)
 {
 	return *(bool *)arg;
+}
+
+static inline bool loop_wait_nonzero(void *arg)
+{
+	return *(int *)arg != 0;
 }
 
 #endif

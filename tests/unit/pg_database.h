@@ -15,8 +15,8 @@
 struct pg_database {
 	PGconn *admin; /* connected to the server's own database */
 	char name[48];
-	char conninfo[1024]; /* key=value, as the unprivileged owner */
-	char host[256], port[16], user[64], password[128];
+	char conninfo[2048]; /* key=value, as the unprivileged owner */
+	char host[128], port[16], user[64], password[128];
 };
 
 static inline const char *pg_option(PQconninfoOption *options, const char *keyword)
@@ -64,7 +64,7 @@ static inline PGconn *pg_connect(const struct pg_database *database)
 static inline const char *pg_conninfo(const struct pg_database *database, const char *host, const char *port,
 				      const char *user, const char *password, const char *name, const char *more)
 {
-	static char text[4][1024];
+	static char text[4][2048];
 	static unsigned int at;
 	char *to = text[at++ % 4];
 
