@@ -27,7 +27,7 @@ endif
 CFLAGS  += -std=gnu11 $(OPT) -g $(WARN) -fno-common -fPIE -fstack-protector-strong $(SANFLAGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS)
 
-LIBS_shared     := -luv -lcurl -ljansson -lpq -lnats -lsystemd -llmdb -linih -lsodium -lz -lcrypto -lpthread
+LIBS_shared     := -luv -lcurl -ljansson -lpq -lnats -lsystemd -llmdb -linih -lsodium -lz -lcrypto -lpthread -lm
 LIBS_shoald     := $(LIBS_shared)
 LIBS_shoalctl   := $(LIBS_shared)
 LIBS_shoal-shard := -lwebsockets -lzstd -lssl $(LIBS_shared)
@@ -150,7 +150,7 @@ fuzz-short: ## the same, 5 s each
 lint: ## format, include rules, self-contained headers, cppcheck, and a clean build by clang
 	@deploy/local/deps.sh build test lint
 	@tests/lint.sh
-	@$(MAKE) $(PARALLEL) --no-print-directory CC=$(FUZZ_CC) BUILD=build/clang all unit-bins bench-bins >build/clang.log 2>&1 || \
+	@$(MAKE) $(PARALLEL) --no-print-directory -k CC=$(FUZZ_CC) BUILD=build/clang all unit-bins bench-bins >build/clang.log 2>&1 || \
 		{ grep -E 'error|warning' build/clang.log | head -20; echo "lint: the build by $(FUZZ_CC) is not clean: build/clang.log"; exit 1; }
 	@echo "lint: clean"
 

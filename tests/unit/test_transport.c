@@ -216,7 +216,7 @@ static void serve_some(struct ws_peer *peer, void *arg)
 	if (ws_upgrade(peer) < 0)
 		return;
 	for (int i = 0; i < 5; i++)
-		ws_send(peer, 0x81, "12345" + i, (size_t)(5 - i));
+		ws_send(peer, 0x81, &"12345"[i], (size_t)(5 - i));
 	ws_wait_close(peer);
 }
 
