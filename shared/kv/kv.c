@@ -4,6 +4,7 @@
 #include "shared/kv/kv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 
 #define KV_TABLES_MAX 8
 #define KV_PATH_MAX   512
+/* More than LMDB's own size for its 126 readers: it keeps a larger file as it is. */
+#define KV_LOCK_FILE_BYTES 16384
 
 struct kv {
 	MDB_env *env;
@@ -43,6 +46,23 @@ static bool file_is_plausible(const char *path)
 	if (stat(file, &st) < 0)
 		return errno == ENOENT;
 	return st.st_size == 0 || (st.st_size >= 2 * page && st.st_size % page == 0);
+}
+
+/* LMDB grows its lock file by truncation and writes into the mapping: on a full file system that is a SIGBUS, not an
+ * error. So the file is there in full before LMDB sees it. Before mdb_env_open(): closing a descriptor of the file would
+ * drop the locks that LMDB holds on it. */
+static int reserve_lock_file(const char *path)
+{
+	char file[KV_PATH_MAX + 16];
+	int fd, r;
+
+	snprintf(file, sizeof(file), "%s/lock.mdb", path);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = posix_fallocate(fd, 0, KV_LOCK_FILE_BYTES);
+	close(fd);
+	return -r;
 }
 
 static void move_aside(const char *path)
@@ -95,6 +115,9 @@ static int env_open(struct kv *kv, const struct kv_options *options)
 	unsigned int flags = MDB_NOTLS;
 	int code, dead;
 
+	code = reserve_lock_file(options->path);
+	if (code < 0)
+		return code;
 	if (options->flags & KV_VOLATILE)
 		flags |= MDB_NOSYNC | MDB_NOMETASYNC;
 	code = mdb_env_create(&kv->env);

@@ -1,0 +1,28 @@
+/* What makes an event the same event, whoever handles it and however often it is delivered: {type, own snowflake} for
+ * the types that have one of their own, {session, sequence} for all others. Pure; any thread. */
+#ifndef SHOAL_SHARD_EVENTS_EVENT_KEY_H
+#define SHOAL_SHARD_EVENTS_EVENT_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shoal/event.h>
+
+/* No padding: compared and stored as 16 bytes. */
+struct event_key {
+	uint64_t scope;  /* bit 63 clear: the event type's number; set: a hash of the session id */
+	uint64_t number; /* the snowflake, or the sequence */
+};
+
+#define EVENT_KEY_TEXT_SIZE 48
+
+/* A hash of @session_id for event_key_make(), with bit 63 set: stable across processes and versions. */
+uint64_t event_key_session(const char *session_id);
+/* The key of a decoded event. @session: event_key_session() of the session that delivered it. */
+struct event_key event_key_make(const struct shoal_event *event, uint64_t session);
+bool event_key_equal(struct event_key a, struct event_key b);
+/* "MESSAGE_CREATE/1534234506297475083" or "session 9f3a…/149", for logs and people. Returns @text. */
+char *event_key_print(struct event_key key, char text[EVENT_KEY_TEXT_SIZE]);
+
+#endif

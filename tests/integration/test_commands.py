@@ -1,0 +1,135 @@
+"""Members' commands: each as a slash command and as a message, answered once, in words; registered only when changed."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from harness import fleet as fleets
+from harness.sim import text_of
+
+
+def set_prefix(value):
+    return [{"name": "prefix", "type": 1, "options": [{"name": "new", "type": 3, "value": value}]}]
+
+
+def answered(sim, cause):
+    """The one answer's words. That it stays the only one is the ledger's to say, at the end of a test."""
+    return text_of(sim.answer(cause))
+
+
+EXPECTED = {
+    "ping": r"(?si)pong.*shard",
+    "help": r"(?s)ping.*(settings|shards)",
+    "shards": r"(?s)0.*1.*2.*3",
+    "stats": r"4 of 4 shards.*16 servers",
+}
+
+
+@pytest.mark.parametrize("command", EXPECTED)
+def test_slash_and_message_forms(sim, fleet, command):
+    bot = sim.bot_id
+    for cause in (sim.use(command), sim.say(f"!{command}"), sim.say(f"<@{bot}> {command}"),
+                  sim.say(f"<@!{bot}> {command}")):
+        assert re.search(EXPECTED[command], answered(sim, cause)), answered(sim, cause)
+    assert_each_once(sim, 4)
+
+
+def assert_each_once(sim, count):
+    """The ledger's word: so many causes, each with exactly one effect."""
+    summary = sim.wait_all_answered()
+    total = {name: sum(summary[kind][name] for kind in ("messages", "interactions"))
+             for name in ("sent", "answered_once", "unanswered", "doubled")}
+    assert total == {"sent": count, "answered_once": count, "unanswered": 0, "doubled": 0}, summary
+
+
+def test_every_guild_is_answered_by_its_shard(sim, fleet):
+    seen = {}
+    for guild in range(16):
+        shard = int(re.search(r"(?i)shard\D*(\d+)", answered(sim, sim.use("ping", guild=guild))).group(1))
+        seen.setdefault(shard, []).append(guild)
+    assert set(seen) == {0, 1, 2, 3}
+
+
+def test_ping_in_a_direct_message(sim, fleet):
+    assert "pong" in answered(sim, sim.use("ping", guild=None, dm=True)).lower()
+
+
+def test_help_lists_every_command(sim, fleet):
+    words = answered(sim, sim.use("help"))
+    for command in ("ping", "help", "shards", "stats", "settings"):
+        assert command in words, words
+
+
+def test_what_is_no_command_is_left_alone(sim, fleet):
+    bot = sim.bot_id
+    ignored = [sim.say("ping"), sim.say("!"), sim.say("!pingpong"), sim.say("hello <@1> ping"),
+               # Bots and webhooks are never answered, or two bots would talk for ever.
+               sim.say("!ping", author={"id": "4242", "username": "other", "bot": True}),
+               sim.say("!ping", author={"id": bot, "username": "self", "bot": True})]
+    last = sim.say("!ping")
+    sim.answer(last)  # those before it, of the same guild, were decided by then
+    assert [sim.answers_to(one) for one in ignored] == [[]] * len(ignored)
+
+
+def test_prefix_is_stored_used_and_survives_a_restart(sim, make_fleet, servers):
+    database = servers.database()
+    fleet = make_fleet(sim, database=database, nats=servers.nats)
+    fleet.ready(shards=4)
+    manager = {"permissions": str((1 << 3) | (1 << 5))}
+    assert "begin with `?`" in answered(sim, sim.use("settings", set_prefix("?"), **manager))
+    assert "pong" in answered(sim, sim.say("?ping")).lower()
+    old = sim.say("!ping")
+    sim.answer(sim.say("?ping"))
+    assert sim.answers_to(old) == []
+    # The other guilds keep theirs.
+    assert "pong" in answered(sim, sim.say("!ping", guild=1)).lower()
+    assert servers.sql("SELECT count(*) FROM shoal.guild_setting", database) == "1"
+    assert fleet.stop() == fleets.OK
+    fleet.start().ready(shards=4)
+    assert "pong" in answered(sim, sim.say("?ping")).lower()
+    # It can be told at any time.
+    bot = sim.bot_id
+    assert "pong" in answered(sim, sim.say(f"<@{bot}> ping")).lower()
+
+
+@pytest.mark.parametrize("value", ["", "   ", "x" * 200, "\u202e", "@everyone", "/"])
+def test_a_bad_prefix_is_refused_in_words(sim, fleet, servers, value):
+    words = answered(sim, sim.use("settings", set_prefix(value), permissions=str(1 << 3)))
+    assert words and not re.search(r"(?i)incident|error -|null", words)
+    assert "pong" in answered(sim, sim.say("!ping")).lower()
+
+
+def test_settings_wants_permission(sim, fleet):
+    words = answered(sim, sim.use("settings", set_prefix("?"), permissions="0"))
+    assert re.search(r"(?i)permission|manage|allowed", words), words
+    assert "pong" in answered(sim, sim.say("!ping")).lower()
+
+
+def test_stats_names_a_shard_that_does_not_answer(sim, fleet):
+    quiet = 3
+    asked = next(guild for guild in range(16)
+                 if f"{quiet}" not in re.search(r"(?i)shard\D*(\d+)", answered(sim, sim.use("ping", guild=guild))).group(1))
+    os.kill(fleet.pids()[quiet], signal.SIGSTOP)
+    try:
+        began = fleets.now_ms()
+        words = answered(sim, sim.use("stats", guild=asked))
+        took = fleets.now_ms() - began
+    finally:
+        os.kill(fleet.pids()[quiet], signal.SIGCONT)
+    assert "3 of 4 shards" in words and re.search(rf"(?i)no answer[^\n]*shard {quiet}\b", words), words
+    assert took < 2500, f"waited {took} ms for a shard that does not answer"
+
+
+def test_commands_are_registered_only_when_changed(sim, make_fleet):
+    fleet = make_fleet(sim)
+    fleet.ready(shards=4)
+    sim.wait_requests(1, "PUT", "/commands")
+    assert sim.commands() == ["help", "ping", "settings", "shards", "stats"]
+    assert fleet.stop() == fleets.OK
+    before = len(sim.requests("GET", "/commands"))
+    fleet.start().ready(shards=4)
+    sim.wait_requests(before + 1, "GET", "/commands")
+    fleet.wait_record("commands.unchanged")
+    assert len(sim.requests("PUT", "/commands")) == 1
