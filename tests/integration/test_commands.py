@@ -94,7 +94,7 @@ def test_prefix_is_stored_used_and_survives_a_restart(sim, make_fleet, servers):
     assert "pong" in answered(sim, sim.say(f"<@{bot}> ping")).lower()
 
 
-@pytest.mark.parametrize("value", ["", "   ", "x" * 200, "\u202e", "@everyone", "/"])
+@pytest.mark.parametrize("value", ["   ", "x" * 200, "\u202e", "\u200b!", "\u3164", "@everyone", "/"])
 def test_a_bad_prefix_is_refused_in_words(sim, fleet, servers, value):
     words = answered(sim, sim.use("settings", set_prefix(value), permissions=str(1 << 3)))
     assert words and not re.search(r"(?i)incident|error -|null", words)
