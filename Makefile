@@ -118,6 +118,11 @@ unit: ## the unit tests alone
 	@$(MAKE) $(PARALLEL) --no-print-directory $(UNIT_BIN)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) unit/
 
+bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; BENCH_QUICK=1: fewer; ONLY=part)
+	@deploy/local/deps.sh build run bench
+	@$(MAKE) $(PARALLEL) --no-print-directory $(PROGRAMS) $(BUILD)/tests/bench/bench_inflate
+	@exec $(PYTHON) tests/bench/run --build $(BUILD) $(ONLY)
+
 # --- fuzzing -------------------------------------------------------------------------------------------------------
 # Each tests/fuzz/fuzz_x.c is a libFuzzer program over everything but the supervisor, all of it instrumented.
 FUZZ_CC := $(firstword $(foreach c,clang-16 clang-19 clang,$(shell command -v $(c))))

@@ -3,7 +3,7 @@
 # that are missing. Silent when nothing is. Run by make; needs root or sudo only when something has to be installed.
 set -eu
 list=${0%/*}/../packages.txt
-groups=${*:-build run test lint}
+groups=${*:-build run test bench lint}
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 
