@@ -47,6 +47,21 @@ static unsigned int line_of(const char *text, int position)
 	return line;
 }
 
+/* libpq's words come in several lines with tabs: one line of them. */
+static void tidy(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++)
+		if (*from != '\n' && *from != '\t')
+			*to++ = *from;
+		else if (to > text && to[-1] != ' ')
+			*to++ = ' ';
+	while (to > text && to[-1] == ' ')
+		to--;
+	*to = '\0';
+}
+
 /* What to do about it, where that is known. */
 static const char *hint_of(const char *sqlstate)
 {
@@ -76,8 +91,7 @@ static int fail(struct migrate *migrate, const PGresult *result, const char *fil
 	if (!state) {
 		snprintf(error->text, sizeof(error->text), "%sthe connection to the database broke: %s", where,
 			 PQerrorMessage(migrate->connection));
-		for (size_t len = strlen(error->text); len > 0 && error->text[len - 1] == '\n';)
-			error->text[--len] = '\0';
+		tidy(error->text);
 		return -SHOAL_EUNKNOWN;
 	}
 	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s", state);
@@ -135,10 +149,8 @@ int migrate_open(const char *conninfo, uint32_t timeout_ms, struct migrate **ret
 	}
 	message = PQerrorMessage(migrate->connection);
 	refusal = db_error_of_connect(message);
+	tidy(message);
 	snprintf(error->text, sizeof(error->text), "%s%s%s", message, refusal.hint[0] ? "; " : "", refusal.hint);
-	for (char *at = error->text; *at; at++)
-		if (*at == '\n')
-			*at = ' ';
 	return refusal.error;
 }
 

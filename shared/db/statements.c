@@ -11,6 +11,13 @@ const struct statement statement_rows[STATEMENT_COUNT] = {
 		.columns = { DB_TYPE_INT8 },
 		.flags = STATEMENT_READ_ONLY,
 	},
+	[STATEMENT_SCHEMA] = {
+		.name = "schema",
+		.sql = "SELECT owner, number::bigint, oldest_program FROM shoal.migration ORDER BY owner, number"
+		       " LIMIT 4096",
+		.columns = { DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_TEXT },
+		.flags = STATEMENT_READ_ONLY,
+	},
 	[STATEMENT_GUILD_SETTING_GET] = {
 		.name = "guild_setting_get",
 		.sql = "SELECT value, version, updated_by FROM shoal.guild_setting"

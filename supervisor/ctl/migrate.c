@@ -25,7 +25,8 @@ struct call {
 	uint32_t lock_timeout_ms;
 	struct migrate *migrate;
 	struct migrate_error error;
-	json_t *done; /* the steps, for --json */
+	json_t *done;   /* the steps, for --json */
+	bool line_open; /* a step's line waits for its end */
 };
 
 typedef int (*action_fn)(struct call *call);
@@ -36,6 +37,9 @@ static int fail(struct call *call, int error)
 	const char *text = call->error.text[0] ? call->error.text : error_text(error);
 	int code = error == -SHOAL_EOFFLINE ? CTL_UNREACHABLE : CTL_FAILED;
 
+	if (call->line_open)
+		puts("failed");
+	fflush(stdout);
 	if (json_array_size(call->done) > 0 && !call->options->json)
 		fprintf(stderr, "%zu done before that stay done\n", json_array_size(call->done));
 	return ctl_fail(call->options, code, error_name(error), ctl_clean(text));
@@ -81,8 +85,9 @@ static int print_list(struct call *call, const struct migration_list *list, bool
 			continue;
 		json_array_append_new(rows, row_json(row));
 		if (!call->options->json)
-			printf("%-8s %-10s %04u %-28s %s\n", migrate_state_name(row->state), ctl_clean(row->owner),
-			       row->number, ctl_clean(row->name), row->applied_at);
+			printf("%-8s %-20s %s/%04u_%s%s\n", migrate_state_name(row->state), row->applied_at,
+			       ctl_clean(row->owner), row->number, ctl_clean(row->name),
+			       row->has_down ? "" : " (no way back)");
 	}
 	answer = json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "migrations", rows, "pending",
 			   (json_int_t)counts[MIGRATE_PENDING], "applied", (json_int_t)counts[MIGRATE_APPLIED],
@@ -94,9 +99,10 @@ static int print_list(struct call *call, const struct migration_list *list, bool
 	else if (only_pending && counts[MIGRATE_PENDING] == 0)
 		puts("nothing to do: the schema is up to date");
 	else
-		printf("%zu applied, %zu pending, %zu changed, %zu missing; programs from %s on may run%s\n",
+		printf("%zu applied, %zu pending, %zu changed, %zu missing; %s%s %s or newer\n",
 		       counts[MIGRATE_APPLIED], counts[MIGRATE_PENDING], counts[MIGRATE_CHANGED],
-		       counts[MIGRATE_MISSING], oldest_program(list, only_pending), only_pending ? " then" : "");
+		       counts[MIGRATE_MISSING], only_pending ? "then " : "", "it wants programs",
+		       oldest_program(list, only_pending));
 	json_decref(answer);
 	return counts[MIGRATE_CHANGED] + counts[MIGRATE_MISSING] > 0 ? CTL_FAILED : CTL_OK;
 }
@@ -127,6 +133,7 @@ static void on_progress(void *arg, const struct migration *row, bool up, bool do
 							    up ? "up" : "down", "took_ms", (json_int_t)took_ms));
 	if (call->options->json)
 		return;
+	call->line_open = !done;
 	if (done)
 		printf("done, %" PRIu64 " ms\n", took_ms);
 	else
@@ -154,8 +161,6 @@ static int do_up(struct call *call)
 	int r = migrate_up(call->migrate, call->sql_dir, call->number, call->lock_timeout_ms, on_progress, call,
 			   &applied, &call->error);
 
-	if (r < 0 && !call->options->json && json_array_size(call->done) == 0)
-		fflush(stdout);
 	return r < 0 ? fail(call, r) : print_done(call, "nothing to do: the schema is up to date");
 }
 
@@ -276,6 +281,8 @@ int ctl_migrate(int argc, char **argv, const struct ctl_options *options)
 	if (options->timeout_given)
 		timeout_ms = (uint32_t)options->timeout_ms;
 	r = migrate_open(options->config->postgres_conninfo, timeout_ms, &call.migrate, &call.error);
+	if (r == -EINVAL)
+		return ctl_fail(options, CTL_CONFIG, "EINVAL", call.error.text);
 	if (r < 0)
 		return fail(&call, r);
 	call.done = json_array();

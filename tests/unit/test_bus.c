@@ -588,6 +588,56 @@ static void test_flood_in(void **state)
 	peer_close(&receiver);
 }
 
+/* TLS under a CA of the test's own: the name in the certificate counts, and so does who signed it. */
+static void test_tls(void **state)
+{
+	static const char script[] =
+		"cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key"
+		" -out ca.pem -days 2 -subj /CN=test-ca >/dev/null 2>&1 &&"
+		" openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out csr.pem"
+		" -subj /CN=localhost >/dev/null 2>&1 && printf 'subjectAltName=DNS:localhost\\n' > ext &&"
+		" openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext"
+		" -out cert.pem >/dev/null 2>&1";
+	struct nats_server tls = { .pid = 0 };
+	struct bus_options options = { .cluster = "unit", .name = "test_bus", .sender = BUS_SENDER_NONE };
+	char command[1200], extra[256], ca[96], url[128];
+	struct peer peer;
+
+	(void)state;
+	/* It must be there before the server starts; so the folder is made first. */
+	snprintf(tls.dir, sizeof(tls.dir), "%s/shoal-tls.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(tls.dir));
+	snprintf(command, sizeof(command), script, tls.dir);
+	assert_int_equal(system(command), 0);
+	snprintf(extra, sizeof(extra), "tls { cert_file: \"%s/cert.pem\", key_file: \"%s/key.pem\" }", tls.dir,
+		 tls.dir);
+	snprintf(ca, sizeof(ca), "%s/ca.pem", tls.dir);
+	tls.extra = extra;
+	assert_true(nats_server_start(&tls));
+
+	static const struct {
+		const char *scheme, *host;
+		bool with_ca, up;
+	} rows[] = {
+		{ "tls", "localhost", true, true },
+		{ "tls", "127.0.0.1", true, false },  /* not the certificate's name */
+		{ "tls", "localhost", false, false }, /* signed by nobody known */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(url, sizeof(url), "%s://shoal:hemmelig@%s:%d", rows[i].scheme, rows[i].host, tls.port);
+		options.url = url;
+		options.ca_file = rows[i].with_ca ? ca : NULL;
+		memset(&peer, 0, sizeof(peer));
+		assert_int_equal(bus_new(&loop, &options, &events, &peer, &peer.bus), 0);
+		assert_int_equal(bus_start(peer.bus), 0);
+		assert_true(loop_wait_for(&loop, rows[i].up ? is_up : is_down, &peer, WAIT_MS));
+		assert_int_equal(peer.ups, rows[i].up);
+		peer_close(&peer);
+	}
+	nats_server_close(&tls);
+}
+
 static struct peer *closer;
 
 static void on_answer_close(void *arg, int error, const struct bus_message *answer)
@@ -671,6 +721,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_bad_url),
 		cmocka_unit_test(test_silent_listener),
 		cmocka_unit_test(test_flood_in),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_close_from_callback),
 		cmocka_unit_test(test_latency),
 	};

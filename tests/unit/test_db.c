@@ -17,6 +17,7 @@
 #include "shared/base/errors.h"
 #include "shared/db/guild_settings.h"
 #include "shared/db/migrate.h"
+#include "shared/db/schema.h"
 #include "shared/log/log.h"
 #include "tests/unit/loop_wait.h"
 #include "tests/unit/pg_database.h"
@@ -977,6 +978,105 @@ static void test_guild_settings(void **state)
 	db_shut(&seen);
 }
 
+struct schema_seen {
+	bool done;
+	int error;
+	struct schema_state state;
+};
+
+static void on_schema(void *arg, int error, const struct schema_state *state)
+{
+	struct schema_seen *seen = arg;
+
+	seen->done = true;
+	seen->error = error;
+	seen->state = *state;
+}
+
+static int check_schema(struct seen *seen, const char *version, struct schema_seen *schema)
+{
+	memset(schema, 0, sizeof(*schema));
+	assert_int_equal(schema_check(seen->db, version, on_schema, schema), 0);
+	assert_true(loop_wait_for(&loop, loop_wait_true, &schema->done, WAIT_MS));
+	return schema->error;
+}
+
+/* Runs after the guild settings' test has migrated. */
+static void test_schema(void **state)
+{
+	struct db_options options = { .conninfo = database.conninfo, .prepared = true };
+	PGconn *sql = pg_connect(&database);
+	struct schema_seen schema;
+	struct seen seen;
+
+	(void)state;
+	db_open(&seen, &options);
+	assert_int_equal(check_schema(&seen, SHOAL_VERSION, &schema), 0);
+	assert_true(schema.state.applied >= 1);
+	assert_string_equal(schema.state.text, "");
+	assert_true(pg_exec(sql, "INSERT INTO shoal.migration (owner, number, name, sha256, oldest_program, program)"
+				 " VALUES ('zz', 1, 'later', '', '7.10.0', '8.0.0')"));
+	assert_int_equal(check_schema(&seen, "7.9.9", &schema), -SHOAL_EVERSION);
+	assert_non_null(strstr(schema.state.text, "7.10.0"));
+	assert_int_equal(check_schema(&seen, "7.10.0", &schema), 0);
+	assert_true(pg_exec(sql, "DELETE FROM shoal.migration WHERE owner = 'zz'"));
+	assert_true(pg_exec(sql, "ALTER TABLE shoal.migration RENAME TO away"));
+	assert_int_equal(check_schema(&seen, SHOAL_VERSION, &schema), -ENODATA);
+	assert_non_null(strstr(schema.state.text, "shoalctl migrate up"));
+	assert_true(pg_exec(sql, "ALTER TABLE shoal.away RENAME TO migration"));
+	db_shut(&seen);
+	PQfinish(sql);
+}
+
+/* By hand of tests/integration/test_database.py, which kills the server when told "ready" and starts it when told
+ * "away": the writes acknowledged before and after are all there, and nothing waits for ever. */
+static void test_outage(void **state)
+{
+	struct db_options options = defaults(database.conninfo);
+	int64_t acknowledged = 0, next = 0;
+	struct seen seen;
+
+	(void)state;
+	clear_tally();
+	options.connections = 2;
+	options.statement_timeout_ms = 30000;
+	db_open(&seen, &options);
+	assert_int_equal(get(&seen, COUNT), 0);
+	forget(&seen);
+	for (; next < 50; next++)
+		assert_int_equal(ask_int(&seen, ADD, next), 0);
+	assert_int_equal(ask_sleep(&seen, SLEEP, 25), 0);
+	assert_true(loop_wait_for(&loop, something_runs, &seen, WAIT_MS));
+	puts("ready");
+	fflush(stdout);
+	wait_done(&seen, 51);
+	assert_true(seen.error_count > 0); /* the sleeper was cut off */
+	acknowledged += seen.ok;
+	/* Keeps asking until it is told that the database is away. */
+	while (!db_is_away(seen.db)) {
+		forget(&seen);
+		if (ask_int(&seen, ADD, next++) < 0)
+			break;
+		wait_done(&seen, 1);
+		acknowledged += seen.ok;
+	}
+	assert_true(seen.downs > 0);
+	puts("away");
+	fflush(stdout);
+	seen.ups = 0;
+	assert_true(loop_wait_for(&loop, loop_wait_nonzero, &seen.ups, 2 * WAIT_MS));
+	forget(&seen);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(ask_int(&seen, ADD, next++), 0);
+	wait_done(&seen, 50);
+	assert_int_equal(seen.ok, 50);
+	acknowledged += 50;
+	assert_true(tally() >= acknowledged);
+	db_shut(&seen);
+	puts("back");
+	fflush(stdout);
+}
+
 /* The named statements of the program itself fit the schema: each is prepared by the server. */
 static void test_statements_fit_the_schema(void **state)
 {
@@ -1028,6 +1128,14 @@ static int tear_down(void **state)
 	return loop_finish(&loop);
 }
 
+/* Our administrator's connection died with the server. */
+static int tear_down_killed(void **state)
+{
+	if (database.admin)
+		PQreset(database.admin);
+	return tear_down(state);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -1050,11 +1158,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_pgbouncer),
 		cmocka_unit_test(test_guild_settings),
+		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_statements_fit_the_schema),
 	};
+	const struct CMUnitTest outage[] = { cmocka_unit_test(test_outage) };
 
 	if (!pg_is_wanted("test_db"))
 		return 0;
+	if (argc > 1 && strcmp(argv[1], "outage") == 0)
+		return cmocka_run_group_tests_name("db: outage", outage, set_up, tear_down_killed);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("db", tests, set_up, tear_down);
