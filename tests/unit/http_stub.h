@@ -30,7 +30,7 @@ struct stub_step {
 };
 
 #define STUB_REQUESTS_MAX    256
-#define STUB_CONNECTIONS_MAX 128
+#define STUB_CONNECTIONS_MAX 512
 
 struct stub_request {
 	char method[8];

@@ -323,6 +323,29 @@ static void test_alternating_hashes(void **state)
 	/* which one the next request meets is not ours to know: the spent one holds it up */
 	assert_int_equal(ratelimit_wait(lane, now), 4 * S + SLACK);
 	now += 4 * S + SLACK;
+	round_trip(*state, lane, ok("old", 30, 0, "4.0"));
+	now += 4 * S + SLACK;
+	round_trip(*state, lane, ok("young", 5, 0, "9.0"));
+	now += S;
+	assert_int_equal(ratelimit_wait(lane, now), 8 * S + SLACK);
+	now += 8 * S + SLACK;
+	round_trip(*state, lane, ok("young", 5, 0, "20.0"));
+	now += 20 * S + SLACK;
+	round_trip(*state, lane, ok("old", 30, 0, "100.0"));
+	/* … also when it was met a while before the one that is charged now; a minute later it is forgiven */
+	now += 100 * S + SLACK;
+	round_trip(*state, lane, ok("old", 30, 0, "300.0"));
+	{
+		struct ratelimit_permit permit = { .lane = lane };
+
+		/* an answer to a request that was under way when the old bucket ran dry */
+		lane->inflight++;
+		give(*state, &permit, ok("young", 5, 4, "1.0"));
+	}
+	now += 2 * S;
+	assert_int_equal(ratelimit_wait(lane, now), 298 * S + SLACK);
+	now += 60 * S;
+	assert_int_equal(ratelimit_wait(lane, now), 0);
 	round_trip(*state, lane, ok("young", 5, 0, "1.0"));
 	assert_int_equal(ratelimit_wait(lane, now), S + SLACK);
 	now += S + SLACK;

@@ -17,7 +17,7 @@
 #define USER        1532916026835075073ULL
 #define APPLICATION 1348207187591299079ULL
 
-#define OUTCOMES_MAX 300
+#define OUTCOMES_MAX 700
 
 /* What callers were told. */
 struct told {
@@ -935,6 +935,42 @@ static void test_cancel(void **state)
 	assert_int_equal(ask(f, get_guild())->last.error, 0);
 }
 
+/* A call that waits for another's answer has its own deadline. */
+static void test_queued_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct rest_request request = get_guild();
+	struct told *queued;
+
+	start(f, (struct rest_options){ 0 });
+	STUB_SCRIPT(&f->stub, { .action = STUB_HANG });
+	request.deadline_ms = 15000;
+	post(f, request);
+	request.deadline_ms = 200;
+	queued = post(f, request);
+	while (!queued->calls)
+		uv_run(&f->loop.uv, UV_RUN_ONCE);
+	assert_int_equal(queued->last.error, -ETIMEDOUT);
+	assert_false(queued->last.maybe_done);
+	assert_in_range(queued->last.total_us, 190000, 2000000);
+	assert_int_equal(rest_cancel(f->rest, f->handles[0]), 0);
+}
+
+/* What an interim answer says is not the answer's. */
+static void test_interim_headers(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, (struct rest_options){ 0 });
+	STUB_SCRIPT(&f->stub, { .action = STUB_RAW,
+				.body = "HTTP/1.1 103 Early Hints\r\n" BUCKET(
+					1, 0, 100) "\r\nHTTP/1.1 200 OK\r\nConnection: close\r\n"
+						   "Content-Length: 2\r\n\r\n{}" });
+	assert_int_equal(ask(f, get_guild())->last.error, 0);
+	assert_int_equal(ask(f, get_guild())->last.error, 0);
+	assert_true(f->told[1].last.total_us < 1000000);
+}
+
 static void test_close_completes_all(void **state)
 {
 	struct fixture *f = *state;
@@ -1021,8 +1057,26 @@ static void test_many_callbacks(void **state)
 		uv_run(&f->loop.uv, UV_RUN_ONCE);
 	for (int i = 2; i < 52; i++)
 		assert_int_equal(f->told[i].last.error, 0);
+	/* their room is given back */
+	for (int i = 0; i < 300; i++) {
+		struct told *told = post(f, callback());
+
+		while (!told->calls)
+			uv_run(&f->loop.uv, UV_RUN_ONCE);
+		assert_int_equal(told->last.error, 0);
+	}
+	/* and it is bounded */
+	for (int i = 0; i < 256; i++)
+		post(f, callback());
+	{
+		struct rest_request request = callback();
+		struct told none = { .fixture = f };
+
+		assert_int_equal(rest_send(f->rest, &request, on_answer, &none, NULL), -ENOBUFS);
+	}
 	rest_cancel(f->rest, f->handles[0]);
 	rest_cancel(f->rest, f->handles[1]);
+	run(f);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -1058,6 +1112,8 @@ int main(void)
 		TEST(test_order_and_priority),
 		TEST(test_queue_is_bounded),
 		TEST(test_cancel),
+		TEST(test_queued_deadline),
+		TEST(test_interim_headers),
 		TEST(test_close_completes_all),
 		TEST(test_close_from_callback),
 		TEST(test_idle_gives_back),
