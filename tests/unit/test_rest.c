@@ -798,6 +798,9 @@ static void test_other_401s(void **state)
 	told = ask(f, request);
 	assert_int_equal(told->last.error, -SHOAL_EDISCORD);
 	assert_int_equal(told->last.discord_code, 50027);
+	STUB_SCRIPT(&f->stub, { STUB_ANSWER, 401, JSON, "{\"message\":\"401: Unauthorized\",\"code\":0}" });
+	assert_int_equal(ask(f, request)->last.error, -SHOAL_EDISCORD);
+	assert_int_equal(f->token_invalid, 0);
 	/* some proxy's page */
 	STUB_SCRIPT(&f->stub, { STUB_ANSWER, 401, "Content-Type: text/html\r\n", "<html>who are you</html>" });
 	assert_int_equal(ask(f, get_guild())->last.error, -SHOAL_EHTTP);
@@ -891,6 +894,28 @@ static void test_order_and_priority(void **state)
 	assert_string_equal(f->stub.requests[3].body, bodies[3]);
 	assert_string_equal(f->stub.requests[4].body, bodies[1]);
 	assert_int_equal(told[1]->order, 5);
+}
+
+/* A message that has to be sent again is not overtaken by the next one. */
+static void test_order_over_retries(void **state)
+{
+	struct fixture *f = *state;
+	char bodies[3][64];
+
+	start(f, (struct rest_options){ 0 });
+	STUB_SCRIPT(&f->stub, { STUB_ANSWER, 503, "", "" }, { STUB_ANSWER, 200, JSON, "{}" });
+	for (int i = 0; i < 3; i++) {
+		snprintf(bodies[i], sizeof(bodies[i]), "{\"content\":\"%d\"}", i);
+		post(f, (struct rest_request){ .route = ROUTE_CREATE_MESSAGE,
+					       .args.ids = { [ROUTE_ID_CHANNEL] = CHANNEL },
+					       .text = bodies[i],
+					       .text_len = strlen(bodies[i]),
+					       .text_has_nonce = true });
+	}
+	run(f);
+	assert_int_equal(stub_count(&f->stub), 4);
+	for (int i = 0; i < 4; i++)
+		assert_string_equal(f->stub.requests[i].body, bodies[i ? i - 1 : 0]);
 }
 
 static void test_queue_is_bounded(void **state)
@@ -1110,6 +1135,7 @@ int main(void)
 		TEST(test_hostile_answers),
 		TEST(test_body_cap),
 		TEST(test_order_and_priority),
+		TEST(test_order_over_retries),
 		TEST(test_queue_is_bounded),
 		TEST(test_cancel),
 		TEST(test_queued_deadline),

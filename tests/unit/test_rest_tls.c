@@ -200,9 +200,9 @@ struct client {
 	struct rest *rest;
 };
 
-static void open_client(struct client *client, const char *host, const char *ca)
+static void open_client(struct client *client, const char *host, const char *ca, uint32_t timeout_ms)
 {
-	struct rest_options options = { .token = "token", .timeout_ms = 5000 };
+	struct rest_options options = { .token = "token", .timeout_ms = timeout_ms };
 	char base[128], ca_file[256] = "";
 
 	snprintf(base, sizeof(base), "https://%s:%d/api/v10", host, port);
@@ -243,7 +243,7 @@ static void test_http2_is_negotiated(void **state)
 
 	(void)state;
 	need_means();
-	open_client(&client, "localhost", "ca0.pem");
+	open_client(&client, "localhost", "ca0.pem", 5000);
 	ask(&client, get_gateway, &told);
 	assert_string_equal(told.message, "");
 	assert_int_equal(told.error, 0);
@@ -266,7 +266,7 @@ static void test_one_connection_for_many(void **state)
 	(void)state;
 	need_means();
 	memset(told, 0, sizeof(told));
-	open_client(&client, "localhost", "ca0.pem");
+	open_client(&client, "localhost", "ca0.pem", 5000);
 	ask(&client, get_gateway, &told[0]);
 	/* ordinary calls and callbacks side by side on the one connection */
 	for (int i = 1; i < 40; i++) {
@@ -308,7 +308,7 @@ static void test_bodies_over_http2(void **state)
 
 	(void)state;
 	need_means();
-	open_client(&client, "localhost", "ca0.pem");
+	open_client(&client, "localhost", "ca0.pem", 5000);
 	request.json = json_pack("{s:s}", "recipient_id", "5");
 	ask(&client, request, &told);
 	assert_int_equal(told.error, 0);
@@ -329,6 +329,35 @@ static void test_bodies_over_http2(void **state)
 	free(text);
 }
 
+/* One connection carries all: when it falls silent, the next attempt must not go the same way. */
+static void test_silent_connection_is_left(void **state)
+{
+	struct rest_request request = get_gateway;
+	struct told told = { 0 };
+	struct rest_stats stats;
+	struct client client;
+
+	(void)state;
+	need_means();
+	open_client(&client, "localhost", "ca0.pem", 300);
+	ask(&client, request, &told);
+	assert_int_equal(told.error, 0);
+	assert_int_equal(kill(server, SIGSTOP), 0);
+	request.deadline_ms = 1500;
+	ask(&client, request, &told);
+	kill(server, SIGCONT);
+	assert_int_equal(told.error, -ETIMEDOUT);
+	assert_true(told.retried >= 1);
+	rest_stats(client.rest, &stats);
+	assert_true(stats.connections >= 2);
+	/* and it finds its way back */
+	request.deadline_ms = 10000;
+	ask(&client, request, &told);
+	assert_int_equal(told.error, 0);
+	close_client(&client);
+	free(told.body);
+}
+
 /* A refusal by our own side: at once, not repeated, nothing sent. */
 static void expect_refused(const char *host, const char *ca, const char *words)
 {
@@ -336,7 +365,7 @@ static void expect_refused(const char *host, const char *ca, const char *words)
 	struct client client;
 	uint64_t before_ns = clock_monotonic_ns();
 
-	open_client(&client, host, ca);
+	open_client(&client, host, ca, 5000);
 	ask(&client, get_gateway, &told);
 	assert_int_equal(told.error, -EPROTO);
 	assert_int_equal(told.status, 0);
@@ -369,9 +398,9 @@ static void test_wrong_authority_is_refused(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_http2_is_negotiated),        cmocka_unit_test(test_one_connection_for_many),
-		cmocka_unit_test(test_bodies_over_http2),          cmocka_unit_test(test_wrong_name_is_refused),
-		cmocka_unit_test(test_wrong_authority_is_refused),
+		cmocka_unit_test(test_http2_is_negotiated),   cmocka_unit_test(test_one_connection_for_many),
+		cmocka_unit_test(test_bodies_over_http2),     cmocka_unit_test(test_silent_connection_is_left),
+		cmocka_unit_test(test_wrong_name_is_refused), cmocka_unit_test(test_wrong_authority_is_refused),
 	};
 
 	log_setup(&(struct log_options){ .level = LOG_LEVEL_AUDIT, .program = "test_rest_tls", .fd = 2 });
