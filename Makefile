@@ -34,6 +34,11 @@ LIBS_shoal-shard := -lwebsockets -lzstd -lssl $(LIBS_shared)
 LIBS_discord-sim := -luv -lssl -lcrypto -lz -lzstd -ljansson -lnghttp2 -lm -lpthread
 
 # --- what is built from what: a folder is a program or a library, a new file needs no new rule ---------------------
+# One short line a file; `make V=1` shows whole commands.
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@echo "  $(1) $(2)")
+
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHARED_SRC := $(wildcard shared/*/*.c)
 SHARD_SRC  := $(filter-out shard/main.c,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c))
@@ -62,7 +67,7 @@ $(BUILD)/lib%.a:
 	@rm -f $@
 	@ar rcs $@ $^
 
-link = @mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+link = $(Q)echo "  LD $@"; mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 $(BUILD)/shoald: $(BUILD)/obj/supervisor/main.o $(BUILD)/libsupervisor.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoald)
 $(BUILD)/shoalctl: $(BUILD)/obj/supervisor/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libshoal.a
@@ -80,7 +85,8 @@ $(BUILD)/build_id.stamp: FORCE
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # A unit test may reach into every room: it links them all and takes what it needs.
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupervisor.a $(BUILD)/libctl.a $(BUILD)/libshard.a $(BUILD)/libshoal.a
