@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -983,6 +984,23 @@ int bus_nats_new(struct loop *loop, const struct bus_options *options,
 	return 0;
 }
 
+/* The thread, and those that the library starts from it, take no signals: they are the loop's. But for those that a
+ * fault raises: blocked, they would end the process without its handler, and so without a backtrace. */
+static int create_quiet_thread(struct bus_nats *nats)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+	sigset_t blocked, before;
+	int r;
+
+	sigfillset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&blocked, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &blocked, &before);
+	r = pthread_create(&nats->thread, NULL, thread_main, nats);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 int bus_nats_start(struct bus_nats *nats)
 {
 	int r;
@@ -992,7 +1010,7 @@ int bus_nats_start(struct bus_nats *nats)
 	pthread_mutex_lock(&nats->lock);
 	nats->refs++;
 	pthread_mutex_unlock(&nats->lock);
-	r = pthread_create(&nats->thread, NULL, thread_main, nats);
+	r = create_quiet_thread(nats);
 	if (r != 0) {
 		nats_unref(nats);
 		return -r;
