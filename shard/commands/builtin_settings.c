@@ -32,6 +32,11 @@ static void tell_error(struct shoal_invocation *inv, int error)
 	case -ETIMEDOUT:
 		shoal_reply_error(inv, "The database is too busy just now. Nothing was changed; please try again.");
 		break;
+	case -ENODATA:
+	case -EACCES:
+		shoal_reply_error(inv, "Settings can't be stored: the database is not set up for that. "
+				       "Nothing was changed; my operator's log says what to do.");
+		break;
 	default:
 		shoal_reply_error(inv, "The setting could not be stored (%s). Nothing was changed.", error_name(error));
 	}

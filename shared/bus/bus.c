@@ -327,7 +327,8 @@ static void on_down(struct bus *bus, const struct bus_nats_event *event)
 	snprintf(bus->reason, sizeof(bus->reason), "%s", event->subject);
 	end_requests(bus, UINT64_MAX, -SHOAL_EUNKNOWN);
 	if (was_up || !same) {
-		log_warn(NULL, "bus.down", KV_ERR(event->error), KV_MSG(bus->reason));
+		log_warn(NULL, "bus.down", KV_STR("reason", bus->reason), KV_ERR(event->error),
+			 KV_MSG("NATS is away: what asks other shards is off until it is back (nats.url)"));
 		if (bus->events.down)
 			bus->events.down(bus->arg, event->error, bus->reason);
 	}

@@ -146,6 +146,19 @@ static void kick(struct db *db)
 /* --- the end of a statement
  * ------------------------------------------------------------------------------------------------ */
 
+/* What an operator can do about it; "" when the server's words say all. */
+static const char *hint_for(int error)
+{
+	switch (error) {
+	case -ENODATA:
+		return "the schema is not there, or older than this program: run `shoalctl migrate up`";
+	case -EACCES:
+		return "the role of postgres.conninfo lacks a right on schema shoal";
+	default:
+		return "";
+	}
+}
+
 static void log_failure(struct db *db, const struct db_job *job, int error)
 {
 	struct statement_book *book = &db->books[job->index];
@@ -156,7 +169,7 @@ static void log_failure(struct db *db, const struct db_job *job, int error)
 		return;
 	log_warn(NULL, "db.statement_failed", KV_STR("statement", job->statement->name),
 		 KV_STR("sqlstate", job->sqlstate), KV_U64("times", book->unlogged), KV_ERR(error),
-		 KV_MSG(job->said[0] ? job->said : "a statement failed"));
+		 KV_MSG(job->said[0] ? job->said : "a statement failed"), KV_STR("hint", hint_for(error)));
 	book->logged_ns = now;
 	book->unlogged = 0;
 }

@@ -4,6 +4,7 @@ No fixed port, no sleep, a deadline on every wait; whoever starts something has 
 """
 
 import os
+import shutil
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -19,3 +20,11 @@ sys.path.insert(0, os.path.join(ROOT, "deploy", "local"))
 def program(name):
     """A program of ours."""
     return os.path.join(BUILD, name)
+
+
+def copy_for_everybody(folder):
+    """deploy/local and sql/ in a folder that every user may read: the tree itself may lie in a private home."""
+    for part in ("deploy/local", "sql"):
+        shutil.copytree(os.path.join(ROOT, part), os.path.join(folder, part), ignore=shutil.ignore_patterns("__pycache__"))
+    os.chmod(folder, 0o755)
+    return os.path.join(folder, "deploy", "local")
