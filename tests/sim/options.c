@@ -130,6 +130,7 @@ static bool assign(const struct option_row *row, const char *text)
 
 	switch (row->kind) {
 	case KIND_TEXT:
+		free(*(char **)at);
 		*(char **)at = strdup(text);
 		return *(char **)at;
 	case KIND_U64:

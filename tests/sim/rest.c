@@ -474,9 +474,10 @@ static bool over_limit(struct rest_call *c)
 		return false;
 	limits_take(bucket, major_of(c), limit, window_ms, &c->limit);
 	c->has_limit = true;
-	if (c->limit.refused)
-		limited(c, "user", c->limit.reset_after_s, true);
-	return c->limit.refused;
+	if (!c->limit.refused)
+		return false;
+	limited(c, "user", c->limit.reset_after_s, true);
+	return true;
 }
 
 /* The part of a multipart body that is named payload_json; the files are not kept. */
