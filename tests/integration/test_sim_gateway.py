@@ -120,6 +120,16 @@ def test_protocol_violations_and_twice_identified(own_sim):
     assert g.closed() == 4005
 
 
+def test_garbage_behind_a_close(own_sim):
+    """After a close frame nothing can be read, least of all what is no frame; the sim goes on."""
+    sim = own_sim()
+    g = Gateway(sim.gateway)
+    g.hello()
+    g.frames.socket.sendall(b"\x88\x80\0\0\0\0" + b"\x82\xff" * 40)
+    assert g.closed() == 1005
+    assert sim.get("/counters")["connections"] >= 1
+
+
 def test_heartbeats(own_sim):
     sim = own_sim(heartbeat_interval_ms=300)
     g = Gateway(sim.gateway)
@@ -282,6 +292,28 @@ def test_sequences_may_skip_and_be_wide(own_sim):
     numbers = [g.payload()["s"] for _ in range(400)]
     steps = {b - a for a, b in zip(numbers, numbers[1:])}
     assert numbers[0] > 1 << 40 and 1 in steps and max(steps) > 1 and min(steps) >= 1
+
+
+def test_shapes_a_client_must_take(own_sim):
+    """Keys in any order, an ACK without d, a RESUMED whose d is null, op 7 before HELLO."""
+    sim = own_sim(shards=1, guilds=2, shuffle_keys=True)
+    g = Gateway(sim.gateway).start(sim.token)
+    acks = []
+    for _ in range(3):
+        g.send(1, g.seq)
+        acks.append(sorted(g.payload()))
+    assert acks == [["d", "op", "s", "t"]] * 2 + [["op"]]
+    orders = {tuple(json.loads(json.dumps(g.payload()))) for _ in range(4) if sim.say("x")}
+    assert orders == {("t", "s", "op", "d"), ("d", "s", "extra", "t", "op")}
+    shapes = []
+    for _ in range(2):
+        g.frames.socket.close()
+        again = resume(sim, g, g.seq)
+        shapes.append(again.until("RESUMED")[-1]["d"])
+        g.seq, g.frames = again.seq, again.frames
+    assert None in shapes and any(shapes)
+    sim.fault("op7_first")
+    assert Gateway(sim.gateway).payload()["op"] == 7
 
 
 # --- who gets what -------------------------------------------------------------------------------------------------

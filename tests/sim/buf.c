@@ -44,10 +44,10 @@ char *buf_room(struct buf *b, size_t n)
 		b->failed = true;
 		return NULL;
 	}
-	if (b->off + b->len + n <= b->cap)
+	if (b->mem && b->off + b->len + n <= b->cap)
 		return b->mem + b->off + b->len;
 	/* Moving pays when the dead front is at least as large as what lives. */
-	if (b->off >= b->len && b->len + n <= b->cap) {
+	if (b->mem && b->off >= b->len && b->len + n <= b->cap) {
 		memmove(b->mem, b->mem + b->off, b->len);
 		b->off = 0;
 	} else if (!grow(b, b->off + b->len + n)) {

@@ -12,6 +12,7 @@
 #define OUT_MAX   (64U << 20)
 #define TICK_MS   20
 #define FINISH_MS 1000
+#define SILENT_MS 30000
 
 static uv_loop_t *loop;
 static uv_tcp_t listeners[LISTENER_COUNT];
@@ -152,6 +153,7 @@ static void on_connection(uv_stream_t *server, int status)
 		return;
 	}
 	uv_tcp_nodelay(&conn->tcp, 1);
+	conn->deadline_ms = mono_ms() + SILENT_MS; /* until it has said something whole */
 	conn->next = all;
 	if (all)
 		all->prev = conn;

@@ -29,6 +29,7 @@ static const struct fault_row {
 	{ "refuse_connect", FAULT_REFUSE_CONNECT, NULL, 1, "HTTP 503 instead of the WebSocket upgrade {times}" },
 	{ "never_hello", FAULT_NEVER_HELLO, NULL, 1, "connects get no HELLO {times}" },
 	{ "bad_hello", FAULT_BAD_HELLO, NULL, 1, "HELLO with a heartbeat_interval that is no number {times}" },
+	{ "op7_first", FAULT_OP7_FIRST, NULL, 1, "Reconnect in the place of HELLO {times}" },
 	{ "refuse_resume", FAULT_REFUSE_RESUME, NULL, 1, "op 9 d:false to RESUME; the session stays {times, shard?}" },
 	{ "html", FAULT_HTML, NULL, 1, "REST answers an HTML page {times, status=502, route?}" },
 	{ "http_5xx", FAULT_HTTP_5XX, NULL, 1,

@@ -145,11 +145,26 @@ void gateway_dispatch_head(struct buf *out, const char *type, uint64_t seq)
 	buf_lit(out, ",\"op\":0,\"d\":");
 }
 
+/* The same payload with its keys in another order: d first. */
+static void send_shuffled(struct gateway *g, const char *type, uint64_t seq, const char *d, size_t len)
+{
+	char tail_text[160];
+	int n = snprintf(tail_text, sizeof(tail_text), ",\"s\":%llu,\"extra\":{\"t\":[]},\"t\":\"%s\",\"op\":0}",
+			 (unsigned long long)seq, type);
+	struct buf pieces[3] = { piece("{ \"d\" : ", 8), piece(d, len), piece(tail_text, (size_t)n) };
+
+	gateway_send(g, pieces, 3);
+}
+
 static void send_dispatch(struct gateway *g, const char *type, uint64_t seq, const char *d, size_t len)
 {
 	char head_text[160];
 	struct buf pieces[3], head = { .mem = head_text, .cap = sizeof(head_text), .max = sizeof(head_text) };
 
+	if (options.shuffle_keys && seq % 2) {
+		send_shuffled(g, type, seq, d, len);
+		return;
+	}
 	gateway_dispatch_head(&head, type, seq);
 	pieces[0] = head;
 	pieces[1] = piece(d, len);
@@ -266,8 +281,8 @@ static void op_heartbeat(struct gateway *g, const json_t *d)
 		g->session->acked = (uint64_t)json_integer_value(d);
 	if (g->no_ack)
 		gateway_stats.acks_withheld++;
-	else
-		gateway_send_text(g, "{\"t\":null,\"s\":null,\"op\":11,\"d\":null}");
+	else /* with and without d, s and t: a client must take both */
+		gateway_send_text(g, g->beats % 3 ? "{\"t\":null,\"s\":null,\"op\":11,\"d\":null}" : "{\"op\":11}");
 }
 
 static void refuse_resume(struct gateway *g)
@@ -327,7 +342,10 @@ static void op_resume(struct gateway *g, const json_t *d)
 	s->gateway = g;
 	g->session = s;
 	buf_init(&text, 256);
-	buf_lit(&text, "{\"_trace\":[\"[\\\"gateway-sim\\\",{\\\"micros\\\":1}]\"]}");
+	if (s->resumes % 2) /* its d may be anything */
+		buf_lit(&text, "{\"_trace\":[\"[\\\"gateway-sim\\\",{\\\"micros\\\":1}]\"]}");
+	else
+		buf_lit(&text, "null");
 	resumed = payload_new("RESUMED", false, &text, NULL);
 	buf_free(&text);
 	if (resumed)
@@ -435,17 +453,17 @@ static void input(struct conn *conn)
 
 		if (r == WS_NEED_MORE)
 			break;
-		if (r == WS_CONTROL) {
-			handle_control(g, kind, &control);
-		} else if (g->closing) {
-			buf_clear(&g->reader.message);
-		} else if (r == WS_MESSAGE) {
-			handle_payload(g, buf_data(&g->reader.message), g->reader.message.len);
-			buf_clear(&g->reader.message);
-		} else {
+		if (r == WS_VIOLATION || r == WS_TOO_BIG) { /* nothing behind it can be read any more */
+			buf_clear(&conn->in);
 			gateway_close(g, r == WS_TOO_BIG ? 4002 : 1002, "Error while decoding payload.");
 			break;
 		}
+		if (r == WS_CONTROL)
+			handle_control(g, kind, &control);
+		else if (!g->closing)
+			handle_payload(g, buf_data(&g->reader.message), g->reader.message.len);
+		if (r == WS_MESSAGE)
+			buf_clear(&g->reader.message);
 	}
 	buf_free(&control);
 }
@@ -475,6 +493,10 @@ static void send_hello(struct gateway *g)
 
 	if (faults_take(FAULT_NEVER_HELLO, UINT32_MAX))
 		return;
+	if (faults_take(FAULT_OP7_FIRST, UINT32_MAX)) {
+		gateway_send_text(g, "{\"t\":null,\"s\":null,\"op\":7,\"d\":null}");
+		return;
+	}
 	if (faults_take(FAULT_BAD_HELLO, UINT32_MAX)) {
 		gateway_send_text(g, "{\"t\":null,\"s\":null,\"op\":10,\"d\":{\"heartbeat_interval\":\"soon\"}}");
 		return;

@@ -13,6 +13,7 @@
 #define HEADERS_BYTES_MAX (64U << 10)
 #define BODY_MAX          (26U << 20)
 #define REPLY_HEADERS_MAX 24
+#define IDLE_MS           400000
 
 struct stream {
 	int32_t id;
@@ -252,6 +253,8 @@ static void input(struct conn *conn)
 {
 	struct h2 *h = conn->http;
 	ssize_t n;
+
+	conn->deadline_ms = mono_ms() + IDLE_MS;
 
 	h->receiving = true;
 	n = nghttp2_session_mem_recv(h->session, (const uint8_t *)buf_data(&conn->in), conn->in.len);

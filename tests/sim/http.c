@@ -10,6 +10,7 @@
 
 #define HEAD_MAX (64U << 10)
 #define BODY_MAX (26U << 20)
+#define IDLE_MS  400000 /* a kept connection without requests */
 
 struct http1 {
 	struct exchange *current;
@@ -171,7 +172,8 @@ void exchange_reply(struct exchange *x, int status, const char *content_type, co
 		return;
 	if (!keep_alive)
 		conn_finish(conn);
-	else if (conn->in.len > 0)
+	conn->deadline_ms = conn->deadline_ms ? conn->deadline_ms : mono_ms() + IDLE_MS;
+	if (keep_alive && conn->in.len > 0)
 		input(conn);
 }
 
@@ -378,6 +380,7 @@ static void input(struct conn *conn)
 	if (r != 1)
 		return;
 	http->current = x;
+	conn->deadline_ms = 0; /* its answer may be late on purpose */
 	handlers[conn->listener](x);
 }
 

@@ -68,6 +68,8 @@ static const struct option_row rows[] = {
 	{ "seq-start", KIND_U64, AT(seq_start), "0", true, "N",
 	  "a new session counts on from here (64-bit sequences)" },
 	{ "seq-gaps", KIND_BOOL, AT(seq_gaps), "off", true, "", "now and then skip a sequence number" },
+	{ "shuffle-keys", KIND_BOOL, AT(shuffle_keys), "off", true, "",
+	  "every other dispatch has d before t, s and op, and a key nobody knows" },
 	{ "traffic", KIND_U64, AT(traffic), "0", true, "N", "generated member traffic, events/s over all guilds" },
 	{ "rest-limits", KIND_BOOL, AT(rest_limits), "on", true, "", "enforce per-route buckets and the global limit" },
 	{ "zlib-level", KIND_U64, AT(zlib_level), "1", true, "1..9", "zlib-stream level of new connections" },

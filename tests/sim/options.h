@@ -45,6 +45,7 @@ struct options {
 	uint64_t ledger_max;
 	bool zstd_frame_per_message;
 	bool seq_gaps;
+	bool shuffle_keys;
 	bool rest_limits;
 	bool guild_template;
 	bool http2;

@@ -202,7 +202,7 @@ class Gateway:
         seen = []
         while True:
             seen.append(self.payload())
-            if wanted in (seen[-1]["t"], seen[-1]["op"] if seen[-1]["op"] != 0 else None):
+            if wanted in (seen[-1].get("t"), seen[-1]["op"] if seen[-1]["op"] != 0 else None):
                 return seen
 
     def start(self, token, shard=(0, 1), guilds=None, **more):
