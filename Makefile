@@ -1,5 +1,6 @@
 # shoal: make [all] builds the programs into build/. See `make help`.
 SHELL := /bin/bash
+, := ,
 .DEFAULT_GOAL := all
 
 # --- variants ------------------------------------------------------------------------------------------------------
@@ -91,6 +92,8 @@ $(BUILD)/obj/%.o: %.c
 # A unit test may reach into every room: it links them all and takes what it needs.
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupervisor.a $(BUILD)/libctl.a $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard) -lcmocka
+# The one in which every allocation is made to fail.
+$(BUILD)/tests/unit/test_alloc: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup free)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 

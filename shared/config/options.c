@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "shared/base/cleanup.h"
+#include "shared/base/utf8.h"
 
 #define AT(member_) offsetof(struct config, member_)
 #define R           OPTION_RELOADABLE
@@ -334,16 +335,18 @@ static int refuse_choice(const struct config_option *option, const char *text, c
 	return -EINVAL;
 }
 
-/* Text goes into JSON, paths and URLs: valid UTF-8 without control characters. jansson's reading is ours. */
+/* Text goes into JSON, paths and URLs: valid UTF-8 without control characters. */
 static bool is_clean_text(const char *text)
 {
-	json_t *probe = json_string(text);
-	bool clean = probe != NULL;
+	uint32_t point;
+	size_t len;
 
-	json_decref(probe);
-	for (; clean && *text; text++)
-		clean = (unsigned char)*text >= ' ' && *text != 0x7f;
-	return clean;
+	for (; *text; text += len) {
+		len = utf8_decode(text, &point);
+		if (!len || point < ' ' || (point >= 0x7f && point < 0xa0))
+			return false;
+	}
+	return true;
 }
 
 static void replace_string(char **place, char *text, bool secret)

@@ -49,8 +49,8 @@ typedef void (*control_answer_fn)(void *arg, int error, const json_t *answer);
 struct control_link_events {
 	/* Connected; @secrets is the memfd's object of the hello (borrowed). Called on every reconnect. */
 	void (*up)(void *arg, const json_t *secrets);
-	/* hello was refused for good (a second worker, another generation): @message says why. An answer EAGAIN is
-	 * no refusal: the link tries again by itself. Nothing more comes after this; close the link. */
+	/* hello was refused for good (a second worker, another generation): @message says why. An answer EAGAIN (or
+	 * ENOMEM) is no refusal: the link tries again by itself. Nothing more comes after this; close the link. */
 	void (*refused)(void *arg, const char *error, const char *message);
 	/* After up; the link retries by itself, with growing, jittered delays of at most 2 s. */
 	void (*down)(void *arg, int error);

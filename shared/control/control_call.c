@@ -115,11 +115,13 @@ static int on_line(void *arg, const char *line, size_t len)
 	char why[CONTROL_ERROR_TEXT];
 	json_t *json = NULL;
 	json_int_t id;
+	int r;
 
 	if (len == 0)
 		return 0;
-	if (control_parse_object(line, len, &json, why) < 0)
-		return -EPROTO;
+	r = control_parse_object(line, len, &json, why);
+	if (r < 0)
+		return r == -ENOMEM ? r : -EPROTO;
 	id = json_integer_value(json_object_get(json, "id"));
 	if (json_object_get(json, "progress")) {
 		if (id == CALL_ID && call->progress)

@@ -286,6 +286,19 @@ static void lose(struct control_link *link, int error)
 		link->events->down(link->arg, error);
 }
 
+/* Answers to a hello that say nothing of this worker: the supervisor is busy, or could not take the line in (ours is
+ * well formed: so it had no memory). */
+static bool is_passing(const char *error)
+{
+	static const char *const passing[] = { "EAGAIN", "ENOMEM", "EBADMSG", "EMSGSIZE" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++) {
+		if (strcmp(error, passing[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void on_hello_answer(struct control_link *link, const json_t *answer, int *fd)
 {
 	const char *error = json_string_value(json_object_get(answer, "error"));
@@ -294,7 +307,7 @@ static void on_hello_answer(struct control_link *link, const json_t *answer, int
 	int r;
 
 	if (!json_is_true(json_object_get(answer, "ok"))) {
-		if (!error || strcmp(error, "EAGAIN") == 0) {
+		if (!error || is_passing(error)) {
 			lose(link, -EAGAIN);
 			return;
 		}
@@ -342,8 +355,14 @@ static void on_line(void *arg, const char *line, size_t len, int *fd)
 	const char *notice;
 	json_t *json = NULL;
 	int64_t id;
+	int r;
 
-	if (control_parse_object(line, len, &json, why) < 0) {
+	r = control_parse_object(line, len, &json, why);
+	if (r == -ENOMEM) {
+		lose(link, r);
+		return;
+	}
+	if (r < 0) {
 		log_error(NULL, "control.line_refused", KV_STR("why", why), KV_MSG("the supervisor sent a bad line"));
 		lose(link, -EBADMSG);
 		return;

@@ -231,9 +231,16 @@ static void on_line(void *arg, const char *line, size_t len, int *fd)
 	char verb[CONTROL_VERB_MAX], why[CONTROL_ERROR_TEXT];
 	json_t *request = NULL;
 	int64_t id;
+	int r;
 
 	(void)fd; /* none is accepted here */
-	if (control_parse_request(line, len, &id, verb, &request, why) < 0) {
+	r = control_parse_request(line, len, &id, verb, &request, why);
+	if (r == -ENOMEM) {
+		/* Not the line's fault, and whose it was can't be read: the caller asks again on a new connection. */
+		end_peer(peer);
+		return;
+	}
+	if (r < 0) {
 		on_bad_line(peer, id, why);
 		return;
 	}

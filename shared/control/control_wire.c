@@ -76,11 +76,21 @@ int control_lines_feed(struct control_lines *lines, const char *bytes, size_t le
 /* --- what a line says ----------------------------------------------------------------------------------------------
  */
 
+/* jansson names no reason at all in some of the places where its memory ran out. */
+static bool lacked_memory(const json_error_t *why)
+{
+	return json_error_code(why) == json_error_out_of_memory || why->text[0] == '\0';
+}
+
 int control_parse_object(const char *line, size_t len, json_t **ret_json, char error[CONTROL_ERROR_TEXT])
 {
 	json_error_t why;
 	json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
 
+	if (!json && lacked_memory(&why)) {
+		snprintf(error, CONTROL_ERROR_TEXT, "no memory to read it");
+		return -ENOMEM;
+	}
 	if (!json) {
 		snprintf(error, CONTROL_ERROR_TEXT, "not JSON: %.150s at byte %d", why.text, why.position);
 		return -EBADMSG;
@@ -196,6 +206,7 @@ int control_unseal(int fd, json_t **ret_json)
 	json_t *json;
 	struct stat st;
 	size_t done = 0;
+	int r;
 
 	/* Without its seals the sender could still change, or shrink, what is being read. */
 	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS)
@@ -218,8 +229,9 @@ int control_unseal(int fd, json_t **ret_json)
 	}
 	json = json_loadb(text, done, JSON_REJECT_DUPLICATES, &why);
 	if (!json_is_object(json)) {
+		r = !json && lacked_memory(&why) ? -ENOMEM : -EBADMSG;
 		json_decref(json);
-		return -EBADMSG;
+		return r;
 	}
 	*ret_json = json;
 	return 0;
@@ -297,9 +309,38 @@ static int flush(struct control_wire *wire)
 	return watch_set(wire->watch, WATCH_READ);
 }
 
-static int append_dump(const char *bytes, size_t len, void *out)
+struct dump {
+	struct buf *out;
+	int error;
+};
+
+static int append_dump(const char *bytes, size_t len, void *arg)
 {
-	return buf_append(out, bytes, len);
+	struct dump *dump = arg;
+
+	dump->error = buf_append(dump->out, bytes, len);
+	return dump->error;
+}
+
+/* Appends @object as a line; on failure the buffer is as before. -EMSGSIZE, -ENOBUFS (with what waits already it is too
+ * much), -ENOMEM. */
+static int append_line(struct buf *out, const json_t *object)
+{
+	struct dump dump = { .out = out };
+	size_t before = out->len;
+	int r = 0;
+
+	if (json_dump_callback(object, append_dump, &dump, JSON_COMPACT) < 0)
+		r = dump.error ? dump.error : -ENOMEM; /* jansson itself fails for want of memory only */
+	if (r == 0)
+		r = buf_append_char(out, '\n');
+	if (r == 0 && out->len - before > CONTROL_LINE_MAX + 1)
+		r = -EMSGSIZE;
+	if (r == -ENOBUFS && before == 0)
+		r = -EMSGSIZE;
+	if (r < 0)
+		out->len = before;
+	return r;
 }
 
 int control_wire_send(struct control_wire *wire, const json_t *object, int pass_fd)
@@ -312,19 +353,9 @@ int control_wire_send(struct control_wire *wire, const json_t *object, int pass_
 		return -ENOTCONN;
 	if (fd >= 0 && wire->out_fd >= 0)
 		return doom(wire, -EBUSY);
-	if (json_dump_callback(object, append_dump, &wire->out, JSON_COMPACT) < 0 ||
-	    buf_append_char(&wire->out, '\n') < 0) {
-		/* Out of room or of memory; which of the two is told by how far it came. A part of a line stays behind
-		 * only when it is taken back here. */
-		bool too_long = before == 0 || wire->out.len - before > CONTROL_LINE_MAX;
-
-		wire->out.len = before;
-		return too_long ? -EMSGSIZE : doom(wire, -ENOBUFS);
-	}
-	if (wire->out.len - before > CONTROL_LINE_MAX + 1) {
-		wire->out.len = before;
-		return -EMSGSIZE;
-	}
+	r = append_line(&wire->out, object);
+	if (r < 0)
+		return r == -ENOBUFS ? doom(wire, r) : r;
 	if (fd >= 0) {
 		wire->out_fd = TAKE_FD(fd);
 		wire->out_fd_at = before;

@@ -36,10 +36,10 @@ void control_lines_finish(struct control_lines *lines);
 int control_lines_feed(struct control_lines *lines, const char *bytes, size_t len, control_line_fn fn, void *arg);
 
 /* A request line. *ret_json is owned by the caller; @verb is copied. -EBADMSG with @error saying what is wrong; *ret_id
- * is then the line's id where it could be read, else 0. */
+ * is then the line's id where it could be read, else 0. -ENOMEM (id 0). */
 int control_parse_request(const char *line, size_t len, int64_t *ret_id, char verb[CONTROL_VERB_MAX], json_t **ret_json,
 			  char error[CONTROL_ERROR_TEXT]);
-/* A line from the server: an object. -EBADMSG. */
+/* A line from the server: an object. -EBADMSG, -ENOMEM. */
 int control_parse_object(const char *line, size_t len, json_t **ret_json, char error[CONTROL_ERROR_TEXT]);
 
 /* --- sealed memory ---------------------------------------------------------------------------------------------------
@@ -47,7 +47,8 @@ int control_parse_object(const char *line, size_t len, json_t **ret_json, char e
 
 /* A memfd holding @json, sealed against every change; CLOEXEC. -EMSGSIZE above CONTROL_SECRETS_MAX, -errno. */
 int control_seal(const json_t *json, int *ret_fd, size_t *ret_size);
-/* Reads such a one back: its seals and size are checked. -EPROTO, -EMSGSIZE, -EBADMSG, -errno. */
+/* Reads such a one back: its seals and size are checked. -EPROTO, -EMSGSIZE, -EBADMSG,
+ * -ENOMEM, -errno. */
 int control_unseal(int fd, json_t **ret_json);
 
 /* --- a connection on the loop ----------------------------------------------------------------------------------------

@@ -49,8 +49,8 @@ static bool file_is_plausible(const char *path)
 }
 
 /* LMDB grows its lock file by truncation and writes into the mapping: on a full file system that is a SIGBUS, not an
- * error. So the file is there in full before LMDB sees it. Before mdb_env_open(): closing a descriptor of the file would
- * drop the locks that LMDB holds on it. */
+ * error. So the file is there in full before LMDB sees it. Before mdb_env_open(): closing a descriptor of the file
+ * would drop the locks that LMDB holds on it. */
 static int reserve_lock_file(const char *path)
 {
 	char file[KV_PATH_MAX + 16];

@@ -14,6 +14,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/base/utf8.h"
 
 /* Kept free at the end of a record for what must follow a value that was cut: its mark, quotes, the count of fields
  * left out, the line's end. */
@@ -59,32 +60,6 @@ static void put_f(struct out *out, const char *format, ...)
 	put(out, text);
 }
 
-/* Length of the valid UTF-8 sequence at @s with its code point, or 0. Stops at the NUL by itself. */
-static size_t utf8_sequence(const unsigned char *s, uint32_t *ret_point)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t point;
-	size_t len;
-
-	if (s[0] < 0x80) {
-		*ret_point = s[0];
-		return 1;
-	}
-	len = s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : 0;
-	if (!len)
-		return 0;
-	point = s[0] & (0x7Fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xC0) != 0x80)
-			return 0;
-		point = point << 6 | (s[i] & 0x3Fu);
-	}
-	if (point < least[len] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
-		return 0;
-	*ret_point = point;
-	return len;
-}
-
 /* Controls, and the code points that reorder or hide text on a terminal. */
 static bool is_unprintable(uint32_t point)
 {
@@ -115,7 +90,7 @@ static size_t next_piece(const struct out *out, const char *text, enum escape es
 		strcpy(piece, "***");
 		return len;
 	}
-	len = utf8_sequence((const unsigned char *)text, &point);
+	len = utf8_decode(text, &point);
 	if (!len) {
 		strcpy(piece, escape == ESCAPE_JSON ? "\\ufffd" : "\xEF\xBF\xBD");
 		return 1;

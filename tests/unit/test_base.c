@@ -19,6 +19,7 @@
 #include "shared/base/errors.h"
 #include "shared/base/machine.h"
 #include "shared/base/random.h"
+#include "shared/base/utf8.h"
 
 /* --- buf -------------------------------------------------------------------------------------------------------------
  */
@@ -220,6 +221,46 @@ static void test_error_names(void **state)
 	assert_int_equal(error_from_name(""), 0);
 }
 
+/* --- utf8 ------------------------------------------------------------------------------------------------------------
+ */
+
+static void test_utf8(void **state)
+{
+	static const char *const bad[] = {
+		"\x80",
+		"\xbf",
+		"\xc0\xaf",
+		"\xc1\xbf",
+		"\xc3",
+		"\xc3(",
+		"\xe0\x9f\xbf",
+		"\xe2\x82",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xf0\x8f\xbf\xbf",
+		"\xf0\x9f\x90",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xff",
+	};
+	uint32_t point = 0;
+
+	(void)state;
+	assert_int_equal(utf8_decode("", &point), 1);
+	assert_int_equal(point, 0);
+	assert_int_equal(utf8_decode("\x7f", &point), 1);
+	assert_int_equal(utf8_decode("\xc2\x80", &point), 2);
+	assert_int_equal(point, 0x80);
+	assert_int_equal(utf8_decode("\xed\x9f\xbf", &point), 3);
+	assert_int_equal(point, 0xD7FF);
+	assert_int_equal(utf8_decode("\xef\xbf\xbfz", &point), 3);
+	assert_int_equal(point, 0xFFFF);
+	assert_int_equal(utf8_decode("\xf4\x8f\xbf\xbf", &point), 4);
+	assert_int_equal(point, 0x10FFFF);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(utf8_decode(bad[i], &point), 0);
+}
+
 /* --- machine ---------------------------------------------------------------------------------------------------------
  */
 
@@ -354,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_error_names),
+		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_machine_every_cell),
 		cmocka_unit_test(test_machine_without_trace),
 		cmocka_unit_test(test_machine_refuses_to_nest),

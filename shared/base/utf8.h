@@ -1,0 +1,12 @@
+/* UTF-8, one character at a time, strictly: no overlong form, no surrogate, nothing above U+10FFFF. */
+#ifndef SHOAL_SHARED_BASE_UTF8_H
+#define SHOAL_SHARED_BASE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of the character at @text (NUL-terminated; a NUL is a character of one byte) and its code point; 0 when there
+ * is no valid one. Reads no byte behind the NUL. */
+size_t utf8_decode(const char *text, uint32_t *ret_point);
+
+#endif
