@@ -24,6 +24,7 @@ struct manifest_run {
 	struct timer timer;
 	struct watch *out_watch, *exit_watch;
 	int out_fd, pidfd;
+	uint64_t deadline_ms;
 	struct buf out;
 	int error; /* first trouble met: told when the process is gone */
 	bool out_ended, exited, done, closing;
@@ -87,8 +88,8 @@ static void conclude(struct manifest_run *run)
 	run->done = true;
 	timer_stop(&run->timer);
 	if (run->error == -ETIMEDOUT)
-		snprintf(text, sizeof(text), "the worker program's --manifest did not end within %d s",
-			 MANIFEST_DEADLINE_MS / 1000);
+		snprintf(text, sizeof(text), "the worker program's --manifest did not end within %" PRIu64 " ms",
+			 run->deadline_ms);
 	else if (run->error < 0)
 		snprintf(text, sizeof(text), "the worker program's --manifest: %s", error_text(run->error));
 	else if (run->status != 0)
@@ -210,8 +211,8 @@ static void stop(struct manifest_run *run)
 	buf_finish(&run->out);
 }
 
-int manifest_run(struct loop *loop, const char *path, char *const *envp, manifest_fn fn, void *arg,
-		 struct manifest_run **ret_run)
+int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_t deadline_ms, manifest_fn fn,
+		 void *arg, struct manifest_run **ret_run)
 {
 	struct manifest_run *run = calloc(1, sizeof(*run));
 	int r;
@@ -238,7 +239,8 @@ int manifest_run(struct loop *loop, const char *path, char *const *envp, manifes
 		timer_close(&run->timer, timer_closed);
 		return r;
 	}
-	timer_start(&run->timer, MANIFEST_DEADLINE_MS);
+	run->deadline_ms = deadline_ms;
+	timer_start(&run->timer, deadline_ms);
 	*ret_run = run;
 	return 0;
 }

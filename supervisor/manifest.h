@@ -26,9 +26,10 @@ struct manifest_run;
  * -ETIMEDOUT, -EFBIG, -EBADMSG (not a manifest), -EIO (it ended otherwise than by 0); @text says it for a person. */
 typedef void (*manifest_fn)(void *arg, int error, const struct manifest *manifest, const char *text);
 
-/* Spawns @path with --manifest. -errno: @fn is not called. */
-int manifest_run(struct loop *loop, const char *path, char *const *envp, manifest_fn fn, void *arg,
-		 struct manifest_run **ret_run);
+/* Spawns @path with --manifest; it has @deadline_ms (MANIFEST_DEADLINE_MS) to print and end. -errno: @fn is not called.
+ */
+int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_t deadline_ms, manifest_fn fn,
+		 void *arg, struct manifest_run **ret_run);
 /* Kills the program if it runs; @fn is not called any more. NULL is nothing to do. To be called also after @fn was. */
 void manifest_close(struct manifest_run *run);
 

@@ -408,8 +408,8 @@ int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code)
 	}
 	if (r < 0)
 		return r;
-	r = manifest_run(supervisor->loop, supervisor->worker_path, supervisor->worker_env, manifest_came, supervisor,
-			 &supervisor->manifest_run);
+	r = manifest_run(supervisor->loop, supervisor->worker_path, supervisor->worker_env, MANIFEST_DEADLINE_MS,
+			 manifest_came, supervisor, &supervisor->manifest_run);
 	if (r < 0) {
 		snprintf(text, sizeof(text), "the worker program %s (supervisor.worker) can't be started: %s",
 			 supervisor->worker_path, error_text(r));

@@ -214,7 +214,7 @@ static bool was_told(void *arg)
 	return ((struct outcome *)arg)->told;
 }
 
-static void run_script(const char *script, struct outcome *outcome)
+static void run_script_for(const char *script, uint64_t deadline_ms, struct outcome *outcome)
 {
 	char dir[TMPDIR_SIZE], path[128];
 	char *env[] = { "PATH=/usr/bin:/bin", NULL };
@@ -231,11 +231,16 @@ static void run_script(const char *script, struct outcome *outcome)
 	assert_int_equal(chmod(path, 0700), 0);
 	memset(outcome, 0, sizeof(*outcome));
 	assert_int_equal(loop_init(&loop), 0);
-	assert_int_equal(manifest_run(&loop, path, env, came, outcome, &run), 0);
+	assert_int_equal(manifest_run(&loop, path, env, deadline_ms, came, outcome, &run), 0);
 	assert_true(loop_wait_for(&loop, was_told, outcome, 2 * MANIFEST_DEADLINE_MS));
 	manifest_close(run);
 	assert_int_equal(loop_finish(&loop), 0);
 	tmpdir_remove(dir);
+}
+
+static void run_script(const char *script, struct outcome *outcome)
+{
+	run_script_for(script, MANIFEST_DEADLINE_MS, outcome);
 }
 
 static void test_manifest_of_programs(void **state)
@@ -259,7 +264,7 @@ static void test_manifest_of_programs(void **state)
 	run_script("exec cat /dev/zero", &outcome);
 	assert_int_equal(outcome.error, -EFBIG);
 	/* It closes its output and stays: ended by the deadline. */
-	run_script("exec >&-; exec sleep 1000", &outcome);
+	run_script_for("exec >&-; exec sleep 1000", 300, &outcome);
 	assert_int_equal(outcome.error, -ETIMEDOUT);
 }
 
@@ -271,7 +276,7 @@ static void test_manifest_of_no_program(void **state)
 
 	(void)state;
 	assert_int_equal(loop_init(&loop), 0);
-	assert_int_equal(manifest_run(&loop, "/nonexistent/worker", env, came, NULL, &run), -ENOENT);
+	assert_int_equal(manifest_run(&loop, "/nonexistent/worker", env, 1000, came, NULL, &run), -ENOENT);
 	assert_null(run);
 	assert_int_equal(loop_finish(&loop), 0);
 }
