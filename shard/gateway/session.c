@@ -171,7 +171,8 @@ static void record_sequence(struct session *session, uint64_t sequence)
 	uint64_t ahead = sequence - session->sequence;
 
 	if (sequence <= session->sequence) {
-		session->seen |= 1ULL << (session->sequence - sequence);
+		if (session->sequence - sequence < 64)
+			session->seen |= 1ULL << (session->sequence - sequence);
 		return;
 	}
 	session->seen = ahead >= 64 ? 0 : session->seen << ahead;
@@ -323,7 +324,8 @@ static void take_dispatch(struct session *session, const struct envelope *envelo
 	if (resuming)
 		timer_start(&session->timer, SESSION_RESUME_QUIET_MS);
 	if (envelope->has_sequence) {
-		if (is_repeated(session, envelope->sequence)) {
+		/* RESUMED ends a RESUME whatever number it bears. */
+		if (envelope->type != SHOAL_EVENT_RESUMED && is_repeated(session, envelope->sequence)) {
 			board_count(session->counters, BOARD_COUNTER_events_repeated, 1);
 			return;
 		}

@@ -10,6 +10,26 @@
 #include "shared/base/random.h"
 #include "shared/log/log.h"
 
+/* ACKs come in the order of the beats, and bear no mark of theirs. */
+static void note_sent(struct session *session)
+{
+	if (session->beats_count == SESSION_BEATS_MAX) {
+		session->beats_first = (session->beats_first + 1) % SESSION_BEATS_MAX;
+		session->beats_count--;
+	}
+	session->beats_ns[(session->beats_first + session->beats_count++) % SESSION_BEATS_MAX] = clock_monotonic_ns();
+}
+
+static void note_acked(struct session *session)
+{
+	if (!session->beats_count)
+		return; /* an ACK too many measures nothing */
+	session->latency_us = (clock_monotonic_ns() - session->beats_ns[session->beats_first]) / NS_PER_US;
+	session->beats_first = (session->beats_first + 1) % SESSION_BEATS_MAX;
+	session->beats_count--;
+	board_gauge(session->counters, BOARD_COUNTER_latency_us, session->latency_us);
+}
+
 static int send_beat(struct session *session)
 {
 	char text[64];
@@ -21,7 +41,7 @@ static int send_beat(struct session *session)
 		n = snprintf(text, sizeof(text), "{\"op\":1,\"d\":null}");
 	r = session_send_now(session, LIMITER_HEARTBEAT, text, (size_t)n);
 	if (!r)
-		session->beat_sent_ns = clock_monotonic_ns();
+		note_sent(session);
 	return r;
 }
 
@@ -62,7 +82,7 @@ void session_beat_start(struct session *session, uint32_t interval_ms)
 	session->interval_ms = interval_ms;
 	session->awaiting_ack = false;
 	session->in_grace = false;
-	session->beat_sent_ns = 0;
+	session->beats_count = 0;
 	session->latency_us = 0;
 	timer_start(&session->beat, random_below(interval_ms));
 }
@@ -79,11 +99,7 @@ void session_beat_acked(struct session *session)
 {
 	bool late = session->in_grace;
 
-	if (session->beat_sent_ns) {
-		session->latency_us = (clock_monotonic_ns() - session->beat_sent_ns) / NS_PER_US;
-		board_gauge(session->counters, BOARD_COUNTER_latency_us, session->latency_us);
-		session->beat_sent_ns = 0; /* an ACK too many measures nothing */
-	}
+	note_acked(session);
 	session->awaiting_ack = false;
 	/* The beat that waited for this one is due already. */
 	if (late)

@@ -202,6 +202,7 @@ void session_act_established(void *owner, const void *data)
 		session->lost_wall_ms = 0;
 	}
 	log_info(NULL, "gateway.session", KV_STR("how", "identified"));
+	session_beat_requested(session); /* early beats are allowed, and this one tells the latency */
 	session_send_pump(session);
 }
 
@@ -247,6 +248,7 @@ void session_act_resumed(void *owner, const void *data)
 	board_count(session->counters, BOARD_COUNTER_resumes, 1);
 	session_report_gap(session);
 	log_info(NULL, "gateway.session", KV_STR("how", "resumed"), KV_U64("sequence", session->sequence));
+	session_beat_requested(session);
 	session_send_pump(session);
 }
 

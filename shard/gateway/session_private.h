@@ -18,6 +18,8 @@
 #define SESSION_EVENTS_MAX 32
 /* A connection must have been live so long before the back-off begins anew. */
 #define SESSION_STABLE_NS (30 * NS_PER_S)
+/* Beats on their way whose time is remembered. */
+#define SESSION_BEATS_MAX 8
 /* A session that was live and can be resumed is worth more than politeness: members wait for their answers. Its
  * back-off grows to this many doublings only, however often it is lost. */
 #define SESSION_LIVE_ATTEMPTS 2
@@ -106,7 +108,8 @@ struct session {
 	uint32_t interval_ms;
 	bool awaiting_ack; /* of a scheduled beat */
 	bool in_grace;
-	uint64_t beat_sent_ns;
+	uint64_t beats_ns[SESSION_BEATS_MAX]; /* ring: when the unacknowledged ones were sent, scheduled or not */
+	uint32_t beats_first, beats_count;
 	uint64_t latency_us;
 
 	/* sending */
@@ -139,7 +142,7 @@ int session_beat_init(struct session *session);
 void session_beat_start(struct session *session, uint32_t interval_ms);
 void session_beat_stop(struct session *session);
 void session_beat_acked(struct session *session);
-void session_beat_requested(struct session *session); /* op 1 */
+void session_beat_requested(struct session *session); /* now: op 1, or to measure */
 void session_beat_forgive(struct session *session);   /* we were not listening: no ACK could be heard */
 
 /* --- session_send.c --- */

@@ -126,8 +126,12 @@ int wire_new(struct loop *loop, const struct wire_events *events, void *arg, str
 	wire->arg = arg;
 	lws_set_log_level(LLL_ERR, on_log);
 	wire->context = lws_create_context(&info);
-	if (!wire->context)
+	if (!wire->context) {
+		log_error(NULL, "gateway.libwebsockets_start",
+			  KV_MSG("libwebsockets did not start; is its libuv part (package libwebsockets-evlib-uv) "
+				 "installed?"));
 		return -EIO;
+	}
 	uv_idle_init(&loop->uv, &wire->settle); /* can't fail */
 	wire->settle.data = wire;
 	*ret_wire = TAKE(wire);

@@ -242,7 +242,8 @@ static bool is_fatal(struct worker *worker)
 
 static _Atomic int close_codes[WS_CONNECTIONS_MAX]; /* what the client closed each connection with */
 static char identify[8192], resume[8192], sent[8192];
-static _Atomic int step; /* what a script has come to */
+static _Atomic int step;  /* what a script has come to */
+static _Atomic int beats; /* that it answered */
 
 static void hello(struct ws_peer *peer, int interval_ms)
 {
@@ -316,7 +317,7 @@ static void serve_on(struct ws_peer *peer)
 			return;
 		if (strstr(text, "\"op\":1,")) {
 			ws_send_json(peer, "{\"op\":11}");
-			step++;
+			beats++;
 		} else {
 			memcpy(sent, text, len + 1);
 		}
@@ -328,7 +329,7 @@ static int reset_gateway(void **state)
 	(void)state;
 	memset((void *)close_codes, 0, sizeof(close_codes));
 	identify[0] = resume[0] = sent[0] = '\0';
-	step = 0;
+	step = beats = 0;
 	return 0;
 }
 
@@ -347,7 +348,7 @@ static void serve_identify(struct ws_peer *peer, void *arg)
 
 static bool has_beaten_twice(struct worker *worker)
 {
-	return is_ready(worker) && worker->dispatches == 3 && step >= 2 && session_latency_us(worker->session) > 0;
+	return is_ready(worker) && worker->dispatches == 3 && beats >= 2 && session_latency_us(worker->session) > 0;
 }
 
 static void check_identify(const char *text)
@@ -554,6 +555,8 @@ static void serve_drop(struct ws_peer *peer, void *arg)
 		dispatch(peer, "MESSAGE_CREATE", 4);
 		dispatch(peer, "MESSAGE_CREATE", 3); /* out of order, but new */
 		dispatch(peer, "MESSAGE_CREATE", 4);
+		/* Closing with a beat unread would reset the connection, and take what was sent with it. */
+		ws_expect(peer, "\"op\":1,", resume, sizeof(resume));
 		return; /* the connection just ends */
 	}
 	if (expect_resume(peer) < 0)
@@ -623,6 +626,40 @@ static void test_successor_resumes_from_the_board(void **state)
 	assert_int_equal(session_sequence(worker.session), 102);
 	assert_int_equal(count_of(&worker, BOARD_COUNTER_identifies), 0);
 	worker_finish(&worker);
+}
+
+static _Atomic int resumed_sequence; /* -1: none */
+
+static void serve_odd_resumed(struct ws_peer *peer, void *arg)
+{
+	(void)arg;
+	if (expect_resume(peer) < 0)
+		return;
+	if (resumed_sequence < 0)
+		ws_send_json(peer, "{\"op\":0,\"t\":\"RESUMED\",\"s\":null,\"d\":{}}");
+	else
+		send_resumed(peer, (uint64_t)resumed_sequence);
+	serve_on(peer);
+}
+
+/* RESUMED counts whatever its number: the last one again, an older one, none. */
+static void test_resumed_with_an_odd_number(void **state)
+{
+	static const int numbers[] = { 100, 99, 1, 0, -1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct worker worker;
+
+		resumed_sequence = numbers[i];
+		worker_init(&worker, serve_odd_resumed);
+		put_session(&worker, "first", worker.url, 100);
+		worker_start(&worker);
+		wait_until(&worker, is_ready);
+		assert_int_equal(session_sequence(worker.session), 100);
+		assert_int_equal(worker.loss_count, 0);
+		worker_finish(&worker);
+	}
 }
 
 static void serve_gap(struct ws_peer *peer, void *arg)
@@ -802,13 +839,13 @@ static void serve_slow_ack(struct ws_peer *peer, void *arg)
 		ws_send_json(peer, "{\"op\":11,\"d\":null}");
 		step++;
 	}
-	serve_on(peer);
+	ws_wait_close(peer); /* without another ACK, which would come at once */
 }
 
 static bool has_four_acks(struct worker *worker)
 {
 	(void)worker;
-	return step >= 5;
+	return step >= 4;
 }
 
 static void test_late_ack_within_grace(void **state)
@@ -822,7 +859,7 @@ static void test_late_ack_within_grace(void **state)
 	wait_until(&worker, has_four_acks);
 	assert_int_equal(count_of(&worker, BOARD_COUNTER_zombies), 0);
 	assert_int_equal(ws_stub_count(&worker.stub), 1);
-	assert_true(session_latency_us(worker.session) >= 200000);
+	assert_in_range(session_latency_us(worker.session), 200000, 2000000);
 	worker_finish(&worker);
 }
 
@@ -834,8 +871,9 @@ static void serve_op1(struct ws_peer *peer, void *arg)
 	establish(peer, 86000); /* no beat of its own comes in between */
 	dispatch(peer, "MESSAGE_CREATE", 77);
 	ws_send_json(peer, "{\"op\":1,\"d\":null,\"s\":null,\"t\":null}");
-	if (ws_expect(peer, "\"op\":1", text, sizeof(text)) == 0 && !strcmp(text, "{\"op\":1,\"d\":77}"))
-		step = 1;
+	/* Another one was sent when the session was there. */
+	while (ws_expect(peer, "\"op\":1", text, sizeof(text)) == 0 && strcmp(text, "{\"op\":1,\"d\":77}") != 0)
+		continue;
 	/* Far more than the limit allows: the client must keep it. */
 	for (int i = 0; i < 1000; i++)
 		ws_send_json(peer, "{\"op\":1}");
@@ -863,8 +901,8 @@ static void test_requested_beats(void **state)
 	worker_init(&worker, serve_op1);
 	worker_start(&worker);
 	wait_until(&worker, is_second_connection);
-	/* IDENTIFY and the first beat are among the 120. */
-	assert_in_range(step, 100, 120);
+	/* IDENTIFY and two beats are among the 120. */
+	assert_in_range(step, 100, 117);
 	worker_finish(&worker);
 }
 
@@ -1282,7 +1320,7 @@ static bool has_more(struct worker *worker)
 static bool has_beaten_four_times(struct worker *worker)
 {
 	(void)worker;
-	return step >= 4;
+	return beats >= 4;
 }
 
 static void test_hold(void **state)
@@ -1315,6 +1353,8 @@ static void serve_sends(struct ws_peer *peer, void *arg)
 	(void)arg;
 	establish(peer, 86000);
 	while (ws_expect(peer, "\"op\":", text, sizeof(text)) == 0) {
+		if (strstr(text, "\"op\":1,"))
+			continue;
 		snprintf(sent, sizeof(sent), "%s", text);
 		step++;
 	}
@@ -1380,6 +1420,7 @@ int main(void)
 		cmocka_unit_test_setup(test_impossible_options, reset_gateway),
 		cmocka_unit_test_setup(test_drop_and_resume, reset_gateway),
 		cmocka_unit_test_setup(test_successor_resumes_from_the_board, reset_gateway),
+		cmocka_unit_test_setup(test_resumed_with_an_odd_number, reset_gateway),
 		cmocka_unit_test_setup(test_gap_after_resume_is_a_loss_window, reset_gateway),
 		cmocka_unit_test_setup(test_op7, reset_gateway),
 		cmocka_unit_test_setup(test_flapping_does_not_grow_the_backoff, reset_gateway),

@@ -5,6 +5,7 @@
 #define SHOAL_TESTS_UNIT_WS_STUB_H
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -273,6 +274,7 @@ static inline void *ws_accept_all(void *arg)
 		}
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		peer = calloc(1, sizeof(*peer));
 		peer->stub = stub;
 		peer->fd = fd;
