@@ -223,7 +223,8 @@ void board_host_set_bucket_free(struct board_host *board, uint32_t bucket, uint6
 uint64_t board_host_bucket_free(const struct board_host *board, uint32_t bucket);
 
 /* Global REST budget shared by all processes of the host: a GCRA in one 64-bit word changed by compare-and-set.
- * Takes one request at @per_s (burst of one second). 0: go; else nanoseconds to wait, nothing taken. */
+ * Takes one request: never more than @per_s within any one second, a fifth of them at once, the others at an even pace.
+ * 0: go; else nanoseconds to wait, nothing taken. */
 uint64_t board_host_rest_take(struct board_host *board, uint32_t per_s, uint64_t now_boottime_ns);
 /* A global 429: nobody sends before @until_boottime_ns (only ever moved later). */
 void board_host_rest_block(struct board_host *board, uint64_t until_boottime_ns);

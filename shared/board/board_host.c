@@ -11,7 +11,9 @@
 #include "shared/base/cleanup.h"
 #include "shared/board/board_file.h"
 
-#define REST_BURST_NS NS_PER_S
+/* Share of the budget that may go out at once. The rest flows evenly: a burst of all of it, and its even flow besides,
+ * would be twice as many within one second, and Discord's window may begin anywhere. */
+#define REST_BURST_SHARE 5
 /* Discord's longest known block for bad behaviour is an hour; what says more than a day is damage. */
 #define REST_BLOCK_MAX_NS (24 * 3600 * NS_PER_S)
 
@@ -143,7 +145,10 @@ static uint64_t blocked_for(const struct board_host *board, uint64_t now)
 uint64_t board_host_rest_take(struct board_host *board, uint32_t per_s, uint64_t now)
 {
 	_Atomic uint64_t *word = &board->core->rest_due;
-	uint64_t interval = NS_PER_S / (per_s ? per_s : 1);
+	uint32_t burst = per_s >= 2 * REST_BURST_SHARE ? per_s / REST_BURST_SHARE : 1;
+	uint32_t flow = burst > 1 ? per_s - burst : per_s ? per_s : 1;
+	uint64_t interval = (NS_PER_S + flow - 1) / flow;
+	uint64_t horizon = burst * interval;
 	uint64_t seen = atomic_load(word);
 	uint64_t wait = blocked_for(board, now);
 
@@ -155,13 +160,13 @@ uint64_t board_host_rest_take(struct board_host *board, uint32_t per_s, uint64_t
 		/* The word is never further ahead than the burst: what says so is damage, and is mended to a spent
 		 * burst (left as it is, it would hold every process for ever). Twice, for callers whose now is a little
 		 * old. */
-		if (due - now > 2 * REST_BURST_NS) {
-			if (atomic_compare_exchange_weak(word, &seen, now + REST_BURST_NS))
-				seen = now + REST_BURST_NS;
+		if (due - now > 2 * NS_PER_S) {
+			if (atomic_compare_exchange_weak(word, &seen, now + horizon))
+				seen = now + horizon;
 			continue;
 		}
-		if (due - now + interval > REST_BURST_NS)
-			return due - now + interval - REST_BURST_NS;
+		if (due - now + interval > horizon)
+			return due - now + interval - horizon;
 		if (atomic_compare_exchange_weak(word, &seen, due + interval))
 			return 0;
 	}

@@ -39,7 +39,7 @@ void guard_init(struct guard *guard, struct board_host *host, uint32_t per_s, ui
 
 /* ns until a global block ends; 0: none. All times are CLOCK_BOOTTIME. */
 uint64_t guard_blocked(const struct guard *guard, uint64_t now_ns);
-/* Takes one request of the budget: 0, or ns to wait and nothing taken. */
+/* Takes one request of the budget, which also waits for a block to end: 0, or ns to wait and nothing taken. */
 uint64_t guard_take(struct guard *guard, uint64_t now_ns);
 /* A global 429 or a ban: only ever moved later. */
 void guard_block(struct guard *guard, uint64_t until_ns);

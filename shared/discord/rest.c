@@ -399,8 +399,6 @@ static uint64_t gate(struct rest *rest, struct call *call, uint64_t now_ns)
 	if (rest->ban_until_ns > now_ns)
 		return rest->ban_until_ns - now_ns;
 	wait_ns = ratelimit_wait(call->lane, now_ns);
-	if (!wait_ns && global)
-		wait_ns = guard_blocked(&rest->guard, now_ns);
 	if (wait_ns)
 		return wait_ns;
 	if (rest->flying >= rest->options.inflight_max ||
