@@ -26,8 +26,7 @@
 /* Held back while waiting for its turn: look again after this. */
 #define HELD_RETRY_MS 250
 
-/* --- events --------------------------------------------------------------------------------------------------------
- */
+/* --- events ------------------------------------------------------------------------------------------------------ */
 
 static void publish(struct session *session)
 {
@@ -93,8 +92,7 @@ static void on_timer(void *arg)
 		session_raise(session, SESSION_EV_TIMEOUT);
 }
 
-/* --- loss ----------------------------------------------------------------------------------------------------------
- */
+/* --- loss -------------------------------------------------------------------------------------------------------- */
 
 /* When the last dispatch was taken, by the wall clock; 0: none was by this process. */
 static int64_t taken_wall_ms(const struct session *session)
@@ -153,8 +151,7 @@ void session_report_gap(struct session *session)
 	session->gap_from = session->gap_to = 0;
 }
 
-/* --- sequences -----------------------------------------------------------------------------------------------------
- */
+/* --- sequences --------------------------------------------------------------------------------------------------- */
 
 /* Taken before, on this connection or on one that was resumed? Out of order is not taken before. */
 static bool is_repeated(const struct session *session, uint64_t sequence)
@@ -198,8 +195,7 @@ static void watch_gap(struct session *session, uint64_t sequence)
 	session->gap_to = sequence - 1;
 }
 
-/* --- payloads ------------------------------------------------------------------------------------------------------
- */
+/* --- payloads ---------------------------------------------------------------------------------------------------- */
 
 /* A payload that can't be read. Sizes and reasons are logged, never its bytes. */
 static void bad_payload(struct session *session, const char *reason, size_t len, uint16_t code)
@@ -434,8 +430,7 @@ static void take_message(struct session *session, char *bytes, size_t len, bool 
 		on_payload(session, payload, payload_len);
 }
 
-/* --- the transport's callbacks -------------------------------------------------------------------------------------
- */
+/* --- the transport's callbacks ----------------------------------------------------------------------------------- */
 
 static void on_message(void *arg, char *bytes, size_t len, bool is_text)
 {
@@ -468,8 +463,7 @@ static const struct transport_events transport_events = {
 	.closed = on_closed,
 };
 
-/* --- the outside ---------------------------------------------------------------------------------------------------
- */
+/* --- the outside ------------------------------------------------------------------------------------------------- */
 
 void session_options_from_config(struct session_options *options, const struct config *config)
 {

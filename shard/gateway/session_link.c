@@ -29,8 +29,7 @@ static uint64_t back_off_ms(const struct session *session)
 	return delay / 2 + random_below(delay + 1);
 }
 
-/* --- connecting ----------------------------------------------------------------------------------------------------
- */
+/* --- connecting -------------------------------------------------------------------------------------------------- */
 
 /* Where a RESUME goes. The session's own URL, unless it is of no use or has just failed us. */
 static int resume_url(struct session *session, char url[URL_SIZE])
@@ -126,8 +125,7 @@ void session_act_await_hello(void *owner, const void *data)
 	timer_start(&session->timer, session->options.hello_timeout_ms);
 }
 
-/* --- identifying ---------------------------------------------------------------------------------------------------
- */
+/* --- identifying ------------------------------------------------------------------------------------------------- */
 
 void session_act_ask(void *owner, const void *data)
 {
@@ -214,8 +212,7 @@ void session_act_loaded(void *owner, const void *data)
 	log_info(NULL, "gateway.ready", KV_U64("sequence", session->sequence));
 }
 
-/* --- resuming ------------------------------------------------------------------------------------------------------
- */
+/* --- resuming ---------------------------------------------------------------------------------------------------- */
 
 void session_act_resume(void *owner, const void *data)
 {
@@ -261,8 +258,7 @@ static void resume_failed(struct session *session)
 		session_forget(session, "resume_given_up");
 }
 
-/* --- leaving -------------------------------------------------------------------------------------------------------
- */
+/* --- leaving ----------------------------------------------------------------------------------------------------- */
 
 void session_act_leave(void *owner, const void *data)
 {
@@ -350,8 +346,7 @@ void session_act_leave_denied(void *owner, const void *data)
 	transport_close(session->transport, CLOSE_CODE_LEAVE, "waiting to identify");
 }
 
-/* --- after the connection ------------------------------------------------------------------------------------------
- */
+/* --- after the connection ---------------------------------------------------------------------------------------- */
 
 /* Says how it ended, once, here. */
 static void log_end(const struct session *session)
@@ -461,8 +456,7 @@ void session_act_give_up(void *owner, const void *data)
 	session->events->fatal(session->arg, session->fatal_code, session->fatal_close_code, session->fatal_text);
 }
 
-/* --- the end -------------------------------------------------------------------------------------------------------
- */
+/* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static void forget_on_logout(struct session *session)
 {

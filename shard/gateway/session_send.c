@@ -36,8 +36,7 @@ int session_send_now(struct session *session, enum limiter_kind kind, const char
 	return r;
 }
 
-/* --- IDENTIFY and RESUME -------------------------------------------------------------------------------------------
- */
+/* --- IDENTIFY and RESUME ----------------------------------------------------------------------------------------- */
 
 static int append_json_string(struct buf *out, const char *text)
 {
@@ -121,8 +120,7 @@ int session_send_check(struct session *session)
 	return build_and_send(session, build_identify, true);
 }
 
-/* --- the queue -----------------------------------------------------------------------------------------------------
- */
+/* --- the queue --------------------------------------------------------------------------------------------------- */
 
 static struct session_outgoing *outgoing_at(struct session *session, uint32_t index)
 {

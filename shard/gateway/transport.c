@@ -90,10 +90,9 @@ const char *transport_end_name(enum transport_end_kind kind)
 	return (unsigned int)kind < TRANSPORT_END_COUNT ? end_names[kind] : "unknown";
 }
 
-/* --- the end -------------------------------------------------------------------------------------------------------
- */
+/* --- the end ----------------------------------------------------------------------------------------------------- */
 
-/* Decides how the connection ended; the first decision stands. */
+/* Says how the connection ended, or is about to. */
 static struct transport_end *decide(struct transport *transport, enum transport_end_kind kind, int error)
 {
 	transport->end = (struct transport_end){
@@ -135,8 +134,7 @@ static void fail(struct transport *transport, enum transport_end_kind kind, int 
 	finish(transport);
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------------------------------- */
 
 /* Hands frame's bytes to the socket's buffer, through TLS if need be. */
 static int push_frame(struct transport *transport)
@@ -245,8 +243,7 @@ static void on_writable(void *arg)
 		finish(transport);
 }
 
-/* --- receiving -----------------------------------------------------------------------------------------------------
- */
+/* --- receiving --------------------------------------------------------------------------------------------------- */
 
 /* The server's words, made fit for a log line. */
 static void copy_printable(char *text, size_t size, const char *bytes, size_t len)
@@ -475,8 +472,7 @@ static void on_wire_closed(void *arg, int error)
 	}
 }
 
-/* --- coming up -----------------------------------------------------------------------------------------------------
- */
+/* --- coming up --------------------------------------------------------------------------------------------------- */
 
 static void on_dialed(void *arg, int fd, enum dial_stage stage, int error)
 {
@@ -624,8 +620,7 @@ uint64_t transport_bytes(const struct transport *transport)
 	return transport->bytes;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* --- life -------------------------------------------------------------------------------------------------------- */
 
 static const struct wire_events wire_events = {
 	.received = on_received,

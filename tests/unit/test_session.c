@@ -22,8 +22,7 @@
 #define WAIT_MS  8000
 #define SEEN_MAX 64
 
-/* --- the worker ----------------------------------------------------------------------------------------------------
- */
+/* --- the worker -------------------------------------------------------------------------------------------------- */
 
 struct worker {
 	struct loop loop;
@@ -237,8 +236,7 @@ static bool is_fatal(struct worker *worker)
 	return worker->fatal;
 }
 
-/* --- the gateway ---------------------------------------------------------------------------------------------------
- */
+/* --- the gateway ------------------------------------------------------------------------------------------------- */
 
 static _Atomic int close_codes[WS_CONNECTIONS_MAX]; /* what the client closed each connection with */
 static char identify[8192], resume[8192], sent[8192];
@@ -333,8 +331,7 @@ static int reset_gateway(void **state)
 	return 0;
 }
 
-/* --- beginning -----------------------------------------------------------------------------------------------------
- */
+/* --- beginning --------------------------------------------------------------------------------------------------- */
 
 static void serve_identify(struct ws_peer *peer, void *arg)
 {
@@ -531,8 +528,7 @@ static void test_impossible_options(void **state)
 	worker_finish(&worker);
 }
 
-/* --- lost and resumed ----------------------------------------------------------------------------------------------
- */
+/* --- lost and resumed -------------------------------------------------------------------------------------------- */
 
 static void check_resume(uint64_t sequence)
 {
@@ -906,8 +902,7 @@ static void test_requested_beats(void **state)
 	worker_finish(&worker);
 }
 
-/* --- refused -------------------------------------------------------------------------------------------------------
- */
+/* --- refused ----------------------------------------------------------------------------------------------------- */
 
 static _Atomic int script_code;
 
@@ -1131,8 +1126,7 @@ static void test_no_hello(void **state)
 	worker_finish(&worker);
 }
 
-/* --- bad input -----------------------------------------------------------------------------------------------------
- */
+/* --- bad input --------------------------------------------------------------------------------------------------- */
 
 static const char *bad_text;
 static size_t bad_len;
@@ -1300,8 +1294,7 @@ static void test_dispatch_not_taken(void **state)
 	worker_finish(&worker);
 }
 
-/* --- holding and sending -------------------------------------------------------------------------------------------
- */
+/* --- holding and sending ----------------------------------------------------------------------------------------- */
 
 static void serve_five(struct ws_peer *peer, void *arg)
 {

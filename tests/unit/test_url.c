@@ -129,8 +129,7 @@ static void test_gateway(void **state)
 	assert_int_equal(url_gateway("nonsense", "wss://h", NULL, text, sizeof(text)), -EINVAL);
 }
 
-/* --- upgrade -------------------------------------------------------------------------------------------------------
- */
+/* --- upgrade ----------------------------------------------------------------------------------------------------- */
 
 /* RFC 6455 section 1.3's own example. */
 static const uint8_t nonce[16] = "the sample nonce";

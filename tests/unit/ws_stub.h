@@ -330,8 +330,7 @@ static inline void ws_stub_stop(struct ws_stub *stub)
 	pthread_mutex_destroy(&stub->lock);
 }
 
-/* --- certificates: a CA of the test's own, and one for a name ------------------------------------------------------
- */
+/* --- certificates: a CA of the test's own, and one for a name ---------------------------------------------------- */
 
 static inline EVP_PKEY *ws_make_key(void)
 {
