@@ -580,7 +580,8 @@ int worker_run(const struct worker_options *options)
 		finish(worker);
 		code = (int)worker->how.code;
 	}
-	/* The pages stay mapped: a crash from here on still wants its board. The kernel unmaps and unlocks. */
+	worker->host = board_host_close(worker->host);
+	/* The shard's page stays mapped: a crash from here on still wants it. The kernel unmaps and unlocks. */
 	free(worker);
 	return code;
 }
