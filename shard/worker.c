@@ -575,6 +575,8 @@ int worker_run(const struct worker_options *options)
 	code = take_board(worker);
 	if (code == EXIT_CODE_OK)
 		code = start_loop(worker);
+	else
+		worker->board = board_shard_close(worker->board);
 	if (code == EXIT_CODE_OK) {
 		loop_run(&worker->loop);
 		finish(worker);
