@@ -172,7 +172,8 @@ void exchange_reply(struct exchange *x, int status, const char *content_type, co
 		return;
 	if (!keep_alive)
 		conn_finish(conn);
-	conn->deadline_ms = conn->deadline_ms ? conn->deadline_ms : mono_ms() + IDLE_MS;
+	if (!conn->deadline_ms && conn->listener != LISTENER_CONTROL)
+		conn->deadline_ms = mono_ms() + IDLE_MS;
 	if (keep_alive && conn->in.len > 0)
 		input(conn);
 }
