@@ -127,6 +127,20 @@ static void on_state(void *arg, enum shard_state state)
 		worker_guilds_moved(worker);
 }
 
+/* What is left of a grant by the clock that the ledger uses too: an answer that lay unread while we were stopped is
+ * void. */
+static uint64_t grant_left_ms(const json_t *answer)
+{
+	uint64_t expires_ms = (uint64_t)json_integer_value(json_object_get(answer, "expires_ms"));
+	uint64_t until_ms = (uint64_t)json_integer_value(json_object_get(answer, "expires_boottime_ms"));
+	uint64_t now_ms = clock_boottime_ns() / NS_PER_MS, left_ms;
+
+	if (until_ms == 0)
+		return expires_ms;
+	left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+	return left_ms < expires_ms ? left_ms : expires_ms;
+}
+
 static void on_identify_answer(void *arg, int error, const json_t *answer)
 {
 	struct worker *worker = arg;
@@ -136,7 +150,7 @@ static void on_identify_answer(void *arg, int error, const json_t *answer)
 		return;
 	if (error == 0) {
 		session_grant(worker->session, (uint64_t)json_integer_value(json_object_get(answer, "grant")),
-			      (uint64_t)json_integer_value(json_object_get(answer, "expires_ms")));
+			      grant_left_ms(answer));
 		return;
 	}
 	wait_ms = (uint64_t)json_integer_value(json_object_get(answer, "wait_ms"));
@@ -243,11 +257,15 @@ static uint32_t orphan_timeout_s(const struct worker *worker)
 static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
-	uint64_t down_since_ns = control_link_down_since(worker->control);
+	uint64_t down_since_ns;
 
 	gauges_update(worker);
+	/* Its parts are going one by one, the link among them; the stamp is all that is still wanted. */
+	if (worker->phase == WORKER_CLOSING)
+		return;
 	check_ready(worker);
 	drain(worker);
+	down_since_ns = worker->phase == WORKER_CLOSING ? 0 : control_link_down_since(worker->control);
 	if (down_since_ns && clock_boottime_ns() - down_since_ns > orphan_timeout_s(worker) * NS_PER_S)
 		worker_stop(worker, SESSION_STOP_RESUMABLE, EXIT_CODE_ORPHANED, 0,
 			    "no supervisor for supervisor.orphan_timeout_s: leaving, the session stays resumable");

@@ -13,11 +13,11 @@
  *   hello     {shard, generation, pid, build_id} -> {ok} with a sealed memfd (SCM_RIGHTS) holding one JSON object:
  *             {"config": {…config_to_json…}, "shard_count", "generation", "gateway_url", "intents", "application_id",
  *              "user_id", "max_concurrency", "total_guilds_hint"}
- *   identify  {shard} -> {ok, grant, expires_ms} once it may IDENTIFY now; or error EDQUOT {wait_ms}
- *   identified {shard, grant}  reports that IDENTIFY was written to the socket
- *   shards    {} -> {shards: [...]} as in `shoalctl shards --json`
- * Notices to workers: stop {logout: bool}, reconnect {}.
- * Verbs of operators: status, shards, restart, stop, metrics (supervisor/verbs.c has the table). */
+ *   identify  {shard} -> {ok, grant, expires_ms, expires_boottime_ms} once it may IDENTIFY now (for expires_ms, and in
+ * any case not after that CLOCK_BOOTTIME); or error EDQUOT {wait_ms} identified {shard, grant}  reports that IDENTIFY
+ * was written to the socket shards    {} -> {shards: [...]} as in `shoalctl shards --json` Notices to workers: stop
+ * {logout: bool}, reconnect {}. Verbs of operators: status, shards, restart, stop, metrics (supervisor/verbs.c has the
+ * table). */
 #ifndef SHOAL_SHARED_CONTROL_CONTROL_H
 #define SHOAL_SHARED_CONTROL_CONTROL_H
 
