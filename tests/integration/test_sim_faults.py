@@ -126,14 +126,15 @@ def test_fragments(link, compress):
 
 
 def test_split_payload(link):
-    """zlib-stream: one payload over several messages, the suffix only in the last."""
+    """zlib-stream: one payload over several messages, the suffix whole and only in the last."""
     sim, g = link("zlib-stream")
     sim.fault("split", bytes=20)
-    said = sim.say("x" * 50)
-    parts = [g.frames.message()[1]]
-    while not parts[-1].endswith(b"\x00\x00\xff\xff"):
-        parts.append(g.frames.message()[1])
-    assert len(parts) > 3 and json.loads(g.decompress(b"".join(parts)))["d"]["id"] == said
+    for extra in range(24):  # every remainder of the length
+        said = sim.say("x" * 50 + "".join(chr(0x4e00 + (i * 7919 + extra) % 20000) for i in range(extra)))
+        parts = [g.frames.message()[1]]
+        while not parts[-1].endswith(b"\x00\x00\xff\xff"):
+            parts.append(g.frames.message()[1])
+        assert len(parts) > 1 and json.loads(g.decompress(b"".join(parts)))["d"]["id"] == said
 
 
 @pytest.mark.parametrize("kind,check", [

@@ -62,11 +62,12 @@ void gateway_send_raw(struct gateway *g, uint8_t opcode, const void *bytes, size
 static void send_compressed(struct gateway *g, const struct buf *wire)
 {
 	if (g->split_bytes && g->compress == COMPRESS_ZLIB) {
-		for (size_t at = 0; at < wire->len; at += g->split_bytes) {
-			size_t left = wire->len - at;
-
-			gateway_send_raw(g, WS_BINARY, buf_data(wire) + at,
-					 left < g->split_bytes ? left : g->split_bytes);
+		/* The suffix is looked for at the end of one message: it stays whole, and in the last. */
+		for (size_t at = 0, part; at < wire->len; at += part) {
+			part = g->split_bytes;
+			if (wire->len - at < part + 4)
+				part = wire->len - at;
+			gateway_send_raw(g, WS_BINARY, buf_data(wire) + at, part);
 		}
 		return;
 	}
