@@ -221,6 +221,15 @@ static const char *const inherited[] = {
 	"SSL_CERT_DIR", "ASAN_OPTIONS",   "UBSAN_OPTIONS", "LSAN_OPTIONS", "MALLOC_CONF", "MALLOC_ARENA_MAX",
 };
 
+/* What a worker is given, for its memory's sake: there are many of them. */
+static const char *const given[] = {
+	/* libcurl brings GnuTLS along (for LDAP, by which no worker goes), and loading it would initialise it: 125 KB.
+	 * Whoever does use it initialises it himself. */
+	"GNUTLS_NO_IMPLICIT_INIT=1",
+	/* libuv's pool looks up names and nothing else: one for the gateway, one for the database. */
+	"UV_THREADPOOL_SIZE=2",
+};
+
 static bool may_inherit(const char *entry)
 {
 	size_t len = strcspn(entry, "=");
@@ -231,22 +240,32 @@ static bool may_inherit(const char *entry)
 	return false;
 }
 
+#define WORKER_ENV_MAX (ARRAY_SIZE(given) + ARRAY_SIZE(inherited))
+
+/* False: no memory. More entries of one name than there are names: the rest is left out. */
+static bool add_entry(char **env, size_t *count, const char *entry)
+{
+	if (*count == WORKER_ENV_MAX)
+		return true;
+	env[*count] = strdup(entry);
+	return env[(*count)++];
+}
+
 char **surroundings_worker_env(void)
 {
-	char **env = calloc(ARRAY_SIZE(inherited) + 1, sizeof(*env));
+	char **env = calloc(WORKER_ENV_MAX + 1, sizeof(*env));
+	bool complete = env;
 	size_t count = 0;
 
-	for (char **entry = environ; env && entry && *entry; entry++) {
-		if (!may_inherit(*entry) || count == ARRAY_SIZE(inherited))
-			continue;
-		env[count] = strdup(*entry);
-		if (!env[count]) {
-			surroundings_free_env(env);
-			return NULL;
-		}
-		count++;
-	}
-	return env;
+	for (size_t i = 0; complete && i < ARRAY_SIZE(given); i++)
+		complete = add_entry(env, &count, given[i]);
+	for (char **entry = environ; complete && entry && *entry; entry++)
+		if (may_inherit(*entry))
+			complete = add_entry(env, &count, *entry);
+	if (complete)
+		return env;
+	surroundings_free_env(env);
+	return NULL;
 }
 
 void surroundings_free_env(char **env)

@@ -36,7 +36,7 @@ void surroundings_host(const struct config *config, char *host, size_t size);
 /* Who listens on the control socket in @runtime_dir, by the kernel's word; 0: nobody. */
 int surroundings_owner_pid(const char *runtime_dir);
 
-/* The environment of workers: what is listed, nothing secret. NULL: no memory. */
+/* The environment of workers: what spares memory, and of ours what is listed, nothing secret. NULL: no memory. */
 char **surroundings_worker_env(void);
 void surroundings_free_env(char **env);
 
