@@ -276,8 +276,8 @@ enum envelope_error envelope_validate(const char *bytes, size_t len)
 /* What is gathered while the keys come in their own order. */
 struct gather {
 	struct envelope envelope;
-	uint64_t d_id; /* 0: none */
-	uint64_t d_guild_id;
+	struct shoal_str d_id; /* as they stand; .ptr NULL: none */
+	struct shoal_str d_guild_id;
 	unsigned seen; /* bit SEEN_… */
 };
 
@@ -310,11 +310,15 @@ static inline __attribute__((always_inline)) const char *scan_object(struct scan
 	}
 }
 
-/* An id as text or integer; 0 when it is neither. */
-static uint64_t parse_id(const char *p, const char *end)
+/* An id as text or integer; 0 when it is neither, or not there. */
+static uint64_t parse_id(struct shoal_str value)
 {
+	const char *p = value.ptr, *end;
 	uint64_t id = 0;
 
+	if (!p)
+		return 0;
+	end = p + value.len;
 	if (*p == '"') {
 		p++;
 		end--;
@@ -333,9 +337,9 @@ static inline const char *d_member(struct scan *scan, struct gather *gather, str
 	if (!p)
 		return NULL;
 	if (key.len == 2 && memcmp(key.ptr, "id", 2) == 0)
-		gather->d_id = parse_id(value, p);
+		gather->d_id = (struct shoal_str){ value, (uint32_t)(p - value) };
 	else if (key.len == 8 && memcmp(key.ptr, "guild_id", 8) == 0)
-		gather->d_guild_id = parse_id(value, p);
+		gather->d_guild_id = (struct shoal_str){ value, (uint32_t)(p - value) };
 	return p;
 }
 
@@ -427,9 +431,9 @@ static uint64_t event_guild(const struct gather *gather)
 	case SHOAL_EVENT_GUILD_CREATE:
 	case SHOAL_EVENT_GUILD_UPDATE:
 	case SHOAL_EVENT_GUILD_DELETE:
-		return gather->d_id;
+		return parse_id(gather->d_id);
 	default:
-		return gather->d_guild_id;
+		return parse_id(gather->d_guild_id);
 	}
 }
 
