@@ -32,6 +32,8 @@ static void check_round_trip(const struct config *config)
 	config_free(back);
 }
 
+static int taken; /* values set by this input: without one there is nothing to send round */
+
 static int on_pair(void *arg, const char *section, const char *key, const char *value, int line,
 		   char why[CONFIG_FILE_ERROR_SIZE])
 {
@@ -52,6 +54,7 @@ static int on_pair(void *arg, const char *section, const char *key, const char *
 		snprintf(why, CONFIG_FILE_ERROR_SIZE, "%s", problem);
 		return -EINVAL;
 	}
+	taken++;
 	return 0;
 }
 
@@ -62,11 +65,13 @@ static void as_file(const uint8_t *data, size_t size)
 	FILE *file = fmemopen((void *)data, size, "r");
 	int line = -1, r;
 
+	taken = 0;
 	must(file != NULL && config_new(&config) == 0);
 	r = config_file_read(file, on_pair, config, &line, error);
 	if (r < 0)
 		must(line >= 0 && error[0] != '\0');
-	check_round_trip(config);
+	if (taken)
+		check_round_trip(config);
 	config_free(config);
 	fclose(file);
 }
