@@ -15,7 +15,7 @@ files() {
 	if git rev-parse --git-dir >/dev/null 2>&1; then
 		git ls-files -- "$@"
 	else
-		find . -path ./build -prune -o -type f -printf '%P\n' | grep -E "$(printf '%s|' "$@" | sed 's/\./\\./g; s/\*/.*/g; s/|$//')"
+		find . -path ./build -prune -o -type f -printf '%P\n' | grep -E "$(printf '%s$|' "$@" | sed 's/\./\\./g; s/\*/.*/g; s/|$//')"
 	fi
 }
 
