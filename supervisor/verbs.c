@@ -255,6 +255,8 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 		free(shards);
 		return;
 	}
+	/* Should a session be lost on the way, the ledger had better know today's numbers. */
+	upstream_refresh(supervisor->upstream);
 	log_audit(NULL, "restart.ordered", KV_INT("shards", (int64_t)wanted), KV_INT("by_pid", control_peer_pid(peer)));
 	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, (uint32_t)wanted,
 			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS);
