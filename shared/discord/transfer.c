@@ -189,21 +189,28 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 /* --- options -------------------------------------------------------------------------------------------------------
  */
 
+/* An option that could not be set (curl copies some) would be a request other than the one meant. */
+#define SET(transfer_, ...)                                    \
+	do {                                                   \
+		if (curl_easy_setopt(__VA_ARGS__) != CURLE_OK) \
+			(transfer_)->no_memory = true;         \
+	} while (0)
+
 static void set_body(struct transfer *transfer, CURL *easy, const struct transfer_request *request)
 {
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	SET(transfer, easy, CURLOPT_POST, 1L);
+	SET(transfer, easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
 	transfer->send = request->body;
 	transfer->send_len = request->body_len;
 	transfer->send_at = 0;
 	if (!request->once || !request->body_len) {
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+		SET(transfer, easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
 		return;
 	}
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
-	curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+	SET(transfer, easy, CURLOPT_READFUNCTION, on_read);
+	SET(transfer, easy, CURLOPT_READDATA, transfer);
+	SET(transfer, easy, CURLOPT_SEEKFUNCTION, on_seek);
+	SET(transfer, easy, CURLOPT_SEEKDATA, transfer);
 }
 
 static void set_method(struct transfer *transfer, CURL *easy, const struct transfer_request *request)
@@ -214,47 +221,46 @@ static void set_method(struct transfer *transfer, CURL *easy, const struct trans
 	if (bodied)
 		set_body(transfer, easy, request);
 	else
-		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+		SET(transfer, easy, CURLOPT_HTTPGET, 1L);
 	if (request->method != (bodied ? ROUTE_POST : ROUTE_GET))
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, route_method_names[request->method]);
+		SET(transfer, easy, CURLOPT_CUSTOMREQUEST, route_method_names[request->method]);
 }
 
-static void set_connection(const struct transfer_wire *wire, CURL *easy, const struct transfer_request *request)
+static void set_connection(struct transfer *transfer, const struct transfer_wire *wire, CURL *easy,
+			   const struct transfer_request *request)
 {
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, wire->https ? "https" : "http");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(transfer, easy, CURLOPT_PROTOCOLS_STR, wire->https ? "https" : "http");
+	SET(transfer, easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Over plain TCP nothing tells of HTTP/2, and waiting to learn it would line up requests behind the first. */
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-			 (long)(wire->https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(wire->https && !request->impatient));
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(transfer, easy, CURLOPT_HTTP_VERSION, (long)(wire->https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+	SET(transfer, easy, CURLOPT_PIPEWAIT, (long)(wire->https && !request->impatient));
+	SET(transfer, easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(transfer, easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(transfer, easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	if (wire->ca_file[0]) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, wire->ca_file);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		SET(transfer, easy, CURLOPT_CAINFO, wire->ca_file);
+		SET(transfer, easy, CURLOPT_CAPATH, NULL);
 	}
-	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->fresh);
+	SET(transfer, easy, CURLOPT_FRESH_CONNECT, (long)request->fresh);
 	/* A request with no body has nothing that curl would have to rewind, so nothing stops its own repeat but this.
 	 */
 	if (request->once && !request->body_len)
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		SET(transfer, easy, CURLOPT_FRESH_CONNECT, 1L);
 	/* The longer a connection was idle, the likelier it dies under the request, whose fate is unknown then. */
-	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, request->once ? IDLE_ONCE_S : IDLE_S);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-			 (long)request->timeout_ms < CONNECT_TIMEOUT_MS ? (long)request->timeout_ms
-									: CONNECT_TIMEOUT_MS);
+	SET(transfer, easy, CURLOPT_MAXAGE_CONN, request->once ? IDLE_ONCE_S : IDLE_S);
+	SET(transfer, easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	SET(transfer, easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)request->timeout_ms < CONNECT_TIMEOUT_MS ? (long)request->timeout_ms : CONNECT_TIMEOUT_MS);
 }
 
 static void set_callbacks(struct transfer *transfer, CURL *easy)
 {
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
+	SET(transfer, easy, CURLOPT_PRIVATE, transfer);
+	SET(transfer, easy, CURLOPT_WRITEFUNCTION, on_body);
+	SET(transfer, easy, CURLOPT_WRITEDATA, transfer);
+	SET(transfer, easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(transfer, easy, CURLOPT_HEADERDATA, transfer);
+	SET(transfer, easy, CURLOPT_ERRORBUFFER, transfer->text);
 }
 
 int transfer_start(struct transfer *transfer, struct rest_curl *curl, struct transfer_wire *wire,
@@ -277,12 +283,13 @@ int transfer_start(struct transfer *transfer, struct rest_curl *curl, struct tra
 		transfer->reason.next = headers;
 		headers = &transfer->reason;
 	}
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, wire->user_agent);
+	SET(transfer, easy, CURLOPT_HTTPHEADER, headers);
+	SET(transfer, easy, CURLOPT_USERAGENT, wire->user_agent);
 	set_method(transfer, easy, request);
-	set_connection(wire, easy, request);
+	set_connection(transfer, wire, easy, request);
 	set_callbacks(transfer, easy);
-	r = curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK ? rest_curl_start(curl, easy) : -ENOMEM;
+	SET(transfer, easy, CURLOPT_URL, request->url);
+	r = transfer->no_memory ? -ENOMEM : rest_curl_start(curl, easy);
 	if (r < 0) {
 		rest_curl_put(curl, easy);
 		return r;
