@@ -153,7 +153,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *addr
 
 static int resolve(struct dial *dial, const char *host)
 {
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct dial_lookup *lookup = calloc(1, sizeof(*lookup));
 	int r;
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 section 1.3 */
@@ -27,6 +28,7 @@ void upgrade_init(struct upgrade *upgrade, const uint8_t nonce[16])
 	 * not to be had, accept stays empty and matches no header. */
 	if (EVP_Digest(text, strlen(text), digest, &len, EVP_sha1(), NULL) == 1 && len == 20)
 		EVP_EncodeBlock((unsigned char *)upgrade->accept, digest, 20);
+	ERR_clear_error();
 }
 
 void upgrade_finish(struct upgrade *upgrade)
