@@ -17,9 +17,8 @@
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/base/random.h"
-#include "shared/discord/discord_error.h"
+#include "shared/discord/call.h"
 #include "shared/discord/guard.h"
-#include "shared/discord/payload.h"
 #include "shared/discord/ratelimit.h"
 #include "shared/discord/rest_curl.h"
 #include "shared/discord/retry.h"
@@ -36,54 +35,6 @@
 #define LANES_MAX             16384
 #define IDLE_CONNECTIONS      16
 #define SWEEP_NS              (30 * NS_PER_S)
-#define URL_MAX               4096
-#define MAJOR_MAX             1024
-#define REASON_UNITS_MAX      512
-#define REASON_HEADER         "X-Audit-Log-Reason: "
-/* Share of the deadline that the first attempt of a callback gets, so that a second one fits in. */
-#define INTERACTION_FIRST_SHARE   0.55
-#define UNAUTHORISED_CODE         40001
-#define BAD_TOKEN_CODE            50014
-#define ALREADY_ACKNOWLEDGED_CODE 40060
-
-enum call_state {
-	CALL_QUEUED, /* in its lane's queue */
-	CALL_PAUSED, /* a callback between two attempts */
-	CALL_FLYING, /* on the wire */
-	CALL_OVER,   /* decided, its caller not told yet */
-};
-
-struct lane_queue;
-
-struct call {
-	struct call *prev, *next;     /* in the list of its state: lane queue, paused, over */
-	struct call *earlier, *later; /* all calls by deadline */
-	struct lane_queue *queue;     /* QUEUED */
-	struct ratelimit_lane *lane;  /* NULL for callbacks */
-	struct rest *rest;
-	enum call_state state;
-	enum route route;
-	enum route_repeat repeat;
-	enum rest_priority priority;
-	bool essential, maybe_done, fresh;
-	uint64_t handle;
-	rest_fn fn;
-	void *arg;
-	char *url;
-	char *body;
-	size_t body_len;
-	char *reason_header;
-	uint64_t created_ns, deadline_ns, not_before_ns, first_sent_ns;
-	uint32_t attempts;
-	struct transfer transfer;
-	struct ratelimit_permit permit;
-	/* what is told at the end */
-	int error;
-	uint32_t http_status, discord_code;
-	uint64_t latency_us;
-	bool already;
-	char text[REST_TEXT_SIZE];
-};
 
 /* The waiting calls of one lane; exists only while there are any. */
 struct lane_queue {
@@ -107,8 +58,8 @@ struct rest {
 
 	struct lane_queue *queues;  /* lanes with waiting calls, in turn */
 	struct call *paused, *over; /* by state */
-	struct call *first, *last;  /* all calls by deadline */
-	uint64_t wake_ns;           /* when the timer fires; 0: not armed */
+	struct call_deadlines calls;
+	uint64_t wake_ns; /* when the timer fires; 0: not armed */
 	uint64_t next_handle, used_ns, swept_ns, ban_until_ns;
 	uint32_t queued, flying, flying_low, interactions, bans;
 	enum guard_level level;
@@ -127,16 +78,6 @@ static void count(struct rest *rest, enum board_counter counter)
 		board_count(rest->counters, counter, 1);
 }
 
-static const struct route_row *row_of(const struct call *call)
-{
-	return &route_rows[call->route];
-}
-
-static bool is_interaction(const struct call *call)
-{
-	return row_of(call)->flags & ROUTE_INTERACTION;
-}
-
 /* --- the timer: the earliest of deadlines and waits ------------------------------------------------------------------
  */
 
@@ -152,37 +93,6 @@ static void arm(struct rest *rest, uint64_t at_ns)
 
 /* --- lists -----------------------------------------------------------------------------------------------------------
  */
-
-/* Most calls have the usual deadline, so the place is found from the end. */
-static void deadline_insert(struct rest *rest, struct call *call)
-{
-	struct call *before = rest->last;
-
-	while (before && before->deadline_ns > call->deadline_ns)
-		before = before->earlier;
-	call->earlier = before;
-	call->later = before ? before->later : rest->first;
-	if (before)
-		before->later = call;
-	else
-		rest->first = call;
-	if (call->later)
-		call->later->earlier = call;
-	else
-		rest->last = call;
-}
-
-static void deadline_remove(struct rest *rest, struct call *call)
-{
-	if (call->earlier)
-		call->earlier->later = call->later;
-	else
-		rest->first = call->later;
-	if (call->later)
-		call->later->earlier = call->earlier;
-	else
-		rest->last = call->earlier;
-}
 
 static int priority_rank(enum rest_priority priority)
 {
@@ -243,28 +153,8 @@ static void unlink_call(struct rest *rest, struct call *call)
 	}
 }
 
-static void call_free(struct call *call)
-{
-	transfer_finish(&call->transfer);
-	free(call->url);
-	free(call->body);
-	free(call->reason_header);
-	free(call);
-}
-
 /* --- the end of a call ---------------------------------------------------------------------------------------------
  */
-
-static const char *words_for(const struct call *call)
-{
-	if (call->error == 0)
-		return "";
-	if (call->error == -SHOAL_ERATE)
-		return discord_error_words(429, 0);
-	if (call->error == -SHOAL_EREFUSED)
-		return discord_error_words(401, 0);
-	return discord_error_words(call->http_status >= 400 ? call->http_status : 0, call->discord_code);
-}
 
 /* Tells the caller and frees the call, which is in no list any more but that of deadlines. @body is borrowed. */
 static void finish(struct rest *rest, struct call *call, json_t *body)
@@ -274,7 +164,7 @@ static void finish(struct rest *rest, struct call *call, json_t *body)
 		.http_status = call->http_status,
 		.discord_code = call->discord_code,
 		.message = call->error ? call->text : "",
-		.words = words_for(call),
+		.words = call_words(call),
 		.body = body,
 		.latency_us = call->latency_us,
 		.total_us = (clock_boottime_ns() - call->created_ns) / NS_PER_US,
@@ -283,8 +173,8 @@ static void finish(struct rest *rest, struct call *call, json_t *body)
 		.maybe_done = call->error && call->maybe_done,
 	};
 
-	deadline_remove(rest, call);
-	if (is_interaction(call))
+	call_deadlines_remove(&rest->calls, call);
+	if (call_is_interaction(call))
 		rest->interactions--;
 	if (call->error && call->error != -ECANCELED) {
 		rest->stats.errors++;
@@ -292,18 +182,6 @@ static void finish(struct rest *rest, struct call *call, json_t *body)
 	}
 	call->fn(call->arg, &result);
 	call_free(call);
-}
-
-static void __attribute__((format(printf, 3, 4))) decide(struct call *call, int error, const char *format, ...)
-{
-	size_t len = (size_t)snprintf(call->text, sizeof(call->text), "%s: ", row_of(call)->name);
-	va_list args;
-
-	call->error = error;
-	va_start(args, format);
-	vsnprintf(call->text + len, sizeof(call->text) - len, format, args);
-	va_end(args);
-	discord_error_mend(call->text);
 }
 
 /* A decided call waits for the timer: callers are never told from within their own call. */
@@ -318,32 +196,21 @@ static void put_over(struct rest *rest, struct call *call)
 /* --- onto the wire -------------------------------------------------------------------------------------------------
  */
 
-static uint32_t attempt_timeout_ms(const struct call *call, uint64_t now_ns)
-{
-	uint64_t left_ms = call->deadline_ns > now_ns ? (call->deadline_ns - now_ns) / NS_PER_MS : 0;
-
-	if (is_interaction(call) && call->attempts == 0)
-		left_ms = (uint64_t)((double)left_ms * INTERACTION_FIRST_SHARE);
-	if (left_ms > call->rest->options.timeout_ms)
-		left_ms = call->rest->options.timeout_ms;
-	return left_ms ? (uint32_t)left_ms : 1;
-}
-
 /* Starts an attempt; the call is out of its list. */
 static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
 {
-	const struct route_row *row = row_of(call);
+	const struct route_row *row = call_row(call);
 	struct transfer_request request = {
 		.method = row->method,
 		.url = call->url,
 		.body = call->body,
 		.body_len = call->body_len,
 		.reason_header = call->reason_header,
-		.timeout_ms = attempt_timeout_ms(call, now_ns),
+		.timeout_ms = call_attempt_ms(call, rest->options.timeout_ms, now_ns),
 		.with_token = !(row->flags & ROUTE_NO_AUTH),
 		.once = call->repeat == ROUTE_CHECK || call->repeat == ROUTE_NEVER,
 		.fresh = call->fresh,
-		.impatient = is_interaction(call),
+		.impatient = call_is_interaction(call),
 	};
 	int r = transfer_start(&call->transfer, rest->curl, rest->wire, &request, REST_BODY_MAX);
 
@@ -361,7 +228,7 @@ static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
 	rest->stats.requests++;
 	count(rest, BOARD_COUNTER_rest_requests);
 	rest->used_ns = now_ns;
-	if (!is_interaction(call)) {
+	if (!call_is_interaction(call)) {
 		rest->flying++;
 		rest->flying_low += call->priority == REST_PRIORITY_LOW;
 	}
@@ -371,18 +238,18 @@ static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
 /* Why a call may not go out at all, now or later. True: it is decided. */
 static bool refuse(struct rest *rest, struct call *call, uint64_t now_ns)
 {
-	uint32_t flags = row_of(call)->flags;
+	uint32_t flags = call_row(call)->flags;
 	enum guard_level level = guard_level(&rest->guard, now_ns);
 
 	if (!(flags & ROUTE_NO_AUTH) && guard_token_invalid(&rest->guard))
-		decide(call, -SHOAL_EREFUSED, "Discord refused the bot's token; set a valid discord.token");
+		call_decide(call, -SHOAL_EREFUSED, "Discord refused the bot's token; set a valid discord.token");
 	else if (level == GUARD_CLOSED || (level == GUARD_ESSENTIAL && !(flags & ROUTE_ESSENTIAL) && !call->essential))
-		decide(call, -SHOAL_ERATE,
-		       "held back: %u requests were refused by Discord within 10 minutes, the guard is \"%s\"",
-		       guard_invalid_count(&rest->guard, now_ns), guard_level_names[level]);
+		call_decide(call, -SHOAL_ERATE,
+			    "held back: %u requests were refused by Discord within 10 minutes, the guard is \"%s\"",
+			    guard_invalid_count(&rest->guard, now_ns), guard_level_names[level]);
 	else if (rest->ban_until_ns > now_ns && rest->ban_until_ns >= call->deadline_ns)
-		decide(call, -SHOAL_ERATE, "Discord has blocked this address for another %llu s",
-		       (unsigned long long)((rest->ban_until_ns - now_ns) / NS_PER_S));
+		call_decide(call, -SHOAL_ERATE, "Discord has blocked this address for another %llu s",
+			    (unsigned long long)((rest->ban_until_ns - now_ns) / NS_PER_S));
 	else
 		return false;
 	return true;
@@ -391,7 +258,7 @@ static bool refuse(struct rest *rest, struct call *call, uint64_t now_ns)
 /* How long a queued call must wait for what is not its own to give: 0 go; the global budget is taken then. */
 static uint64_t gate(struct rest *rest, struct call *call, uint64_t now_ns)
 {
-	bool global = !(row_of(call)->flags & ROUTE_NO_GLOBAL);
+	bool global = !(call_row(call)->flags & ROUTE_NO_GLOBAL);
 	uint64_t wait_ns;
 
 	if (call->not_before_ns > now_ns)
@@ -422,8 +289,8 @@ static bool try_head(struct rest *rest, struct lane_queue *queue, uint64_t now_n
 	if (wait_ns == RATELIMIT_FOREVER)
 		return false;
 	if (wait_ns && now_ns + wait_ns >= call->deadline_ns) {
-		decide(call, -SHOAL_ERATE, "a rate limit asks for %llu ms, the deadline comes before",
-		       (unsigned long long)(wait_ns / NS_PER_MS));
+		call_decide(call, -SHOAL_ERATE, "a rate limit asks for %llu ms, the deadline comes before",
+			    (unsigned long long)(wait_ns / NS_PER_MS));
 		put_over(rest, call);
 		return true;
 	}
@@ -435,7 +302,7 @@ static bool try_head(struct rest *rest, struct lane_queue *queue, uint64_t now_n
 	unlink_call(rest, call);
 	r = launch(rest, call, now_ns);
 	if (r < 0) {
-		decide(call, r, "could not be sent: %s", error_text(r));
+		call_decide(call, r, "could not be sent: %s", error_text(r));
 		call->state = CALL_FLYING;
 		put_over(rest, call);
 	}
@@ -459,8 +326,8 @@ static void pump(struct rest *rest)
 				moved |= try_head(rest, queue, now_ns, &wake_ns);
 		}
 	}
-	if (rest->first && rest->first->deadline_ns < wake_ns)
-		wake_ns = rest->first->deadline_ns;
+	if (rest->calls.first && rest->calls.first->deadline_ns < wake_ns)
+		wake_ns = rest->calls.first->deadline_ns;
 	arm(rest, wake_ns);
 }
 
@@ -500,7 +367,7 @@ static void note_ban(struct rest *rest, struct call *call, struct ratelimit_answ
 	if (known)
 		return;
 	rest->bans++;
-	log_error(NULL, "rest.banned", KV_STR("route", row_of(call)->name), KV_MS("wait", ban_ns / NS_PER_MS),
+	log_error(NULL, "rest.banned", KV_STR("route", call_row(call)->name), KV_MS("wait", ban_ns / NS_PER_MS),
 		  KV_MSG("the wall in front of Discord blocks this address; nothing is sent until the wait is over"));
 }
 
@@ -518,7 +385,7 @@ static void spread(struct rest *rest, struct call *call, uint32_t status, struct
 		note_ban(rest, call, limits, now_ns);
 	if (limits->scope == RATELIMIT_SCOPE_GLOBAL) {
 		if (!guard_blocked(&rest->guard, now_ns))
-			log_warn(NULL, "rest.global_limit", KV_STR("route", row_of(call)->name),
+			log_warn(NULL, "rest.global_limit", KV_STR("route", call_row(call)->name),
 				 KV_MS("wait", limits->retry_after_ns / NS_PER_MS),
 				 KV_MSG("the bot's global limit was exceeded; all processes of this host wait"));
 		guard_block(&rest->guard, now_ns + limits->retry_after_ns);
@@ -529,59 +396,11 @@ static void spread(struct rest *rest, struct call *call, uint32_t status, struct
 	}
 }
 
-static bool is_token_refusal(const struct call *call, uint32_t status, const struct discord_error *error)
-{
-	/* On routes with a token of their own a 401 speaks of that one; an HTML 401 is some proxy's. */
-	return status == 401 && !(row_of(call)->flags & ROUTE_NO_AUTH) && error->is_discord &&
-	       (error->code == 0 || error->code == UNAUTHORISED_CODE || error->code == BAD_TOKEN_CODE);
-}
-
 static json_t *parse_body(const struct buf *body)
 {
 	json_error_t error;
 
 	return body->len ? json_loadb(body->data, body->len, JSON_ALLOW_NUL, &error) : NULL;
-}
-
-/* What became of the attempt, in the retry policy's terms. 0 for RETRY_OUTCOME_COUNT: it succeeded. */
-static enum retry_outcome judge(struct call *call, const struct transfer_result *result, const json_t *body,
-				const struct discord_error *error)
-{
-	uint32_t status = result->http_status;
-	char text[REST_TEXT_SIZE];
-
-	/* A refusal whose body broke off is a refusal all the same. */
-	if (result->error && (status < 400 || result->error == -EFBIG)) {
-		decide(call, result->error, "%s", result->text);
-		return status >= 200 && status < 300 && result->outcome == RETRY_LOST ? RETRY_GARBLED : result->outcome;
-	}
-	if (status >= 200 && status < 300) {
-		if (body || !call->transfer.body.len)
-			return RETRY_OUTCOME_COUNT;
-		decide(call, -EBADMSG, "HTTP %u, but the body is no JSON", status);
-		return RETRY_GARBLED;
-	}
-	/* What an earlier attempt has done needs no second doing. */
-	if (call->maybe_done && ((is_interaction(call) && error->code == ALREADY_ACKNOWLEDGED_CODE) ||
-				 (row_of(call)->method == ROUTE_DELETE && status == 404))) {
-		call->already = true;
-		return RETRY_OUTCOME_COUNT;
-	}
-	discord_error_text(error, status, text, sizeof(text));
-	decide(call, error->is_discord ? -SHOAL_EDISCORD : -SHOAL_EHTTP, "%s", text);
-	if (status == 429) {
-		call->error = -SHOAL_ERATE;
-		return RETRY_LIMITED;
-	}
-	return status >= 500 ? RETRY_SERVER : RETRY_REFUSED;
-}
-
-/* What a call that may have been carried out, and may not be repeated, ends with. */
-static int lost_error(const struct call *call, int error)
-{
-	bool repeatable = call->repeat == ROUTE_SAFE || call->repeat == ROUTE_NONCE;
-
-	return call->maybe_done && !repeatable ? -SHOAL_EUNKNOWN : error;
 }
 
 static void note_latency(struct rest *rest, const struct transfer_result *result)
@@ -600,7 +419,7 @@ static void note_latency(struct rest *rest, const struct transfer_result *result
 /* The call leaves the wire: room for others, and its permit goes back with what the answer taught. */
 static void land(struct rest *rest, struct call *call, bool answered, uint64_t now_ns)
 {
-	if (!is_interaction(call)) {
+	if (!call_is_interaction(call)) {
 		rest->flying--;
 		rest->flying_low -= call->priority == REST_PRIORITY_LOW;
 	}
@@ -628,7 +447,7 @@ static bool again(struct rest *rest, struct call *call, const struct transfer_re
 		DL_APPEND(rest->paused, call);
 	}
 	if (r < 0) {
-		decide(call, r, "could not be queued again");
+		call_decide(call, r, "could not be queued again");
 		return false;
 	}
 	arm(rest, call->not_before_ns);
@@ -669,8 +488,8 @@ static void settle(struct rest *rest, struct call *call, const struct transfer_r
 	note_latency(rest, result);
 	if (result->http_status)
 		spread(rest, call, result->http_status, limits, now_ns);
-	outcome = judge(call, result, body, &error);
-	token_refused = is_token_refusal(call, result->http_status, &error);
+	outcome = call_judge(call, result, body, &error);
+	token_refused = call_is_token_refusal(call, result->http_status, &error);
 	if (outcome == RETRY_OUTCOME_COUNT) {
 		call->error = 0;
 		finish(rest, call, body);
@@ -678,7 +497,7 @@ static void settle(struct rest *rest, struct call *call, const struct transfer_r
 	}
 	verdict = retry_decide(&(struct retry_input){ .outcome = outcome,
 						      .repeat = call->repeat,
-						      .interaction = is_interaction(call),
+						      .interaction = call_is_interaction(call),
 						      .maybe_before = call->maybe_done,
 						      .attempts = call->attempts,
 						      .now_ns = now_ns,
@@ -692,7 +511,7 @@ static void settle(struct rest *rest, struct call *call, const struct transfer_r
 	if (token_refused)
 		call->error = -SHOAL_EREFUSED;
 	else if (outcome == RETRY_LOST)
-		call->error = lost_error(call, call->error);
+		call->error = call_lost_error(call, call->error);
 	finish(rest, call, body);
 	if (token_refused && !rest->closing)
 		tell_token_invalid(rest);
@@ -735,15 +554,15 @@ static void tell_over(struct rest *rest)
 
 static void expire(struct rest *rest, uint64_t now_ns)
 {
-	while (rest->first && rest->first->deadline_ns <= now_ns) {
-		struct call *call = rest->first;
+	while (rest->calls.first && rest->calls.first->deadline_ns <= now_ns) {
+		struct call *call = rest->calls.first;
 
 		if (call->state == CALL_FLYING)
 			bring_down(rest, call, CURLE_OPERATION_TIMEDOUT);
 		unlink_call(rest, call);
 		if (call->state != CALL_OVER)
-			decide(call, lost_error(call, -ETIMEDOUT), "no answer within %llu ms",
-			       (unsigned long long)((call->deadline_ns - call->created_ns) / NS_PER_MS));
+			call_decide(call, call_lost_error(call, -ETIMEDOUT), "no answer within %llu ms",
+				    (unsigned long long)((call->deadline_ns - call->created_ns) / NS_PER_MS));
 		finish(rest, call, NULL);
 	}
 }
@@ -763,7 +582,7 @@ static void resume_paused(struct rest *rest, uint64_t now_ns)
 		r = launch(rest, call, now_ns);
 		if (r < 0) {
 			call->state = CALL_FLYING;
-			decide(call, r, "could not be sent: %s", error_text(r));
+			call_decide(call, r, "could not be sent: %s", error_text(r));
 			put_over(rest, call);
 		}
 	}
@@ -794,153 +613,20 @@ static void on_tick(void *arg)
 		rest->swept_ns = now_ns;
 		ratelimit_sweep(rest->limits, now_ns);
 	}
-	if (!rest->first && rest_curl_loaded(rest->curl) && now_ns - rest->used_ns > rest->options.idle_ms * NS_PER_MS)
+	if (!rest->calls.first && rest_curl_loaded(rest->curl) &&
+	    now_ns - rest->used_ns > rest->options.idle_ms * NS_PER_MS)
 		rest_curl_trim(rest->curl);
 }
 
 /* --- a new call ----------------------------------------------------------------------------------------------------
  */
 
-static bool json_has_nonce(const json_t *body)
-{
-	const json_t *nonce = json_object_get(body, "nonce");
-
-	return (json_is_string(nonce) || json_is_integer(nonce)) &&
-	       json_is_true(json_object_get(body, "enforce_nonce"));
-}
-
-static int take_body(struct call *call, const struct rest_request *request)
-{
-	bool wanted = row_of(call)->flags & ROUTE_BODY;
-
-	if (wanted != (request->json || request->text) || (request->json && request->text))
-		return -EINVAL;
-	if (request->text) {
-		if (request->text_len > REST_REQUEST_MAX)
-			return -E2BIG;
-		call->body = malloc(request->text_len + 1);
-		if (!call->body)
-			return -ENOMEM;
-		memcpy(call->body, request->text, request->text_len);
-		call->body[request->text_len] = '\0';
-		call->body_len = request->text_len;
-	} else if (request->json) {
-		call->body = json_dumps(request->json, JSON_COMPACT);
-		if (!call->body)
-			return -ENOMEM;
-		call->body_len = strlen(call->body);
-		if (call->body_len > REST_REQUEST_MAX)
-			return -E2BIG;
-	}
-	call->repeat = row_of(call)->repeat;
-	if (call->repeat == ROUTE_NONCE && !(request->text_has_nonce || json_has_nonce(request->json)))
-		call->repeat = ROUTE_NEVER;
-	return 0;
-}
-
-static bool is_query(const char *query)
-{
-	for (; *query; query++)
-		if ((unsigned char)*query <= ' ' || (unsigned char)*query >= 0x7f || *query == '#')
-			return false;
-	return true;
-}
-
-static int take_url(struct call *call, const struct rest_request *request)
-{
-	CLEANUP(buf_finish) struct buf url = { .max = URL_MAX };
-	int r;
-
-	if (request->query && !is_query(request->query))
-		return -EINVAL;
-	r = buf_append_str(&url, transfer_wire_base(call->rest->wire));
-	r = r < 0 ? r : route_path(call->route, &request->args, &url);
-	if (r >= 0 && request->query && request->query[0])
-		r = buf_printf(&url, "?%s", request->query);
-	if (r >= 0)
-		r = buf_append_char(&url, '\0');
-	if (r < 0)
-		return r == -ENOBUFS ? -E2BIG : r;
-	call->url = strdup(url.data);
-	return call->url ? 0 : -ENOMEM;
-}
-
-static int take_reason(struct call *call, const char *reason)
-{
-	CLEANUP(buf_finish) struct buf header = { .max = sizeof(REASON_HEADER) + REASON_UNITS_MAX * 9 };
-	CLEANUP(cleanup_free) char *cut = NULL;
-	int r;
-
-	if (!reason || !reason[0])
-		return 0;
-	if (!(row_of(call)->flags & ROUTE_AUDIT))
-		return -EINVAL;
-	cut = payload_clip(reason, REASON_UNITS_MAX);
-	if (!cut)
-		return -ENOMEM;
-	r = buf_append_str(&header, REASON_HEADER);
-	r = r < 0 ? r : route_encode(&header, cut);
-	r = r < 0 ? r : buf_append_char(&header, '\0');
-	if (r < 0)
-		return r;
-	call->reason_header = strdup(header.data);
-	return call->reason_header ? 0 : -ENOMEM;
-}
-
-static int take_lane(struct call *call, const struct rest_request *request, uint64_t now_ns)
-{
-	CLEANUP(buf_finish) struct buf major = { .max = MAJOR_MAX };
-	int r;
-
-	if (is_interaction(call))
-		return 0;
-	r = route_major(call->route, &request->args, &major);
-	if (r < 0)
-		return r == -ENOBUFS ? -E2BIG : r;
-	return ratelimit_lane(call->rest->limits, call->route,
-			      route_variant(call->route, &request->args, clock_wall_ms()), major.data ? major.data : "",
-			      major.len, now_ns, &call->lane);
-}
-
-static int call_new(struct rest *rest, const struct rest_request *request, rest_fn fn, void *arg, uint64_t now_ns,
-		    struct call **ret_call)
-{
-	bool interaction = route_rows[request->route].flags & ROUTE_INTERACTION;
-	uint64_t deadline_ms = request->deadline_ms ? request->deadline_ms
-			       : interaction        ? REST_INTERACTION_MS
-						    : 3ULL * rest->options.timeout_ms;
-	struct call *call = calloc(1, sizeof(*call));
-	int r;
-
-	if (!call)
-		return -ENOMEM;
-	call->rest = rest;
-	call->route = request->route;
-	call->priority = request->priority;
-	call->essential = request->essential;
-	call->fn = fn;
-	call->arg = arg;
-	call->created_ns = now_ns;
-	call->deadline_ns =
-		now_ns + (deadline_ms < REST_DEADLINE_MAX_MS ? deadline_ms : REST_DEADLINE_MAX_MS) * NS_PER_MS;
-	r = take_body(call, request);
-	r = r < 0 ? r : take_url(call, request);
-	r = r < 0 ? r : take_reason(call, request->reason);
-	r = r < 0 ? r : take_lane(call, request, now_ns);
-	if (r < 0) {
-		call_free(call);
-		return r;
-	}
-	*ret_call = call;
-	return 0;
-}
-
 /* Callbacks go out at once or not at all; all others stand in their lane's queue, be it for a moment. */
 static int admit(struct rest *rest, struct call *call, uint64_t now_ns)
 {
 	int r;
 
-	if (!is_interaction(call)) {
+	if (!call_is_interaction(call)) {
 		r = enqueue(rest, call, false);
 		return r;
 	}
@@ -970,13 +656,14 @@ static int send_checked(struct rest *rest, const struct rest_request *request, r
 	if (route_rows[request->route].flags & ROUTE_INTERACTION ? rest->interactions >= INTERACTIONS_MAX
 								 : rest->queued >= rest->options.queue_max)
 		return -ENOBUFS;
-	r = call_new(rest, request, fn, arg, now_ns, &call);
+	r = call_new(request, fn, arg, transfer_wire_base(rest->wire), rest->limits, rest->options.timeout_ms, now_ns,
+		     &call);
 	if (r < 0)
 		return r;
-	deadline_insert(rest, call);
+	call_deadlines_insert(&rest->calls, call);
 	r = admit(rest, call, now_ns);
 	if (r < 0) {
-		deadline_remove(rest, call);
+		call_deadlines_remove(&rest->calls, call);
 		call_free(call);
 		return r;
 	}
@@ -1000,13 +687,13 @@ static void cancel(struct rest *rest, struct call *call)
 	if (call->state == CALL_FLYING)
 		bring_down(rest, call, CURLE_ABORTED_BY_CALLBACK);
 	unlink_call(rest, call);
-	decide(call, -ECANCELED, "cancelled");
+	call_decide(call, -ECANCELED, "cancelled");
 	finish(rest, call, NULL);
 }
 
 int rest_cancel(struct rest *rest, uint64_t handle)
 {
-	for (struct call *call = rest->first; call; call = call->later)
+	for (struct call *call = rest->calls.first; call; call = call->later)
 		if (call->handle == handle) {
 			cancel(rest, call);
 			if (!rest->closing)
@@ -1102,8 +789,8 @@ void rest_close(struct rest *rest, loop_fn closed, void *arg)
 	rest->closed_arg = arg;
 	rest->closes_left = 2;
 	loop_remove_hook(&rest->tick);
-	while (rest->first)
-		cancel(rest, rest->first);
+	while (rest->calls.first)
+		cancel(rest, rest->calls.first);
 	timer_close(&rest->timer, on_part_closed);
 	rest_curl_close(rest->curl, on_part_closed, rest);
 }
