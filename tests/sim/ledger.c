@@ -55,8 +55,6 @@ static uint64_t strays, overwritten, reset_ms;
 static json_t *stray_kinds;
 static struct name *names;
 static uint32_t name_cap;
-static uint64_t *fresh; /* entry numbers written in this pass */
-static size_t fresh_count, fresh_cap;
 
 static const char *const kind_names[] = { "message", "interaction" };
 
@@ -78,7 +76,6 @@ void ledger_reset(void)
 	memset(counters, 0, sizeof(counters));
 	json_object_clear(stray_kinds);
 	strays = overwritten = 0;
-	fresh_count = 0;
 	reset_ms = wall_ms();
 }
 
@@ -87,11 +84,9 @@ void ledger_free(void)
 	ledger_reset();
 	free(entries);
 	free(names);
-	free(fresh);
 	json_decref(stray_kinds);
 	entries = NULL;
 	names = NULL;
-	fresh = NULL;
 	stray_kinds = NULL;
 }
 
@@ -156,29 +151,8 @@ void ledger_written(uint64_t id)
 {
 	uint64_t number = (uintptr_t)map_get(&by_id, id);
 
-	if (!number || entries[number % cap].sent_us)
-		return;
-	if (fresh_count == fresh_cap) {
-		size_t more = fresh_cap ? fresh_cap * 2 : 256;
-		uint64_t *bigger = realloc(fresh, more * sizeof(*fresh));
-
-		if (!bigger)
-			return;
-		fresh = bigger;
-		fresh_cap = more;
-	}
-	fresh[fresh_count++] = number;
-}
-
-void ledger_end_of_pass(void)
-{
-	uint64_t now = fresh_count ? mono_us() : 0;
-
-	for (size_t i = 0; i < fresh_count; i++) {
-		if (fresh[i] >= first && !entries[fresh[i] % cap].sent_us)
-			entries[fresh[i] % cap].sent_us = now;
-	}
-	fresh_count = 0;
+	if (number && !entries[number % cap].sent_us)
+		entries[number % cap].sent_us = mono_us();
 }
 
 static uint64_t note(struct entry *e, const char *what, uint64_t effect_id, uint64_t arrived_us)

@@ -18,9 +18,9 @@ void ledger_name_session(uint32_t serial, const char *id, uint32_t shard, uint32
 void ledger_sent(enum ledger_kind kind, uint64_t id, uint64_t guild_id, bool expects);
 /* It was given to a session as this sequence. */
 void ledger_delivered(uint64_t id, uint32_t session, uint64_t seq);
-/* It went into a socket; the clock starts at the end of this pass, with the write. */
+/* It is in a socket's buffer, packed and framed, and the write follows within this pass. The clock starts now and not
+ * after the write: on a busy machine the bot may have answered before we get to look at the clock again. */
 void ledger_written(uint64_t id);
-void ledger_end_of_pass(void);
 
 /* An effect of the event arrived. @what is a literal; @arrived_us: when its request was complete (monotonic).
  * @counts: it is the answer (one is right, two are a doubled effect); otherwise it is only noted. */

@@ -53,12 +53,6 @@ static void on_signal(uv_signal_t *handle, int number)
 	stop();
 }
 
-static void end_of_pass(void)
-{
-	ledger_end_of_pass();
-	waits_end_of_pass();
-}
-
 static void tick(uint64_t now_ms)
 {
 	static uint64_t slow_ms;
@@ -173,7 +167,7 @@ static int start(void)
 		fprintf(stderr, "discord-sim: --record %s: %s\n", options.record, strerror(-r));
 		return r;
 	}
-	r = conn_init(&loop, tls, end_of_pass, tick);
+	r = conn_init(&loop, tls, waits_end_of_pass, tick);
 	if (r == 0)
 		r = open_listeners();
 	return r;
