@@ -115,7 +115,8 @@ static int zlib_feed(struct inflater *inflater, const char *message, size_t len)
 	} while (z->avail_in || !z->avail_out);
 	if (inflater->out_len > inflater->max_bytes)
 		return -EMSGSIZE;
-	return zlib_at_end(inflater, (const uint8_t *)message, len);
+	/* A second flush behind the first, in a message of its own, ends nothing. */
+	return zlib_at_end(inflater, (const uint8_t *)message, len) && inflater->out_len > 0;
 }
 
 static int zstd_open(struct inflater *inflater)

@@ -86,12 +86,15 @@ static int renew(struct compressor *c)
 	return deflateInit2(&c->zlib, c->level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK ? 0 : -1;
 }
 
-static int zlib_piece(struct compressor *c, const struct buf *piece, struct buf *out, int flush)
+/* @held: bytes of the payload's earlier pieces, which the encoder may still hold. There is always room for all of it:
+ * were the output filled just so by a flush, the next call would add a second marker, and a payload split there would
+ * seem to end twice. */
+static int zlib_piece(struct compressor *c, const struct buf *piece, size_t held, struct buf *out, int flush)
 {
 	c->zlib.next_in = (unsigned char *)buf_data(piece);
 	c->zlib.avail_in = (unsigned int)piece->len;
 	do {
-		size_t room = deflateBound(&c->zlib, c->zlib.avail_in) + 64;
+		size_t room = deflateBound(&c->zlib, c->zlib.avail_in + held) + 64;
 		char *at = buf_room(out, room);
 
 		if (!at)
@@ -132,12 +135,12 @@ int compressor_payload(struct compressor *c, const struct buf *pieces, size_t co
 		if (c->stale && renew(c) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0, held = 0; i < count; held += pieces[i++].len) {
 		bool last = i + 1 == count;
 		int r;
 
 		if (c->kind == COMPRESS_ZLIB)
-			r = zlib_piece(c, &pieces[i], out, last ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+			r = zlib_piece(c, &pieces[i], held, out, last ? Z_SYNC_FLUSH : Z_NO_FLUSH);
 		else
 			r = zstd_piece(c, &pieces[i], out,
 				       !last       ? ZSTD_e_continue

@@ -182,6 +182,31 @@ static void run_big(enum config_compress mode)
 	free(big);
 }
 
+/* An encoder whose output was full just at the end of a flush flushes once more (zlib's manual says so). */
+static void test_zlib_second_flush_is_no_payload(void **state)
+{
+	char again[] = { 0x00, 0x00, 0x00, (char)0xFF, (char)0xFF };
+	struct inflater *inflater = NULL;
+	struct packer packer;
+	char *payload;
+	size_t len;
+
+	(void)state;
+	pack_open(&packer);
+	assert_int_equal(inflater_new(CONFIG_COMPRESS_ZLIB, BIG, &inflater), 0);
+	for (int round = 0; round < 8; round++) {
+		const char *text = texts[round % 4];
+		size_t n = pack(&packer, CONFIG_COMPRESS_ZLIB, text, strlen(text));
+
+		expect_payload(inflater, packer.out, n, text, strlen(text));
+		assert_int_equal(inflater_feed(inflater, again, sizeof(again), &payload, &len), 0);
+		assert_int_equal(inflater_feed(inflater, again, 2, &payload, &len), 0);
+		assert_int_equal(inflater_feed(inflater, again + 2, 3, &payload, &len), 0);
+	}
+	inflater_free(inflater);
+	pack_close(&packer);
+}
+
 static void test_big_payloads_and_memory(void **state)
 {
 	(void)state;
@@ -309,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_zlib_split_anywhere),
+		cmocka_unit_test(test_zlib_second_flush_is_no_payload),
 		cmocka_unit_test(test_big_payloads_and_memory),
 		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_truncated_and_flipped),
