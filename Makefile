@@ -133,7 +133,7 @@ bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; 
 	@exec $(PYTHON) tests/bench/run --build $(BUILD) $(ONLY)
 
 # --- fuzzing -------------------------------------------------------------------------------------------------------
-# Each tests/fuzz/fuzz_x.c is a libFuzzer program over everything but the supervisor, all of it instrumented.
+# Each tests/fuzz/fuzz_x.c is a libFuzzer program over all that is ours, all of it instrumented.
 FUZZ_CC := $(firstword $(foreach c,clang-16 clang-19 clang,$(shell command -v $(c))))
 FUZZ_LIB := build/fuzz-lib
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
@@ -145,12 +145,12 @@ FUZZ_MAKE = $(MAKE) $(PARALLEL) --no-print-directory CC=$(FUZZ_CC) BUILD=$(FUZZ_
 fuzz-bins: $(FUZZ_BIN)
 fuzz-parts: FORCE
 	$(if $(FUZZ_CC),,$(error fuzzing needs clang with libFuzzer: make deps, or install clang-16 and libclang-rt-16-dev))
-	+@$(FUZZ_MAKE) $(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
+	+@$(FUZZ_MAKE) $(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libsupervisor.a $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
 # The inner make knows how these are made; here they only come after it.
 ifneq ($(BUILD),$(FUZZ_LIB))
-$(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a: fuzz-parts ;
+$(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libsupervisor.a $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a: fuzz-parts ;
 endif
-$(BUILD)/fuzz/%: $(FUZZ_LIB)/obj/tests/fuzz/%.o $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
+$(BUILD)/fuzz/%: $(FUZZ_LIB)/obj/tests/fuzz/%.o $(FUZZ_LIB)/libsupervisor.a $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_FLAGS) -pie -o $@ $^ $(LIBS_shoal-shard)
 
