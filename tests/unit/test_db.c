@@ -865,8 +865,6 @@ static void test_pgbouncer(void **state)
 		assert_int_equal(seen.ok, 300);
 	}
 	db_shut(&seen);
-	pg_exec(database.admin,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'shoal_unit_%'");
 }
 
 /* --- guild settings ----------------------------------------------------------------------------------------------- */
