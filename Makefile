@@ -133,7 +133,7 @@ bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; 
 	@exec $(PYTHON) tests/bench/run --build $(BUILD) $(ONLY)
 
 # --- fuzzing -------------------------------------------------------------------------------------------------------
-# Each tests/fuzz/fuzz_x.c is a libFuzzer program over all that is ours, all of it instrumented.
+# Each tests/fuzz/fuzz_x.c is a libFuzzer program over everything but the supervisor, all of it instrumented.
 FUZZ_CC := $(firstword $(foreach c,clang-16 clang-19 clang,$(shell command -v $(c))))
 FUZZ_LIB := build/fuzz-lib
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
@@ -152,7 +152,8 @@ $(patsubst %.c,$(FUZZ_LIB)/obj/%.o,$(FUZZ_SRC)) $(FUZZ_LIB)/libsupervisor.a $(FU
 endif
 $(BUILD)/fuzz/%: $(FUZZ_LIB)/obj/tests/fuzz/%.o $(FUZZ_LIB)/libsupervisor.a $(FUZZ_LIB)/libshard.a $(FUZZ_LIB)/libshoal.a
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_FLAGS) -pie -o $@ $^ $(LIBS_shoal-shard)
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer $(FUZZ_FLAGS) -pie -o $@ $^ $(LIBS_shoal-shard)
 
 fuzz: fuzz-bins ## every decoder of foreign bytes, FUZZ_SECONDS=60 each
 	@tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)

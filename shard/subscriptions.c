@@ -6,13 +6,18 @@
 #include "shared/base/cleanup.h"
 #include "shared/log/log.h"
 
-static void on_ready(void *arg, const struct shoal_event *event)
+static int on_ready(void *arg, const struct envelope *envelope)
 {
 	struct worker *worker = arg;
-	const struct shoal_ready *ready = event->ready;
+	const struct shoal_ready *ready;
+	struct shoal_event event;
 	uint32_t i;
 	int r;
 
+	r = decode_event(envelope->type, envelope->d, &worker->dispatch.arena, NULL, &event);
+	if (r < 0)
+		return r;
+	ready = event.ready;
 	commands_set_user(&worker->commands, ready->user.id);
 	r = guilds_ready_begin(worker->guilds);
 	for (i = 0; r == 0 && i < ready->guilds.count; i++)
@@ -21,6 +26,7 @@ static void on_ready(void *arg, const struct shoal_event *event)
 		log_error(NULL, "cache.write_failed",
 			  KV_MSG("the guild list can't be kept; is the runtime directory full?"), KV_ERR(r));
 	worker_guilds_moved(worker);
+	return 0;
 }
 
 static void log_change(enum guilds_change change, uint64_t guild_id)
@@ -44,7 +50,6 @@ static int on_guild(struct worker *worker, const struct envelope *envelope,
 	bool unavailable;
 	int r;
 
-	arena_reset(&worker->dispatch.arena);
 	r = decode_guild_brief(envelope->d, &worker->dispatch.arena, &guild_id, &unavailable);
 	if (r < 0)
 		return r;
@@ -67,18 +72,18 @@ static int on_guild_delete(void *arg, const struct envelope *envelope)
 	return on_guild(arg, envelope, guilds_deleted);
 }
 
-static void on_message(void *arg, const struct shoal_event *event)
+static void on_message(void *arg, const struct shoal_event *event, struct ticket *ticket)
 {
-	commands_message(&((struct worker *)arg)->commands, event);
+	commands_message(&((struct worker *)arg)->commands, event, ticket);
 }
 
-static void on_interaction(void *arg, const struct shoal_event *event)
+static void on_interaction(void *arg, const struct shoal_event *event, struct ticket *ticket)
 {
-	commands_interaction(&((struct worker *)arg)->commands, event);
+	commands_interaction(&((struct worker *)arg)->commands, event, ticket);
 }
 
 const struct dispatch_row subscriptions[] = {
-	{ SHOAL_EVENT_READY, 0, NULL, on_ready },
+	{ SHOAL_EVENT_READY, 0, on_ready, NULL },
 	{ SHOAL_EVENT_GUILD_CREATE, INTENT_GUILDS, on_guild_create, NULL },
 	{ SHOAL_EVENT_GUILD_DELETE, INTENT_GUILDS, on_guild_delete, NULL },
 	{ SHOAL_EVENT_INTERACTION_CREATE, 0, NULL, on_interaction },

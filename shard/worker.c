@@ -11,6 +11,7 @@
 
 #include "shard/commands/fleet_stats.h"
 #include "shard/crash.h"
+#include "shard/events/event_key.h"
 #include "shard/gauges.h"
 #include "shard/subscriptions.h"
 #include "shared/base/build_id.h"
@@ -93,6 +94,8 @@ static void close_parts(struct worker *worker)
 	worker->phase = WORKER_CLOSING;
 	worker->closing = 1;
 	if (running) {
+		if (worker->pipeline)
+			pipeline_closing(worker->pipeline);
 		commands_closing(&worker->commands);
 		worker->closing += 3;
 		bus_close(worker->bus, on_part_closed, worker);
@@ -112,19 +115,27 @@ static int on_dispatch(void *arg, const struct envelope *envelope, const char *p
 {
 	struct worker *worker = arg;
 
-	(void)payload;
-	(void)len;
-	dispatch_envelope(&worker->dispatch, envelope);
-	board_shard_set_handled(worker->board, envelope->sequence);
-	return 0;
+	return pipeline_take(worker->pipeline, envelope, payload, len);
+}
+
+/* Which session's dispatches come from now on. */
+static void note_session(struct worker *worker)
+{
+	struct board_session session;
+	uint64_t sequence;
+
+	if (board_shard_session(worker->board, &session, &sequence))
+		pipeline_set_session(worker->pipeline, event_key_session(session.session_id));
 }
 
 static void on_state(void *arg, enum shard_state state)
 {
 	struct worker *worker = arg;
 
-	if (state == SHARD_STATE_LOADING)
-		worker_guilds_moved(worker);
+	if (state != SHARD_STATE_LOADING)
+		return;
+	worker_guilds_moved(worker);
+	note_session(worker);
 }
 
 /* What is left of a grant by the clock that the ledger uses too: an answer that lay unread while we were stopped is
@@ -237,17 +248,20 @@ static void check_ready(struct worker *worker)
 
 static void on_pass_end(void *arg)
 {
-	struct worker *worker = arg;
-	int r;
-
-	if (!worker->guilds)
-		return;
-	r = guilds_commit(worker->guilds);
-	if (r < 0)
-		log_error(NULL, "cache.commit_failed",
-			  KV_MSG("the guild list can't be kept; is the runtime directory full?"), KV_ERR(r));
-	check_ready(worker);
+	check_ready(arg);
 }
+
+static int commit_cache(void *arg, uint64_t applied)
+{
+	return guilds_commit(((struct worker *)arg)->guilds, applied);
+}
+
+static uint64_t cache_applied(void *arg)
+{
+	return guilds_applied(((struct worker *)arg)->guilds);
+}
+
+static const struct pipeline_cache pipeline_cache = { .commit = commit_cache, .applied = cache_applied };
 
 static uint32_t orphan_timeout_s(const struct worker *worker)
 {
@@ -357,6 +371,20 @@ static int start_session(struct worker *worker, const json_t *secrets)
 	return 0;
 }
 
+/* Before the session: what the last worker had taken must not be asked of Discord again. */
+static int start_pipeline(struct worker *worker)
+{
+	struct pipeline_options options = { .runtime_dir = worker->options.runtime_dir,
+					    .generation = worker->options.generation,
+					    .shard_id = worker->options.shard_id,
+					    .guild_open_max = worker->config->inbox_guild_open_tickets,
+					    .parked_max_mib = worker->config->inbox_parked_max_mib,
+					    .crashed = worker->crashed };
+
+	return pipeline_new(&worker->loop, &options, worker->board, &worker->dispatch, &pipeline_cache,
+			    &worker->pipeline);
+}
+
 static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
 {
 	struct command_services services;
@@ -394,6 +422,12 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 	commands_init(&worker->commands, &services);
 	dispatch_init(&worker->dispatch, subscriptions, subscription_count, worker->counters, worker);
 	worker->phase = WORKER_RUNNING;
+	r = start_pipeline(worker);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "the inbox or the parked events in %s can't be opened: %s",
+			 worker->options.runtime_dir, error_text(r));
+		return r;
+	}
 	r = start_session(worker, secrets);
 	if (r < 0)
 		snprintf(error, CONFIG_ERROR_SIZE, "the gateway session can't be set up: %s", error_text(r));
@@ -514,6 +548,23 @@ static uint64_t own_start_ticks(void)
 	return ticks;
 }
 
+/* Did the last worker die of its own making? An operator's kill, the machine's memory and an orderly end did not come
+ * from what it was handling. Before the page gets its new owner. */
+static bool last_one_crashed(const struct board_shard *board)
+{
+	static const int own_making[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+	struct board_exit how;
+	size_t i;
+
+	if (!board_shard_exit(board, &how) || how.class != EXIT_CLASS_CRASH || how.pid != board_shard_pid(board))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(own_making); i++) {
+		if (how.code == (uint32_t)(128 + own_making[i]))
+			return true;
+	}
+	return false;
+}
+
 static int take_board(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
@@ -540,6 +591,7 @@ static int take_board(struct worker *worker)
 		return EXIT_CODE_USAGE;
 	}
 	worker->counters = board_shard_counters(worker->board);
+	worker->crashed = last_one_crashed(worker->board);
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);
 	board_shard_stamp(worker->board, clock_boottime_ns());
@@ -573,6 +625,7 @@ static void finish(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->sigint, NULL);
 	loop_finish(&worker->loop);
 	prefixes_free(worker->prefixes);
+	pipeline_free(worker->pipeline);
 	guilds_close(worker->guilds);
 	dispatch_finish(&worker->dispatch);
 	config_free(worker->config);

@@ -6,6 +6,7 @@
 #include "shard/cache/guilds.h"
 #include "shard/commands/commands.h"
 #include "shard/events/dispatch.h"
+#include "shard/events/pipeline.h"
 #include "shard/gateway/session.h"
 #include "shared/board/board.h"
 #include "shared/bus/bus.h"
@@ -51,6 +52,8 @@ struct worker {
 	struct prefixes *prefixes;
 	struct commands commands;
 	struct dispatch dispatch;
+	struct pipeline *pipeline;
+	bool crashed; /* the last worker of this shard died of its own making */
 	struct session *session;
 
 	uint64_t guilds_moved_ns; /* last GUILD_CREATE or _DELETE */

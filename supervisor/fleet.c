@@ -404,7 +404,7 @@ static int open_board(const struct fleet *fleet, struct worker *worker)
 	int r;
 
 	r = board_shard_create(options->runtime_dir, options->generation, worker->slot.shard_id, options->shard_count,
-			       &damaged);
+			       options->inbox_kib, &damaged);
 	if (r < 0)
 		return r;
 	if (damaged)

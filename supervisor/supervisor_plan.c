@@ -67,6 +67,7 @@ static int open_fleet(struct supervisor *supervisor)
 	struct fleet_options options = {
 		.runtime_dir = config->supervisor_runtime_dir,
 		.worker_path = supervisor->worker_path,
+		.inbox_kib = config->inbox_ring_kib,
 		.worker_env = supervisor->worker_env,
 		.log_level = config->log_level,
 		.log_format = config->log_format,

@@ -16,12 +16,15 @@
 
 enum guild_state { GUILD_NONE, GUILD_EXPECTED, GUILD_HERE, GUILD_OUT, GUILD_STATE_COUNT };
 
-enum { TABLE_GUILDS };
-static const char *const table_names[] = { "guilds" };
+enum { TABLE_GUILDS, TABLE_META };
+static const char *const table_names[] = { "guilds", "meta" };
+static const char applied_key[] = "applied";
 
 struct guilds {
 	struct kv *kv;
 	size_t by_state[GUILD_STATE_COUNT];
+	uint64_t applied;
+	bool changed; /* since the last commit */
 };
 
 static int recount(void *arg, struct kv_bytes key, struct kv_bytes value)
@@ -36,6 +39,18 @@ static int recount(void *arg, struct kv_bytes key, struct kv_bytes value)
 		return -EIO;
 	guilds->by_state[state]++;
 	return 0;
+}
+
+static uint64_t read_applied(struct guilds *guilds)
+{
+	struct kv_bytes value;
+	uint64_t applied;
+
+	if (kv_get(guilds->kv, TABLE_META, (struct kv_bytes){ applied_key, sizeof(applied_key) }, &value) < 0 ||
+	    value.len != sizeof(applied))
+		return 0;
+	memcpy(&applied, value.ptr, sizeof(applied));
+	return applied;
 }
 
 int guilds_open(const char *runtime_dir, uint32_t generation, uint32_t shard_id, bool *ret_fresh,
@@ -65,6 +80,8 @@ int guilds_open(const char *runtime_dir, uint32_t generation, uint32_t shard_id,
 		*ret_fresh = true;
 		r = guilds_ready_begin(guilds);
 	}
+	if (r == 0)
+		guilds->applied = *ret_fresh ? 0 : read_applied(guilds);
 	if (r == 0)
 		r = kv_commit(guilds->kv);
 	if (r < 0) {
@@ -106,6 +123,7 @@ static int change_state(struct guilds *guilds, uint64_t guild_id, uint8_t from, 
 		r = kv_put(guilds->kv, TABLE_GUILDS, key, (struct kv_bytes){ &to, 1 });
 	if (r < 0)
 		return r;
+	guilds->changed = true;
 	if (from != GUILD_NONE)
 		guilds->by_state[from]--;
 	if (to != GUILD_NONE)
@@ -121,6 +139,7 @@ int guilds_ready_begin(struct guilds *guilds)
 	if (r < 0)
 		return r;
 	memset(guilds->by_state, 0, sizeof(guilds->by_state));
+	guilds->changed = true;
 	return 0;
 }
 
@@ -178,7 +197,23 @@ size_t guilds_expected(const struct guilds *guilds)
 	return guilds->by_state[GUILD_EXPECTED];
 }
 
-int guilds_commit(struct guilds *guilds)
+int guilds_commit(struct guilds *guilds, uint64_t applied)
 {
-	return kv_commit(guilds->kv);
+	int r;
+
+	if (!guilds->changed)
+		return 0;
+	guilds->changed = false;
+	r = kv_put(guilds->kv, TABLE_META, (struct kv_bytes){ applied_key, sizeof(applied_key) },
+		   (struct kv_bytes){ &applied, sizeof(applied) });
+	if (r == 0)
+		r = kv_commit(guilds->kv);
+	if (r == 0)
+		guilds->applied = applied;
+	return r;
+}
+
+uint64_t guilds_applied(const struct guilds *guilds)
+{
+	return guilds->applied;
 }

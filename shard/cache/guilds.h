@@ -35,7 +35,10 @@ size_t guilds_count(const struct guilds *guilds);
 size_t guilds_unavailable(const struct guilds *guilds);
 size_t guilds_expected(const struct guilds *guilds);
 
-/* End of a loop turn. */
-int guilds_commit(struct guilds *guilds);
+/* End of a loop turn: what changed, and in the same transaction that everything before inbox position @applied is in.
+ */
+int guilds_commit(struct guilds *guilds, uint64_t applied);
+/* The position of the last commit; 0 when nothing was kept. */
+uint64_t guilds_applied(const struct guilds *guilds);
 
 #endif

@@ -18,7 +18,7 @@
 #define MESSAGE_DEADLINE_MS 60000
 
 enum answer_state { OPEN, DEFERRING, DEFERRED, SENDING, DONE, STATE_COUNT };
-enum answer_event { GIVE, DUE, SENT, FAILED, EVENT_COUNT };
+enum answer_event { GIVE, DUE, SENT, ALREADY, FAILED, EVENT_COUNT };
 
 static void send_first(void *owner, const void *event_data);
 static void send_defer(void *owner, const void *event_data);
@@ -32,18 +32,20 @@ static const struct machine_edge edges[STATE_COUNT][EVENT_COUNT] = {
 	[DEFERRING][GIVE] = IGNORED, /* kept in inv->reply until the deferral is through */
 	[DEFERRING][DUE] = IGNORED,
 	[DEFERRING][SENT] = GO(DEFERRED, deferred),
+	[DEFERRING][ALREADY] = GO(DEFERRED, deferred),
 	[DEFERRING][FAILED] = GO(DONE, finish),
 	[DEFERRED][GIVE] = GO(SENDING, send_edit),
 	[DEFERRED][DUE] = IGNORED,
 	[SENDING][DUE] = IGNORED,
 	[SENDING][SENT] = GO(DONE, finish),
+	[SENDING][ALREADY] = GO(SENDING, send_edit), /* answered or deferred before a crash: this makes it true */
 	[SENDING][FAILED] = GO(DONE, finish),
 	[DONE][GIVE] = IGNORED, /* the deferral failed: there is nobody to tell any more */
 	[DONE][DUE] = IGNORED,
 };
 
 static const char *const state_names[] = { "open", "deferring", "deferred", "sending", "done" };
-static const char *const event_names[] = { "give", "due", "sent", "failed" };
+static const char *const event_names[] = { "give", "due", "sent", "already", "failed" };
 
 static const struct machine_table table = {
 	"answer", &edges[0][0], state_names, event_names, STATE_COUNT, EVENT_COUNT
@@ -68,6 +70,11 @@ static void step(struct shoal_invocation *inv, enum answer_event event)
 void answer_init(struct shoal_invocation *inv)
 {
 	machine_init(&inv->answer, &table, OPEN, inv, NULL);
+}
+
+void answer_begin_deferred(struct shoal_invocation *inv)
+{
+	machine_init(&inv->answer, &table, DEFERRED, inv, NULL);
 }
 
 bool answer_is_open(const struct shoal_invocation *inv)
@@ -96,15 +103,37 @@ static void failed_to_send(struct shoal_invocation *inv, int error, const struct
 	step(inv, FAILED);
 }
 
+/* Discord's word that the first answer was given (discord-facts section 14). */
+#define CODE_ALREADY_ACKNOWLEDGED 40060
+/* And that there is nothing to edit: nobody had deferred in time, or the token is dead. */
+#define CODE_UNKNOWN_WEBHOOK 10015
+#define CODE_UNKNOWN_MESSAGE 10008
+
+/* An answer that a successor gave, and that came after the interaction's time. */
+static bool is_expired(const struct shoal_invocation *inv, const struct rest_result *result)
+{
+	return inv->form == INVOCATION_SLASH && ticket_again(inv->ticket) &&
+	       (result->discord_code == CODE_UNKNOWN_WEBHOOK || result->discord_code == CODE_UNKNOWN_MESSAGE);
+}
+
 /* The reference that the request held is given back here, whatever came of it. */
 static void request_done(void *arg, const struct rest_result *result)
 {
 	struct shoal_invocation *inv = arg;
+	struct log_ctx ctx = context_of(inv);
 
-	if (result->error == 0)
+	if (result->error == 0) {
 		step(inv, SENT);
-	else
+	} else if (result->discord_code == CODE_ALREADY_ACKNOWLEDGED) {
+		step(inv, ALREADY);
+	} else if (is_expired(inv, result)) {
+		board_count(inv->commands->services.counters, BOARD_COUNTER_interactions_expired, 1);
+		log_warn(&ctx, "commands.expired", KV_MSG("a crash came between an interaction and its answer in time"),
+			 KV_MS("age", invocation_age_ms(inv)));
+		step(inv, FAILED);
+	} else {
 		failed_to_send(inv, result->error, result);
+	}
 	shoal_invocation_release(inv);
 }
 

@@ -9,6 +9,8 @@
 #define ANSWER_LATE_MS  2800
 
 void answer_init(struct shoal_invocation *inv);
+/* As if it had been deferred already (by a worker that died): the answer goes straight to @original. */
+void answer_begin_deferred(struct shoal_invocation *inv);
 /* Sends @text (taken), ephemeral where the form allows. -EALREADY: answered before; @text is freed. */
 int answer_give(struct shoal_invocation *inv, char *text, bool ephemeral);
 /* Slow tick: defers an interaction that has become old. */

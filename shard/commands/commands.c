@@ -161,7 +161,7 @@ static uint64_t invoker_of(const struct shoal_interaction *interaction)
 	return interaction->user ? interaction->user->id : 0;
 }
 
-void commands_interaction(struct commands *commands, const struct shoal_event *event)
+void commands_interaction(struct commands *commands, const struct shoal_event *event, struct ticket *ticket)
 {
 	const struct shoal_interaction *interaction = event->interaction;
 	struct invocation_source source = { .form = INVOCATION_SLASH,
@@ -170,7 +170,8 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 					    .guild_id = interaction->guild_id,
 					    .channel_id = interaction->channel_id,
 					    .user_id = invoker_of(interaction),
-					    .token = interaction->token };
+					    .token = interaction->token,
+					    .ticket = ticket };
 	struct log_ctx ctx = { .shard = (int32_t)commands->services.shard_id,
 			       .guild_id = interaction->guild_id,
 			       .event = "INTERACTION_CREATE" };
@@ -186,7 +187,12 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 		log_warn(&ctx, "commands.lost", KV_MSG("an interaction could not be taken up"), KV_ERR(r));
 		return;
 	}
-	if (invocation_age_ms(inv) >= ANSWER_LATE_MS) {
+	if (invocation_age_ms(inv) >= ANSWER_LATE_MS && ticket_again(ticket)) {
+		/* A worker that died had begun it. If it got as far as deferring, the token lives on and the member
+		 * still waits: an edit is the way, and a harmless one if not. */
+		answer_begin_deferred(inv);
+		slash(inv, interaction);
+	} else if (invocation_age_ms(inv) >= ANSWER_LATE_MS) {
 		/* Its three seconds are over; the member has read "did not respond" already. A callback now would only
 		 * count as an invalid request. */
 		board_count(commands->services.counters, BOARD_COUNTER_interactions_late, 1);
@@ -300,6 +306,7 @@ static void prefix_known(void *arg, const char *prefix)
 	waiting->commands->pending--;
 	if (!waiting->commands->closing && strip_prefix(&content, prefix))
 		text_command(waiting->commands, &waiting->source, content, false);
+	ticket_release(waiting->source.ticket);
 	free(waiting);
 }
 
@@ -315,17 +322,19 @@ static bool wait_for_prefix(struct commands *commands, const struct invocation_s
 		return false;
 	waiting->commands = commands;
 	waiting->source = *source;
+	waiting->source.ticket = ticket_hold(source->ticket);
 	waiting->len = content.len;
 	memcpy(waiting->content, content.ptr, content.len);
 	commands->pending++;
 	if (prefixes_load(commands->services.prefixes, source->guild_id, prefix_known, waiting) == 0)
 		return true;
 	commands->pending--;
+	ticket_release(waiting->source.ticket);
 	free(waiting);
 	return false;
 }
 
-void commands_message(struct commands *commands, const struct shoal_event *event)
+void commands_message(struct commands *commands, const struct shoal_event *event, struct ticket *ticket)
 {
 	const struct shoal_message *message = event->message;
 	struct shoal_str content = message->content;
@@ -339,7 +348,8 @@ void commands_message(struct commands *commands, const struct shoal_event *event
 					     .event_id = message->id,
 					     .guild_id = message->guild_id,
 					     .channel_id = message->channel_id,
-					     .user_id = message->author.id };
+					     .user_id = message->author.id,
+					     .ticket = ticket };
 	if (strip_mention(&content, commands->user_id)) {
 		text_command(commands, &source, content, true);
 		return;

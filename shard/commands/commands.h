@@ -50,9 +50,10 @@ void commands_finish(struct commands *commands);
 void commands_closing(struct commands *commands);
 void commands_set_user(struct commands *commands, uint64_t user_id);
 
-/* INTERACTION_CREATE, MESSAGE_CREATE: subscribers of the dispatch table. @event is borrowed. */
-void commands_interaction(struct commands *commands, const struct shoal_event *event);
-void commands_message(struct commands *commands, const struct shoal_event *event);
+/* INTERACTION_CREATE, MESSAGE_CREATE: subscribers of the dispatch table. @event is borrowed; @ticket is held until the
+ * answer is through (NULL: none). */
+void commands_interaction(struct commands *commands, const struct shoal_event *event, struct ticket *ticket);
+void commands_message(struct commands *commands, const struct shoal_event *event, struct ticket *ticket);
 
 /* The services of the commands that @inv belongs to. */
 const struct command_services *commands_services(const struct shoal_invocation *inv);

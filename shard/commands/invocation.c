@@ -41,6 +41,7 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv->guild_id = source->guild_id;
 	inv->channel_id = source->channel_id;
 	inv->user_id = source->user_id;
+	inv->ticket = ticket_hold(source->ticket);
 	inv->received_ns = clock_monotonic_ns();
 	inv->refs = 1;
 	answer_init(inv);
@@ -65,6 +66,7 @@ static void unlink_and_free(struct shoal_invocation *inv)
 	if (inv->token)
 		explicit_bzero(inv->token, strlen(inv->token));
 	free(inv->token);
+	ticket_release(inv->ticket);
 	free(inv);
 }
 

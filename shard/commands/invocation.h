@@ -6,6 +6,7 @@
 #include <shoal/command.h>
 
 #include "shard/commands/arguments.h"
+#include "shard/events/ticket.h"
 #include "shared/base/machine.h"
 
 struct commands;
@@ -33,6 +34,7 @@ struct shoal_invocation {
 	uint64_t user_id;
 	char *token; /* of the interaction; a secret; NULL for messages */
 	struct arguments arguments;
+	struct ticket *ticket; /* of the event; held; NULL: none */
 
 	/* answering */
 	struct machine answer; /* answer.c */
@@ -50,6 +52,7 @@ struct invocation_source {
 	enum invocation_form form;
 	uint64_t event_id, application_id, guild_id, channel_id, user_id;
 	struct shoal_str token;
+	struct ticket *ticket; /* held anew by the invocation */
 };
 
 /* A new one with one reference, in @commands' list. -ENOMEM, -E2BIG (token). */

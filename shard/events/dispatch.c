@@ -44,42 +44,47 @@ static void malformed(struct dispatch *dispatch, const struct envelope *envelope
 		 KV_ERR(error), KV_U64("sequence", envelope->sequence), KV_U64("bytes", envelope->d.len));
 }
 
-static int hand_over(struct dispatch *dispatch, const struct dispatch_row *row, const struct envelope *envelope)
-{
-	struct shoal_event event = { 0 };
-	int r = 0;
-
-	if (row->raw)
-		r = row->raw(dispatch->arg, envelope);
-	if (r < 0 || !row->event)
-		return r;
-	arena_reset(&dispatch->arena);
-	r = decode_event(envelope->type, envelope->d, &dispatch->arena, NULL, &event);
-	if (r < 0)
-		return r;
-	event.guild_id = envelope->guild_id;
-	event.sequence = envelope->sequence;
-	row->event(dispatch->arg, &event);
-	return 0;
-}
-
-void dispatch_envelope(struct dispatch *dispatch, const struct envelope *envelope)
+const struct dispatch_row *dispatch_row_of(struct dispatch *dispatch, const struct envelope *envelope)
 {
 	const struct dispatch_row *row = dispatch->by_type[envelope->type];
-	int r;
 
-	if (!row) {
+	if (!row)
 		board_count(dispatch->counters,
 			    envelope->type == SHOAL_EVENT_UNKNOWN ? BOARD_COUNTER_events_unknown
 								  : BOARD_COUNTER_events_dropped,
 			    1);
-		return;
-	}
-	r = hand_over(dispatch, row, envelope);
+	return row;
+}
+
+void dispatch_apply(struct dispatch *dispatch, const struct envelope *envelope)
+{
+	const struct dispatch_row *row = dispatch->by_type[envelope->type];
+	int r;
+
+	arena_reset(&dispatch->arena);
+	r = row->raw(dispatch->arg, envelope);
 	if (r < 0)
 		malformed(dispatch, envelope, r);
-	else
+	else if (!row->event)
 		board_count(dispatch->counters, BOARD_COUNTER_events_handled, 1);
+}
+
+void dispatch_handle(struct dispatch *dispatch, const struct envelope *envelope, struct ticket *ticket)
+{
+	const struct dispatch_row *row = dispatch->by_type[envelope->type];
+	struct shoal_event event = { 0 };
+	int r;
+
+	arena_reset(&dispatch->arena);
+	r = decode_event(envelope->type, envelope->d, &dispatch->arena, NULL, &event);
+	if (r < 0) {
+		malformed(dispatch, envelope, r);
+		return;
+	}
+	event.guild_id = envelope->guild_id;
+	event.sequence = envelope->sequence;
+	row->event(dispatch->arg, &event, ticket);
+	board_count(dispatch->counters, BOARD_COUNTER_events_handled, 1);
 }
 
 uint32_t dispatch_intents(const struct dispatch_row *rows, size_t row_count)

@@ -26,7 +26,8 @@ struct ring_head {
 	uint64_t size; /* bytes of data behind this head */
 	_Atomic uint64_t head;
 	_Atomic uint64_t tail;
-	uint64_t reserved[3];
+	_Atomic uint64_t mark;
+	uint64_t reserved[2];
 };
 
 struct ring_record {
@@ -92,6 +93,7 @@ static void make_anew(struct inbox *inbox)
 	inbox->ring->size = inbox->size;
 	atomic_store(&inbox->ring->head, 0);
 	atomic_store(&inbox->ring->tail, 0);
+	atomic_store(&inbox->ring->mark, 0);
 	atomic_signal_fence(memory_order_seq_cst);
 	inbox->ring->magic = RING_MAGIC;
 }
@@ -319,6 +321,16 @@ int inbox_next(const struct inbox *inbox, uint64_t position, struct inbox_record
 		return -ENOENT;
 	fill(record_at(inbox, at), ret_record);
 	return 0;
+}
+
+void inbox_set_mark(struct inbox *inbox, uint64_t mark)
+{
+	atomic_store_explicit(&inbox->ring->mark, mark, memory_order_release);
+}
+
+uint64_t inbox_mark(const struct inbox *inbox)
+{
+	return atomic_load_explicit(&inbox->ring->mark, memory_order_acquire);
 }
 
 uint64_t inbox_head(const struct inbox *inbox)

@@ -65,6 +65,11 @@ int inbox_next(const struct inbox *inbox, uint64_t position, struct inbox_record
  * committed yet must stay). */
 void inbox_release(struct inbox *inbox, uint64_t applied_position);
 
+/* The culprit mark: which record's handler is being run, so that the next worker knows whom to blame. @position + 1, or
+ * 0 for nobody. Any value may come back from a scribbled ring. */
+void inbox_set_mark(struct inbox *inbox, uint64_t mark);
+uint64_t inbox_mark(const struct inbox *inbox);
+
 /* The position that the next record will have: all before it are in or were in the ring. */
 uint64_t inbox_head(const struct inbox *inbox);
 size_t inbox_used(const struct inbox *inbox);

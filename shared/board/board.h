@@ -37,38 +37,44 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 
 /* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json.
  * New ones go to the end, or BOARD_REST_VERSION changes; a gauge ends its help with "(gauge)". */
-#define BOARD_SHARD_COUNTERS(X)                                                             \
-	X(events_total, "dispatches received")                                              \
-	X(events_handled, "dispatches handed to subscribers")                               \
-	X(events_dropped, "dispatches that nobody subscribes to")                           \
-	X(events_unknown, "dispatches with a name we do not know")                          \
-	X(events_malformed, "dispatches whose data could not be decoded")                   \
-	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")         \
-	X(opcodes_unknown, "payloads with an opcode we do not know")                        \
-	X(bytes_wire, "bytes received on gateway sockets after TLS")                        \
-	X(bytes_payload, "bytes of JSON after decompression")                               \
-	X(identifies, "IDENTIFYs sent")                                                     \
-	X(resumes, "RESUMEs that ended in RESUMED")                                         \
-	X(resumes_refused, "RESUMEs refused")                                               \
-	X(reconnects, "gateway connections lost or left")                                   \
-	X(zombies, "connections closed because a heartbeat was not acknowledged")           \
-	X(loss_windows, "windows in which events may have been lost")                       \
-	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")          \
-	X(commands, "commands handled")                                                     \
-	X(commands_failed, "commands that ended in an error told to the member")            \
-	X(interactions_late, "interactions that came too late to answer")                   \
-	X(rest_requests, "REST requests sent")                                              \
-	X(rest_retries, "REST requests repeated")                                           \
-	X(rest_limited, "REST 429 answers")                                                 \
-	X(rest_errors, "REST requests that failed for good")                                \
-	X(log_dropped, "log records dropped")                                               \
-	X(guilds, "guilds on this shard (gauge)")                                           \
-	X(guilds_unavailable, "guilds in an outage (gauge)")                                \
-	X(latency_us, "last gateway heartbeat round trip (gauge)")                          \
-	X(rest_latency_us, "smoothed REST round trip (gauge)")                              \
-	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                        \
-	X(memory_kib, "resident memory of the worker (gauge)")                              \
-	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)") \
+#define BOARD_SHARD_COUNTERS(X)                                                                 \
+	X(events_total, "dispatches received")                                                  \
+	X(events_handled, "dispatches handed to subscribers")                                   \
+	X(events_dropped, "dispatches that nobody subscribes to")                               \
+	X(events_unknown, "dispatches with a name we do not know")                              \
+	X(events_malformed, "dispatches whose data could not be decoded")                       \
+	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")             \
+	X(opcodes_unknown, "payloads with an opcode we do not know")                            \
+	X(bytes_wire, "bytes received on gateway sockets after TLS")                            \
+	X(bytes_payload, "bytes of JSON after decompression")                                   \
+	X(identifies, "IDENTIFYs sent")                                                         \
+	X(resumes, "RESUMEs that ended in RESUMED")                                             \
+	X(resumes_refused, "RESUMEs refused")                                                   \
+	X(reconnects, "gateway connections lost or left")                                       \
+	X(zombies, "connections closed because a heartbeat was not acknowledged")               \
+	X(loss_windows, "windows in which events may have been lost")                           \
+	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")              \
+	X(commands, "commands handled")                                                         \
+	X(commands_failed, "commands that ended in an error told to the member")                \
+	X(interactions_late, "interactions that came too late to answer")                       \
+	X(rest_requests, "REST requests sent")                                                  \
+	X(rest_retries, "REST requests repeated")                                               \
+	X(rest_limited, "REST 429 answers")                                                     \
+	X(rest_errors, "REST requests that failed for good")                                    \
+	X(log_dropped, "log records dropped")                                                   \
+	X(guilds, "guilds on this shard (gauge)")                                               \
+	X(guilds_unavailable, "guilds in an outage (gauge)")                                    \
+	X(latency_us, "last gateway heartbeat round trip (gauge)")                              \
+	X(rest_latency_us, "smoothed REST round trip (gauge)")                                  \
+	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                            \
+	X(memory_kib, "resident memory of the worker (gauge)")                                  \
+	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")     \
+	X(events_dead, "events set aside because workers crashed while they handled them")      \
+	X(interactions_expired, "interactions whose answer came after their time")              \
+	X(events_waiting, "events in the inbox or parked that nobody has begun (gauge)")        \
+	X(events_open, "events being handled (gauge)")                                          \
+	X(events_parked, "events that had to leave the inbox before they were handled (gauge)") \
+	X(inbox_used, "bytes used of the inbox (gauge)")                                        \
 	X(events_repeated, "dispatches that came a second time (after a RESUME) and were dropped")
 
 enum board_counter {
@@ -131,12 +137,16 @@ struct board_host;
 /* "<dir>/shard-<generation>-<id>.board" into @path (-ENAMETOOLONG). */
 int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, char *path, size_t size);
 
-/* Creates the file in full (mode 0600) unless a valid one of this shard, count and generation is there, whose stable
- * core (session, sequence, exit) is then kept; one that fails its checks is moved aside ("….damaged") and made anew,
- * *ret_damaged says so. A page of another shard count is made anew without its core. -EBUSY: a live worker holds a page
- * that would have to go. -ENOSPC, -errno. */
+/* Creates the file in full (mode 0600), with room for an inbox of @inbox_kib (0: none), unless a valid one of this
+ * shard, count and generation is there, whose stable core (session, sequence, exit) is then kept; one that fails its
+ * checks is moved aside ("….damaged") and made anew, *ret_damaged says so. A page of another shard count is made anew
+ * without its core. -EBUSY: a live worker holds a page that would have to go. -ENOSPC, -errno. */
 int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count,
-		       bool *ret_damaged);
+		       uint32_t inbox_kib, bool *ret_damaged);
+
+/* The room for the inbox, part of the mapping (8-aligned), and its bytes; NULL when the file has none. An inbox that is
+ * there stays as large as it is whatever board_shard_create() is told: it may hold what is not handled yet. */
+void *board_shard_inbox(struct board_shard *board, size_t *ret_bytes);
 
 /* Maps an existing file. @writable for its worker; supervisor and tools map read-only (and the supervisor writable
  * where it must mark FAILED). -ENOENT, -SHOAL_EDAMAGED, -SHOAL_EVERSION. The descriptor stays open inside (for the

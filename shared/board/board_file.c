@@ -224,9 +224,10 @@ static void forget_times(unsigned char *core, enum board_kind kind)
 static int judge_present(int fd, const struct board_page *page, const struct board_want *want, unsigned char *core)
 {
 	uint64_t boot = boot_number();
+	bool fits = page->header.size == want->size || (want->size_least && page->header.size >= want->size_least);
 	ssize_t n;
 
-	if (page->header.size == want->size && page->boot == boot)
+	if (fits && page->boot == boot)
 		return 0;
 	n = pread(fd, core, want->core_size, 0);
 	if (n < 0)

@@ -16,6 +16,7 @@ struct board_want {
 	enum board_kind kind;
 	uint32_t generation, shard_id, shard_count; /* shard_count 0: any */
 	uint32_t size;
+	uint32_t size_least; /* one that is at least this long may stay as it is; 0: only @size will do */
 	uint32_t core_size;
 };
 

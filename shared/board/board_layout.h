@@ -15,6 +15,8 @@
 /* Room for counters: new ones are appended to the table and fit into files made by an older program. */
 #define BOARD_COUNTERS_MAX 512
 #define BOARD_SHARD_SIZE   (BOARD_REST_OFFSET + 8192)
+/* Behind the rest: the inbox, up to the end of the file. What lies in it is its owner's (shard/events/inbox.c). */
+#define BOARD_INBOX_OFFSET BOARD_SHARD_SIZE
 #define BOARD_HOST_SIZE    BOARD_REST_OFFSET
 /* No page of any version is larger: a header that says more is a lie. */
 #define BOARD_SIZE_MAX (64u << 20)

@@ -57,23 +57,25 @@ int board_shard_path(const char *dir, uint32_t generation, uint32_t shard_id, ch
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-static struct board_want want_shard(uint32_t generation, uint32_t shard_id, uint32_t shard_count)
+static struct board_want want_shard(uint32_t generation, uint32_t shard_id, uint32_t shard_count, uint32_t inbox_kib)
 {
 	return (struct board_want){ .kind = BOARD_KIND_SHARD,
 				    .generation = generation,
 				    .shard_id = shard_id,
 				    .shard_count = shard_count,
-				    .size = BOARD_SHARD_SIZE,
+				    .size = BOARD_INBOX_OFFSET + inbox_kib * 1024,
+				    .size_least = inbox_kib ? BOARD_INBOX_OFFSET + 1024 : 0,
 				    .core_size = sizeof(struct board_shard_core) };
 }
 
-int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count, bool *ret_damaged)
+int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, uint32_t shard_count,
+		       uint32_t inbox_kib, bool *ret_damaged)
 {
-	struct board_want want = want_shard(generation, shard_id, shard_count);
+	struct board_want want = want_shard(generation, shard_id, shard_count, inbox_kib);
 	char path[BOARD_PATH_SIZE];
 	int r;
 
-	if (shard_id >= shard_count)
+	if (shard_id >= shard_count || inbox_kib > (BOARD_SIZE_MAX - BOARD_INBOX_OFFSET) / 1024)
 		return -EINVAL;
 	r = board_shard_path(dir, generation, shard_id, path, sizeof(path));
 	return r < 0 ? r : board_file_create(path, &want, ret_damaged);
@@ -82,7 +84,7 @@ int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, 
 int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
 		     struct board_shard **ret_board)
 {
-	struct board_want want = want_shard(generation, shard_id, 0);
+	struct board_want want = want_shard(generation, shard_id, 0, 0);
 	CLEANUP(board_shard_closep) struct board_shard *board = NULL;
 	char path[BOARD_PATH_SIZE];
 	uint32_t rest_offset;
@@ -123,6 +125,15 @@ struct board_shard *board_shard_close(struct board_shard *board)
 void board_shard_closep(struct board_shard **board)
 {
 	*board = board_shard_close(*board);
+}
+
+void *board_shard_inbox(struct board_shard *board, size_t *ret_bytes)
+{
+	assert(board->file.writable);
+	if (board->file.size <= BOARD_INBOX_OFFSET)
+		return NULL;
+	*ret_bytes = board->file.size - BOARD_INBOX_OFFSET;
+	return board->file.map + BOARD_INBOX_OFFSET;
 }
 
 int board_shard_lock(struct board_shard *board)

@@ -51,6 +51,10 @@ struct config {
 	uint32_t gateway_max_frame_kib;   /* a WebSocket message as received */
 	uint32_t gateway_max_payload_kib; /* after decompression */
 	uint32_t gateway_ready_quiet_ms;
+	/* [inbox] */
+	uint32_t inbox_ring_kib; /* when the shard's page is made; one that is there keeps its size */
+	uint32_t inbox_guild_open_tickets;
+	uint32_t inbox_parked_max_mib;
 	/* [rest] */
 	uint32_t rest_global_per_s;
 	uint32_t rest_timeout_ms;

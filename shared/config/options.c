@@ -85,6 +85,13 @@ const struct config_option config_options[] = {
 	{ "gateway.ready_quiet_ms", OPTION_U32, AT(gateway_ready_quiet_ms), "5000", 1, 600000, R, NULL, NULL,
 	  "a shard whose guild list is quiet for this long counts as ready" },
 
+	{ "inbox.ring_kib", OPTION_U32, AT(inbox_ring_kib), "1024", 64, 65536, 0, NULL, NULL,
+	  "room a shard for dispatches from before they count until they are handled; a shard's inbox keeps its size" },
+	{ "inbox.guild_open_tickets", OPTION_U32, AT(inbox_guild_open_tickets), "64", 1, 65536, 0, NULL, NULL,
+	  "events of one guild that may be handled at the same time; the rest of its events wait" },
+	{ "inbox.parked_max_mib", OPTION_U32, AT(inbox_parked_max_mib), "64", 1, 65536, 0, NULL, NULL,
+	  "room a shard for events that had to leave the inbox before they were handled" },
+
 	{ "rest.global_per_s", OPTION_U32, AT(rest_global_per_s), "50", 1, 100000, R, NULL, NULL,
 	  "REST requests a second over all processes of this host" },
 	{ "rest.timeout_ms", OPTION_U32, AT(rest_timeout_ms), "15000", 100, 600000, R, NULL, NULL,

@@ -297,7 +297,7 @@ static uint64_t run_session(enum config_compress mode, const char *dir)
 	close(listener);
 	snprintf(url, sizeof(url), "ws://127.0.0.1:%d/", port);
 	options.gateway_url = url;
-	if (loop_init(&client.loop) < 0 || board_shard_create(dir, (uint32_t)mode, 0, 1, &damaged) < 0 ||
+	if (loop_init(&client.loop) < 0 || board_shard_create(dir, (uint32_t)mode, 0, 1, 0, &damaged) < 0 ||
 	    board_shard_open(dir, (uint32_t)mode, 0, true, &board) < 0)
 		exit(1);
 	board_shard_set_owner(board, 1, 1, "bench");

@@ -47,7 +47,7 @@ static void prepare(void)
 	atexit(remove_dir);
 	board_shard_path(dir, GENERATION, SHARD, path, sizeof(path));
 	snprintf(aside, sizeof(aside), "%s.damaged", path);
-	must(board_shard_create(dir, GENERATION, SHARD, SHARDS, &damaged) == 0);
+	must(board_shard_create(dir, GENERATION, SHARD, SHARDS, 0, &damaged) == 0);
 	must(board_shard_open(dir, GENERATION, SHARD, true, &board) == 0);
 	board_shard_set_owner(board, 1, 2, "build");
 	board_shard_set_session(board, &session, 3);
@@ -166,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		write_file(page, sizeof(page));
 	}
 	open_both_ways();
-	must(board_shard_create(dir, GENERATION, SHARD, SHARDS, &damaged) == 0);
+	must(board_shard_create(dir, GENERATION, SHARD, SHARDS, 0, &damaged) == 0);
 	if (damaged)
 		must(unlink(aside) == 0);
 	open_both_ways();

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
-#include "shared/base/random.h"
 
 struct nats_server {
 	pid_t pid;
@@ -52,13 +51,13 @@ static inline int nats_server_read_port(const char *path)
 	return at && strchr(at, ']') ? atoi(at + strlen("127.0.0.1:")) : 0;
 }
 
-/* One attempt at @port; false when it ended before it listened. */
-static inline bool nats_server_try(struct nats_server *server, int port)
+/* Starts it and waits until it listens; the second start uses the same port. False: it did not come up. */
+static inline bool nats_server_start(struct nats_server *server)
 {
 	char config[128], ports[160];
 	uint64_t deadline;
 	FILE *file;
-	int found = 0, status;
+	int port = 0, status;
 
 	snprintf(config, sizeof(config), "%s/nats.conf", server->dir);
 	file = fopen(config, "we");
@@ -67,7 +66,7 @@ static inline bool nats_server_try(struct nats_server *server, int port)
 	fprintf(file,
 		"listen: \"127.0.0.1:%d\"\nports_file_dir: \"%s\"\nlogfile: \"%s/log\"\n"
 		"authorization { user: shoal, password: hemmelig }\n%s\n",
-		port, server->dir, server->dir, server->extra ? server->extra : "");
+		server->port ? server->port : -1, server->dir, server->dir, server->extra ? server->extra : "");
 	fclose(file);
 	server->pid = fork();
 	if (server->pid == 0) {
@@ -76,31 +75,15 @@ static inline bool nats_server_try(struct nats_server *server, int port)
 		_exit(127);
 	}
 	snprintf(ports, sizeof(ports), "%s/nats-server_%d.ports", server->dir, (int)server->pid);
-	for (deadline = clock_monotonic_ns() + 30 * NS_PER_S; found != port && clock_monotonic_ns() < deadline;) {
-		if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
-			server->pid = 0; /* another process may get this number */
+	for (deadline = clock_monotonic_ns() + 30 * NS_PER_S; !port && clock_monotonic_ns() < deadline;) {
+		if (waitpid(server->pid, &status, WNOHANG) == server->pid)
 			return false;
-		}
 		poll(NULL, 0, 5);
-		found = nats_server_read_port(ports);
+		port = nats_server_read_port(ports);
 	}
-	if (found != port)
-		return false;
 	server->port = port;
 	snprintf(server->url, sizeof(server->url), "nats://shoal:hemmelig@127.0.0.1:%d", port);
-	return true;
-}
-
-/* Starts it and waits until it listens; the second start uses the same port. That is why the port is none of those that
- * the kernel gives to whoever asks for any: it must still be free after a kill. False: it did not come up. */
-static inline bool nats_server_start(struct nats_server *server)
-{
-	if (server->port)
-		return nats_server_try(server, server->port);
-	for (int i = 0; i < 20; i++)
-		if (nats_server_try(server, 20000 + (int)random_below(10000)))
-			return true;
-	return false;
+	return port != 0;
 }
 
 static inline bool nats_server_open(struct nats_server *server, const char *extra)

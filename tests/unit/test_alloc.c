@@ -494,7 +494,7 @@ static int setup(void **state)
 	if (fd < 0 || write(fd, ini, sizeof(ini) - 1) != sizeof(ini) - 1)
 		return -1;
 	close(fd);
-	return board_shard_create(dir, 1, 2, 16, &damaged) || board_host_create(dir, &damaged) || loop_init(&loop);
+	return board_shard_create(dir, 1, 2, 16, 0, &damaged) || board_host_create(dir, &damaged) || loop_init(&loop);
 }
 
 static int teardown(void **state)

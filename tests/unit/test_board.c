@@ -48,7 +48,7 @@ static struct board_shard *make_shard(uint32_t id, bool writable)
 	struct board_shard *board = NULL;
 	bool damaged = true;
 
-	assert_int_equal(board_shard_create(dir, 1, id, 16, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, id, 16, 0, &damaged), 0);
 	assert_false(damaged);
 	assert_int_equal(board_shard_open(dir, 1, id, writable, &board), 0);
 	return board;
@@ -204,7 +204,7 @@ static void test_create_keeps_what_is_good(void **state)
 	board_shard_set_sequence(board, 42);
 	board_count(board_shard_counters(board), BOARD_COUNTER_resumes, 3);
 	board_shard_close(board);
-	assert_int_equal(board_shard_create(dir, 1, 1, 16, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 1, 16, 0, &damaged), 0);
 	assert_false(damaged);
 	assert_int_equal(board_shard_open(dir, 1, 1, false, &board), 0);
 	assert_true(board_shard_session(board, &session, &sequence));
@@ -212,12 +212,12 @@ static void test_create_keeps_what_is_good(void **state)
 	assert_int_equal(board_shard_counter(board, BOARD_COUNTER_resumes), 3);
 	board_shard_close(board);
 	/* Another shard count is another fleet: a session of the old one would be refused. */
-	assert_int_equal(board_shard_create(dir, 1, 1, 32, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 1, 32, 0, &damaged), 0);
 	assert_false(damaged);
 	assert_int_equal(board_shard_open(dir, 1, 1, false, &board), 0);
 	assert_false(board_shard_session(board, &session, &sequence));
 	board_shard_close(board);
-	assert_int_equal(board_shard_create(dir, 1, 16, 16, &damaged), -EINVAL);
+	assert_int_equal(board_shard_create(dir, 1, 16, 16, 0, &damaged), -EINVAL);
 }
 
 static void test_another_boot_forgets_times_only(void **state)
@@ -235,7 +235,7 @@ static void test_another_boot_forgets_times_only(void **state)
 	page = read_page(1);
 	page.boot ^= 1;
 	write_page(1, page);
-	assert_int_equal(board_shard_create(dir, 1, 1, 16, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 1, 16, 0, &damaged), 0);
 	assert_false(damaged);
 	assert_int_equal(board_shard_open(dir, 1, 1, false, &board), 0);
 	assert_int_equal(board_shard_stamped(board), 0);
@@ -266,7 +266,7 @@ static void test_every_flipped_header_bit_is_noticed(void **state)
 		assert_int_equal(board_shard_open(dir, 1, 2, true, &board), -SHOAL_EDAMAGED);
 		assert_null(board);
 	}
-	assert_int_equal(board_shard_create(dir, 1, 2, 16, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 2, 16, 0, &damaged), 0);
 	assert_true(damaged);
 	board_shard_path(dir, 1, 2, path, sizeof(path));
 	snprintf(aside, sizeof(aside), "%s.damaged", path);
@@ -351,7 +351,7 @@ static void test_wrong_length_is_refused_at_every_size(void **state)
 		set_size(4, size);
 		assert_int_equal(board_shard_open(dir, 1, 4, true, &board), -SHOAL_EDAMAGED);
 	}
-	assert_int_equal(board_shard_create(dir, 1, 4, 16, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 4, 16, 0, &damaged), 0);
 	assert_true(damaged);
 }
 
@@ -366,7 +366,7 @@ static void test_not_a_plain_file(void **state)
 	board_shard_path(dir, 1, 5, path, sizeof(path));
 	assert_int_equal(symlink("/etc/passwd", path), 0);
 	assert_int_equal(board_shard_open(dir, 1, 5, false, &board), -SHOAL_EDAMAGED);
-	assert_int_equal(board_shard_create(dir, 1, 5, 16, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 5, 16, 0, &damaged), 0);
 	assert_true(damaged);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
@@ -527,18 +527,18 @@ static void test_replaced_and_held_files(void **state)
 	bool damaged;
 
 	(void)state;
-	assert_int_equal(board_shard_create(dir, 1, 8, 99, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 8, 99, 0, &damaged), 0);
 	assert_int_equal(board_shard_lock(stale), -ESTALE);
 	board_shard_close(stale);
 	assert_int_equal(board_shard_open(dir, 1, 8, true, &stale), 0);
 	assert_int_equal(board_shard_lock(stale), 0);
 	/* What a live worker holds is not replaced, neither for another count nor for damage. */
-	assert_int_equal(board_shard_create(dir, 1, 8, 50, &damaged), -EBUSY);
+	assert_int_equal(board_shard_create(dir, 1, 8, 50, 0, &damaged), -EBUSY);
 	page = read_page(8);
 	scribble(8, 0, "garbage", 7);
-	assert_int_equal(board_shard_create(dir, 1, 8, 99, &damaged), -EBUSY);
+	assert_int_equal(board_shard_create(dir, 1, 8, 99, 0, &damaged), -EBUSY);
 	scribble(8, 0, &page, sizeof(page));
-	assert_int_equal(board_shard_create(dir, 1, 8, 99, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 8, 99, 0, &damaged), 0);
 	board_shard_close(stale);
 }
 
@@ -559,7 +559,7 @@ static void test_no_room_is_an_error_at_creation(void **state)
 		/* A file-size limit stands for the full disk. */
 		signal(SIGXFSZ, SIG_IGN);
 		setrlimit(RLIMIT_FSIZE, &limit);
-		r = board_shard_create(dir, 1, 9, 16, &damaged);
+		r = board_shard_create(dir, 1, 9, 16, 0, &damaged);
 		_exit(r == -EFBIG ? 0 : 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);

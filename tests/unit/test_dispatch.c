@@ -17,9 +17,10 @@ static struct dispatch dispatch;
 static uint64_t last_message_id;
 static int raw_calls, raw_result;
 
-static void on_message(void *arg, const struct shoal_event *event)
+static void on_message(void *arg, const struct shoal_event *event, struct ticket *ticket)
 {
 	(void)arg;
+	assert_null(ticket);
 	assert_int_equal(event->guild_id, 9);
 	assert_int_equal(event->sequence, 77);
 	last_message_id = event->message->id;
@@ -57,10 +58,15 @@ static int tear_down(void **state)
 
 static void send(const char *payload)
 {
+	const struct dispatch_row *row;
 	struct envelope envelope;
 
 	assert_int_equal(envelope_scan(payload, strlen(payload), &envelope), ENVELOPE_OK);
-	dispatch_envelope(&dispatch, &envelope);
+	row = dispatch_row_of(&dispatch, &envelope);
+	if (row && row->raw)
+		dispatch_apply(&dispatch, &envelope);
+	if (row && row->event)
+		dispatch_handle(&dispatch, &envelope, NULL);
 }
 
 static uint64_t count(enum board_counter counter)

@@ -102,7 +102,7 @@ static void survives_kill(void **state)
 		guilds_ready_begin(guilds);
 		for (i = 1; i <= 2500; i++)
 			guilds_ready_add(guilds, (uint64_t)i << 22);
-		guilds_commit(guilds);
+		guilds_commit(guilds, 1);
 		guilds_ready_add(guilds, 1); /* not committed: must not be there */
 		raise(SIGKILL);
 	}
@@ -166,11 +166,11 @@ static void a_full_shard_fits(void **state)
 		assert_int_equal(guilds_ready_begin(guilds), 0);
 		for (id = 1; id <= 2500; id++)
 			assert_int_equal(guilds_ready_add(guilds, id << 30), 0);
-		assert_int_equal(guilds_commit(guilds), 0);
+		assert_int_equal(guilds_commit(guilds, 1), 0);
 		for (id = 1; id <= 2500; id++) {
 			assert_int_equal(guilds_created(guilds, id << 30, false, &change), 0);
 			if (id % 64 == 0)
-				assert_int_equal(guilds_commit(guilds), 0);
+				assert_int_equal(guilds_commit(guilds, 1), 0);
 		}
 	}
 	assert_int_equal(guilds_expected(guilds), 0);

@@ -63,7 +63,7 @@ static void test_boards(void **state)
 
 	(void)state;
 	tmpdir_make(dir);
-	assert_int_equal(board_shard_create(dir, 1, 7, 9, &damaged), 0);
+	assert_int_equal(board_shard_create(dir, 1, 7, 9, 0, &damaged), 0);
 	assert_int_equal(board_shard_open(dir, 1, 7, true, &board), 0);
 	assert_int_equal(board_shard_lock(board), 0);
 	board_shard_set_owner(board, 1, 1, "test");

@@ -130,9 +130,9 @@ static void test_scan_and_sweep(void **state)
 	assert_int_equal(plan_scan(dir, &found), 0);
 	assert_int_equal(found.generation, 0);
 	for (uint32_t id = 0; id < 3; id++)
-		assert_int_equal(board_shard_create(dir, 1, id, 3, &damaged), 0);
+		assert_int_equal(board_shard_create(dir, 1, id, 3, 0, &damaged), 0);
 	for (uint32_t id = 0; id < 2; id++)
-		assert_int_equal(board_shard_create(dir, 2, id, 5, &damaged), 0);
+		assert_int_equal(board_shard_create(dir, 2, id, 5, 0, &damaged), 0);
 	touch(dir, "shard-7-0.board");     /* no board at all */
 	touch(dir, "shard-9-0.board.old"); /* not even by name */
 	touch(dir, "shard--1-0.board");

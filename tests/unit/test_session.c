@@ -146,7 +146,7 @@ static void worker_init(struct worker *worker, void (*serve)(struct ws_peer *pee
 	memset(worker, 0, sizeof(*worker));
 	tmpdir_make(worker->dir);
 	assert_int_equal(loop_init(&worker->loop), 0);
-	assert_int_equal(board_shard_create(worker->dir, 1, 3, 4, &damaged), 0);
+	assert_int_equal(board_shard_create(worker->dir, 1, 3, 4, 0, &damaged), 0);
 	assert_int_equal(board_shard_open(worker->dir, 1, 3, true, &worker->board), 0);
 	assert_int_equal(board_shard_lock(worker->board), 0);
 	board_shard_set_owner(worker->board, 1, 1, "test");

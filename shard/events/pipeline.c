@@ -1,0 +1,621 @@
+/* The pipeline. What must hold: an event's bytes are in the inbox, or parked, from before its sequence counts until its
+ * ticket is closed; room is given back only up to what the cache has committed. */
+#include "shard/events/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "shard/events/event_key.h"
+#include "shard/events/inbox.h"
+#include "shard/events/parked.h"
+#include "shard/events/ticket.h"
+#include "shard/events/turns.h"
+#include "shared/base/clock.h"
+#include "shared/log/log.h"
+
+#define CLOCK_EVERY   16 /* events between two looks at the clock */
+#define SPARE_TICKETS 256
+
+struct ticket {
+	struct pipeline *pipeline;
+	struct turn turn;
+	uint32_t refs;
+	uint64_t started_ns;
+	struct ticket *prev, *next; /* open ones, oldest first; or spare */
+};
+
+struct pipeline {
+	struct loop *loop;
+	struct board_shard *board;
+	_Atomic uint64_t *counters;
+	struct dispatch *dispatch;
+	struct pipeline_cache cache;
+	struct inbox *inbox;
+	struct parked *parked;
+	struct turns *turns;
+	struct ticket *open;
+	struct ticket *spare;
+	size_t open_count, spare_count;
+	struct loop_hook pass_end, tick;
+	uv_idle_t again; /* keeps the loop turning while somebody's turn is due */
+	uint64_t session;
+	uint64_t last_sequence;
+	uint64_t replayed;
+	bool dirty; /* something was taken or handled since the last pass */
+	bool closing;
+};
+
+/* --- tickets
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static struct ticket *ticket_new(struct pipeline *pipeline, const struct turn *turn)
+{
+	struct ticket *ticket = pipeline->spare;
+
+	if (ticket) {
+		pipeline->spare = ticket->next;
+		pipeline->spare_count--;
+	} else {
+		ticket = malloc(sizeof(*ticket));
+		if (!ticket)
+			return NULL;
+	}
+	*ticket = (struct ticket){
+		.pipeline = pipeline, .turn = *turn, .refs = 1, .started_ns = pipeline->loop->pass_started_ns
+	};
+	DL_APPEND(pipeline->open, ticket);
+	pipeline->open_count++;
+	return ticket;
+}
+
+static void ticket_close(struct ticket *ticket)
+{
+	struct pipeline *pipeline = ticket->pipeline;
+
+	DL_DELETE(pipeline->open, ticket);
+	pipeline->open_count--;
+	turns_done(pipeline->turns, ticket->turn.guild_id);
+	if (pipeline->spare_count >= SPARE_TICKETS) {
+		free(ticket);
+		return;
+	}
+	ticket->next = pipeline->spare;
+	pipeline->spare = ticket;
+	pipeline->spare_count++;
+}
+
+/* Nothing is left to do for this event, wherever it lies. */
+static void mark_done(struct pipeline *pipeline, const struct turn *turn)
+{
+	if (!turn->parked)
+		inbox_set_state(pipeline->inbox, turn->position, INBOX_DONE);
+	parked_delete(pipeline->parked, turn->session, turn->sequence);
+	pipeline->dirty = true;
+}
+
+struct ticket *ticket_hold(struct ticket *ticket)
+{
+	if (ticket)
+		ticket->refs++;
+	return ticket;
+}
+
+void ticket_release(struct ticket *ticket)
+{
+	if (!ticket || --ticket->refs > 0)
+		return;
+	/* A handler that is broken off because we stop has not handled its event. */
+	if (!ticket->pipeline->closing)
+		mark_done(ticket->pipeline, &ticket->turn);
+	ticket_close(ticket);
+}
+
+bool ticket_again(const struct ticket *ticket)
+{
+	return ticket && ticket->turn.again;
+}
+
+/* --- parking
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static int park_record(struct pipeline *pipeline, const struct inbox_record *record)
+{
+	struct parked_record copy = { .session = record->session,
+				      .sequence = record->sequence,
+				      .crashes = record->crashes,
+				      .started = record->state == INBOX_STARTED,
+				      .payload = record->payload,
+				      .len = record->len };
+	int r;
+
+	r = parked_put(pipeline->parked, &copy);
+	if (r < 0)
+		return r;
+	return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
+}
+
+/* Moves the oldest event that is not handled out of the inbox. -ENOENT: there is none. */
+static int park_oldest(struct pipeline *pipeline)
+{
+	struct inbox_record record;
+	uint64_t next = 0;
+
+	while (inbox_next(pipeline->inbox, next, &record) == 0) {
+		if (record.state != INBOX_DONE)
+			return park_record(pipeline, &record);
+		next = record.position + 1;
+	}
+	return -ENOENT;
+}
+
+static void park_old_tickets(void *arg)
+{
+	struct pipeline *pipeline = arg;
+	struct inbox_record record;
+	struct ticket *ticket;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	DL_FOREACH (pipeline->open, ticket) {
+		if (now_ns - ticket->started_ns < PIPELINE_PARK_AFTER_MS * NS_PER_MS)
+			break;
+		if (ticket->turn.parked || inbox_read(pipeline->inbox, ticket->turn.position, &record) < 0 ||
+		    record.state == INBOX_DONE)
+			continue;
+		if (park_record(pipeline, &record) < 0)
+			break; /* full: it stays where it is */
+		pipeline->dirty = true;
+	}
+}
+
+/* --- handling
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* The event's bytes, wherever they lie now. */
+static int read_payload(struct pipeline *pipeline, struct turn *turn, const char **ret_payload, uint32_t *ret_len)
+{
+	struct inbox_record record;
+	struct parked_record parked;
+
+	if (!turn->parked && inbox_read(pipeline->inbox, turn->position, &record) == 0 && record.state != INBOX_DONE) {
+		*ret_payload = record.payload;
+		*ret_len = record.len;
+		return 0;
+	}
+	if (parked_get(pipeline->parked, turn->session, turn->sequence, &parked) < 0)
+		return -ENOENT;
+	turn->parked = true;
+	*ret_payload = parked.payload;
+	*ret_len = parked.len;
+	return 0;
+}
+
+static int read_envelope(struct pipeline *pipeline, struct turn *turn, struct envelope *ret_envelope)
+{
+	const char *payload;
+	uint32_t len;
+	int r;
+
+	r = read_payload(pipeline, turn, &payload, &len);
+	if (r < 0)
+		return r;
+	if (turn->d_len == 0)
+		return envelope_scan(payload, len, ret_envelope) == ENVELOPE_OK ? 0 : -EBADMSG;
+	*ret_envelope = (struct envelope){ .has_sequence = true,
+					   .sequence = turn->sequence,
+					   .type = (enum shoal_event_type)turn->type,
+					   .d = { payload + turn->d_offset, turn->d_len },
+					   .guild_id = turn->guild_id };
+	return 0;
+}
+
+static void handle(struct pipeline *pipeline, const struct turn *turn)
+{
+	struct ticket *ticket = ticket_new(pipeline, turn);
+	struct envelope envelope;
+
+	if (!ticket) {
+		log_error(NULL, "pipeline.no_memory", KV_MSG("an event stays in the inbox for the next worker"),
+			  KV_U64("sequence", turn->sequence));
+		turns_done(pipeline->turns, turn->guild_id);
+		return;
+	}
+	if (read_envelope(pipeline, &ticket->turn, &envelope) < 0) {
+		log_error(NULL, "pipeline.lost", KV_MSG("an event's bytes are gone from inbox and parking"),
+			  KV_U64("sequence", turn->sequence));
+		ticket_release(ticket);
+		return;
+	}
+	if (!ticket->turn.parked) {
+		inbox_set_state(pipeline->inbox, turn->position, INBOX_STARTED);
+		inbox_set_mark(pipeline->inbox, turn->position + 1);
+	}
+	dispatch_handle(pipeline->dispatch, &envelope, ticket);
+	inbox_set_mark(pipeline->inbox, 0);
+	ticket_release(ticket);
+}
+
+static void run_turns(struct pipeline *pipeline)
+{
+	uint64_t until_ns = clock_monotonic_ns() + PIPELINE_SLICE_NS;
+	struct turn turn;
+	uint32_t count = 0;
+
+	while (!pipeline->closing && turns_next(pipeline->turns, &turn)) {
+		pipeline->dirty = true;
+		handle(pipeline, &turn);
+		if (++count % CLOCK_EVERY == 0 && clock_monotonic_ns() >= until_ns)
+			break;
+	}
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+	(void)handle; /* it only keeps the loop from waiting */
+}
+
+static void commit_cache(struct pipeline *pipeline)
+{
+	int r = pipeline->cache.commit(pipeline->dispatch->arg, inbox_head(pipeline->inbox));
+
+	if (r < 0)
+		log_error(NULL, "cache.commit_failed",
+			  KV_MSG("the guild cache can't be kept; is the runtime directory full?"), KV_ERR(r));
+	/* Given back even so: a cache that can't be written must not stop the events. It is rebuilt by a later
+	 * IDENTIFY. */
+	inbox_release(pipeline->inbox, inbox_head(pipeline->inbox));
+}
+
+/* Up to which sequence all events of the inbox are handled. */
+static void publish_handled(struct pipeline *pipeline)
+{
+	struct inbox_record record;
+	uint64_t handled = pipeline->last_sequence;
+
+	if (inbox_next(pipeline->inbox, 0, &record) == 0 && record.session == pipeline->session &&
+	    record.sequence <= handled)
+		handled = record.sequence - 1;
+	board_shard_set_handled(pipeline->board, handled);
+}
+
+static void on_pass_end(void *arg)
+{
+	struct pipeline *pipeline = arg;
+
+	if (!pipeline->dirty && !turns_ready(pipeline->turns))
+		return;
+	pipeline->dirty = false;
+	commit_cache(pipeline);
+	run_turns(pipeline);
+	inbox_release(pipeline->inbox, inbox_head(pipeline->inbox));
+	publish_handled(pipeline);
+	board_gauge(pipeline->counters, BOARD_COUNTER_events_waiting, turns_waiting(pipeline->turns));
+	board_gauge(pipeline->counters, BOARD_COUNTER_events_open, pipeline->open_count);
+	board_gauge(pipeline->counters, BOARD_COUNTER_events_parked, parked_count(pipeline->parked));
+	board_gauge(pipeline->counters, BOARD_COUNTER_inbox_used, inbox_used(pipeline->inbox));
+	if (turns_ready(pipeline->turns) && !pipeline->closing)
+		uv_idle_start(&pipeline->again, on_idle);
+	else
+		uv_idle_stop(&pipeline->again);
+}
+
+/* --- taking
+ * ----------------------------------------------------------------------------------------------------------- */
+
+/* Appends, making room if need be: by what is handled, then by what can be parked. */
+static int append(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len,
+		  uint64_t *ret_position)
+{
+	int r;
+
+	for (;;) {
+		r = inbox_append(pipeline->inbox, pipeline->session, envelope->sequence, payload, len, ret_position);
+		if (r != -ENOSPC)
+			return r;
+		commit_cache(pipeline);
+		r = inbox_append(pipeline->inbox, pipeline->session, envelope->sequence, payload, len, ret_position);
+		if (r != -ENOSPC)
+			return r;
+		r = park_oldest(pipeline);
+		if (r < 0)
+			return -EAGAIN;
+	}
+}
+
+static enum turn_lane lane_of(enum shoal_event_type type)
+{
+	return type == SHOAL_EVENT_INTERACTION_CREATE ? TURN_INTERACTION : TURN_OTHER;
+}
+
+/* Larger than the inbox takes: applied and committed at once, parked if somebody is to handle it. */
+static int take_large(struct pipeline *pipeline, const struct dispatch_row *row, const struct envelope *envelope,
+		      const char *payload, size_t len)
+{
+	struct parked_record record = {
+		.session = pipeline->session, .sequence = envelope->sequence, .payload = payload, .len = (uint32_t)len
+	};
+	struct turn turn = { .guild_id = envelope->guild_id,
+			     .session = pipeline->session,
+			     .sequence = envelope->sequence,
+			     .type = (uint16_t)envelope->type,
+			     .parked = true };
+	int r;
+
+	if (row->event) {
+		r = parked_put(pipeline->parked, &record);
+		if (r == 0)
+			r = turns_add(pipeline->turns, lane_of(envelope->type), &turn);
+		if (r < 0)
+			return -EAGAIN;
+	}
+	if (row->raw)
+		dispatch_apply(pipeline->dispatch, envelope);
+	commit_cache(pipeline);
+	return 0;
+}
+
+int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len)
+{
+	const struct dispatch_row *row = dispatch_row_of(pipeline->dispatch, envelope);
+	struct turn turn = { .guild_id = envelope->guild_id,
+			     .session = pipeline->session,
+			     .sequence = envelope->sequence,
+			     .type = (uint16_t)envelope->type };
+	int r;
+
+	if (!row)
+		return 0;
+	pipeline->dirty = true;
+	r = append(pipeline, envelope, payload, len, &turn.position);
+	if (r == -EMSGSIZE) {
+		r = take_large(pipeline, row, envelope, payload, len);
+		if (r == 0)
+			pipeline->last_sequence = envelope->sequence;
+		return r;
+	}
+	if (r < 0)
+		return r;
+	if (row->raw)
+		dispatch_apply(pipeline->dispatch, envelope);
+	if (envelope->d.ptr) {
+		turn.d_offset = (uint32_t)(envelope->d.ptr - payload);
+		turn.d_len = envelope->d.len;
+	}
+	if (!row->event)
+		inbox_set_state(pipeline->inbox, turn.position, INBOX_DONE);
+	else if (turns_add(pipeline->turns, lane_of(envelope->type), &turn) < 0)
+		return -EAGAIN; /* taken, though: it is in the inbox, and Discord's second copy is known by its sequence
+				 */
+	pipeline->last_sequence = envelope->sequence;
+	return 0;
+}
+
+void pipeline_set_session(struct pipeline *pipeline, uint64_t session)
+{
+	pipeline->session = session;
+}
+
+/* --- taking over
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void bury(struct pipeline *pipeline, const struct parked_record *record)
+{
+	struct envelope envelope;
+	const char *name = "?";
+	int r;
+
+	if (envelope_scan(record->payload, record->len, &envelope) == ENVELOPE_OK)
+		name = shoal_event_name(envelope.type);
+	board_count(pipeline->counters, BOARD_COUNTER_events_dead, 1);
+	log_error(NULL, "pipeline.dead_letter",
+		  KV_MSG("an event was set aside: workers crashed while they handled it; the shard goes on without it"),
+		  KV_STR("dispatch", name), KV_U64("sequence", record->sequence), KV_U64("crashes", record->crashes));
+	r = parked_bury(pipeline->parked, record, "crashed its worker");
+	if (r < 0)
+		log_error(NULL, "pipeline.dead_letter_lost", KV_ERR(r), KV_U64("sequence", record->sequence));
+}
+
+/* The last worker died of its own making: whom was it handling? True: the event was set aside. */
+static bool blame(struct pipeline *pipeline, const struct inbox_record *record, uint64_t mark)
+{
+	bool culprit = mark == record->position + 1;
+	uint32_t limit = culprit ? PIPELINE_CRASHES_CULPRIT : PIPELINE_CRASHES_OPEN;
+	struct parked_record copy = {
+		.session = record->session, .sequence = record->sequence, .payload = record->payload, .len = record->len
+	};
+	int crashes;
+
+	if (record->state != INBOX_STARTED || (mark != 0 && !culprit))
+		return false;
+	crashes = inbox_add_crash(pipeline->inbox, record->position);
+	if (crashes < (int)limit)
+		return false;
+	copy.crashes = (uint32_t)crashes;
+	bury(pipeline, &copy);
+	inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
+	return true;
+}
+
+/* One record of the last worker's inbox: onto the cache if that has not seen it, to its subscribers if they have not.
+ */
+static int take_up(struct pipeline *pipeline, const struct inbox_record *record, uint64_t applied)
+{
+	const struct dispatch_row *row;
+	struct envelope envelope;
+	struct turn turn = { .session = record->session,
+			     .sequence = record->sequence,
+			     .position = record->position,
+			     .again = record->state == INBOX_STARTED };
+
+	if (envelope_scan(record->payload, record->len, &envelope) != ENVELOPE_OK)
+		return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
+	row = dispatch_row_of(pipeline->dispatch, &envelope);
+	if (row && row->raw && record->position >= applied)
+		dispatch_apply(pipeline->dispatch, &envelope);
+	if (record->session == pipeline->session && record->sequence > pipeline->last_sequence)
+		pipeline->last_sequence = record->sequence;
+	if (record->state == INBOX_DONE)
+		return 0;
+	if (!row || !row->event)
+		return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
+	turn.guild_id = envelope.guild_id;
+	turn.type = (uint16_t)envelope.type;
+	pipeline->replayed++;
+	return turns_add(pipeline->turns, lane_of(envelope.type), &turn);
+}
+
+static int take_up_parked(void *arg, const struct parked_record *record)
+{
+	struct pipeline *pipeline = arg;
+	struct envelope envelope;
+	struct turn turn = {
+		.session = record->session, .sequence = record->sequence, .parked = true, .again = record->started
+	};
+
+	if (envelope_scan(record->payload, record->len, &envelope) != ENVELOPE_OK)
+		return 0;
+	turn.guild_id = envelope.guild_id;
+	turn.type = (uint16_t)envelope.type;
+	pipeline->replayed++;
+	return turns_add(pipeline->turns, lane_of(envelope.type), &turn);
+}
+
+static int take_up_all(struct pipeline *pipeline, bool crashed)
+{
+	uint64_t applied = pipeline->cache.applied(pipeline->dispatch->arg), next = 0;
+	uint64_t mark = inbox_mark(pipeline->inbox);
+	struct inbox_record record;
+	int r;
+
+	if (applied > inbox_head(pipeline->inbox)) /* of another ring */
+		applied = 0;
+	inbox_set_mark(pipeline->inbox, 0);
+	r = parked_each(pipeline->parked, take_up_parked, pipeline);
+	while (r == 0 && inbox_next(pipeline->inbox, next, &record) == 0) {
+		next = record.position + 1;
+		if (!crashed || !blame(pipeline, &record, mark))
+			r = take_up(pipeline, &record, applied);
+	}
+	if (r < 0)
+		return r;
+	commit_cache(pipeline);
+	if (pipeline->replayed > 0)
+		log_info(NULL, "pipeline.taken_over", KV_MSG("finishing what the last worker had taken"),
+			 KV_U64("events", pipeline->replayed), KV_U64("parked", parked_count(pipeline->parked)));
+	pipeline->dirty = true;
+	return 0;
+}
+
+/* What is in the inbox needs not be sent again. */
+static void advance_board(struct pipeline *pipeline, bool has_session, uint64_t recorded)
+{
+	if (has_session && pipeline->last_sequence > recorded)
+		board_shard_set_sequence(pipeline->board, pipeline->last_sequence);
+}
+
+static int open_inbox(struct pipeline *pipeline)
+{
+	struct inbox_found found;
+	size_t bytes = 0;
+	void *region = board_shard_inbox(pipeline->board, &bytes);
+	int r;
+
+	if (!region)
+		return -EINVAL;
+	r = inbox_open(region, bytes, &found, &pipeline->inbox);
+	if (r == 0 && found.damaged) {
+		board_count(pipeline->counters, BOARD_COUNTER_loss_windows, 1);
+		log_error(NULL, "pipeline.inbox_damaged",
+			  KV_MSG("the inbox failed its checks; what lay behind the damage may be lost"),
+			  KV_U64("lost_bytes", found.lost_bytes), KV_U64("kept", found.kept));
+	}
+	return r;
+}
+
+int pipeline_new(struct loop *loop, const struct pipeline_options *options, struct board_shard *board,
+		 struct dispatch *dispatch, const struct pipeline_cache *cache, struct pipeline **ret_pipeline)
+{
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+	struct board_session session;
+	uint64_t recorded = 0;
+	bool has_session, fresh;
+	int r;
+
+	if (!pipeline)
+		return -ENOMEM;
+	pipeline->loop = loop;
+	pipeline->board = board;
+	pipeline->counters = board_shard_counters(board);
+	pipeline->dispatch = dispatch;
+	pipeline->cache = *cache;
+	has_session = board_shard_session(board, &session, &recorded);
+	if (has_session)
+		pipeline->session = event_key_session(session.session_id);
+	pipeline->last_sequence = recorded;
+	r = open_inbox(pipeline);
+	if (r == 0)
+		r = parked_open(options->runtime_dir, options->generation, options->shard_id, options->parked_max_mib,
+				&fresh, &pipeline->parked);
+	if (r == 0)
+		r = turns_new(options->guild_open_max, &pipeline->turns);
+	if (r == 0)
+		r = take_up_all(pipeline, options->crashed);
+	if (r == 0)
+		r = uv_idle_init(&loop->uv, &pipeline->again);
+	if (r < 0) {
+		pipeline_free(pipeline);
+		return r;
+	}
+	advance_board(pipeline, has_session, recorded);
+	loop_at_pass_end(loop, &pipeline->pass_end, on_pass_end, pipeline);
+	loop_at_tick(loop, &pipeline->tick, park_old_tickets, pipeline);
+	*ret_pipeline = pipeline;
+	return 0;
+}
+
+void pipeline_closing(struct pipeline *pipeline)
+{
+	pipeline->closing = true;
+	loop_remove_hook(&pipeline->pass_end);
+	loop_remove_hook(&pipeline->tick);
+	uv_close((uv_handle_t *)&pipeline->again, NULL);
+	/* Whatever was handled until now counts as handled. */
+	inbox_release(pipeline->inbox, inbox_head(pipeline->inbox));
+	publish_handled(pipeline);
+}
+
+struct pipeline *pipeline_free(struct pipeline *pipeline)
+{
+	struct ticket *ticket;
+
+	if (!pipeline)
+		return NULL;
+	if (pipeline->open)
+		log_error(NULL, "pipeline.tickets_leaked", KV_U64("tickets", pipeline->open_count));
+	while ((ticket = pipeline->open)) {
+		DL_DELETE(pipeline->open, ticket);
+		free(ticket);
+	}
+	while ((ticket = pipeline->spare)) {
+		pipeline->spare = ticket->next;
+		free(ticket);
+	}
+	turns_free(pipeline->turns);
+	parked_close(pipeline->parked);
+	inbox_close(pipeline->inbox);
+	free(pipeline);
+	return NULL;
+}
+
+void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret_stats)
+{
+	*ret_stats = (struct pipeline_stats){ .open = pipeline->open_count,
+					      .waiting = turns_waiting(pipeline->turns),
+					      .parked = parked_count(pipeline->parked),
+					      .dead = parked_dead_count(pipeline->parked),
+					      .inbox_used = inbox_used(pipeline->inbox),
+					      .inbox_size = inbox_size(pipeline->inbox),
+					      .replayed = pipeline->replayed };
+}
