@@ -133,7 +133,7 @@ bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; 
 	@exec $(PYTHON) tests/bench/run --build $(BUILD) $(ONLY)
 
 # --- fuzzing -------------------------------------------------------------------------------------------------------
-# Each tests/fuzz/fuzz_x.c is a libFuzzer program over everything but the supervisor, all of it instrumented.
+# Each tests/fuzz/fuzz_x.c is a libFuzzer program over all that is ours, all of it instrumented.
 FUZZ_CC := $(firstword $(foreach c,clang-16 clang-19 clang,$(shell command -v $(c))))
 FUZZ_LIB := build/fuzz-lib
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))

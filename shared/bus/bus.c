@@ -16,6 +16,7 @@
 #include "shared/log/log.h"
 
 #define INBOX_NUMBER      0 /* the subscription that hears our answers */
+#define UP_SYNC_NUMBER    0 /* the sync that up waits for */
 #define INBOX_DIGITS      16
 #define TOKEN_DIGITS      16
 #define SYNCS_MAX         64
@@ -94,8 +95,7 @@ struct bus {
 	void *closed_arg;
 };
 
-/* --- the link's states
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the link's states -------------------------------------------------------------------------------------------- */
 
 enum bus_state { BUS_OFF, BUS_IDLE, BUS_CONNECTING, BUS_UP, BUS_AWAY, BUS_CLOSING, BUS_STATE_COUNT };
 enum bus_event { BUS_EVENT_START, BUS_EVENT_UP, BUS_EVENT_DOWN, BUS_EVENT_CLOSE, BUS_EVENT_COUNT };
@@ -144,8 +144,7 @@ static void trace(void *owner, const struct machine_table *of, uint8_t from, uin
 			  KV_STR("on", of->event_names[event]), KV_MSG("the link told something out of turn"));
 }
 
-/* --- requests
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 static void request_free(struct request *request)
 {
@@ -303,8 +302,7 @@ static void on_timer(void *arg)
 	run_ending(bus);
 }
 
-/* --- news of the link
- * ----------------------------------------------------------------------------------------------------- */
+/* --- news of the link --------------------------------------------------------------------------------------------- */
 
 static void on_up(struct bus *bus)
 {
@@ -335,8 +333,7 @@ static void on_down(struct bus *bus, const struct bus_nats_event *event)
 	run_ending(bus);
 }
 
-/* --- what comes in
- * -------------------------------------------------------------------------------------------------------- */
+/* --- what comes in ------------------------------------------------------------------------------------------------ */
 
 static int parse_token(const char *text, uint64_t *ret_token)
 {
@@ -492,7 +489,10 @@ static void on_event(void *arg, struct bus_nats_event *event)
 
 	switch (event->kind) {
 	case BUS_NATS_UP:
-		on_up(bus);
+		/* Up means that every subscription made so far is at the server; some may have been made while it
+		 * was connecting. */
+		if (event->number == bus_nats_subscribed(nats) || bus_nats_sync(nats, UP_SYNC_NUMBER) < 0)
+			on_up(bus);
 		break;
 	case BUS_NATS_DOWN:
 		on_down(bus, event);
@@ -504,7 +504,10 @@ static void on_event(void *arg, struct bus_nats_event *event)
 		on_message(bus, event);
 		break;
 	case BUS_NATS_SYNCED:
-		on_synced(bus, event->number, event->error);
+		if (event->number != UP_SYNC_NUMBER)
+			on_synced(bus, event->number, event->error);
+		else if (event->error == 0 && bus->machine.state != BUS_UP)
+			on_up(bus); /* on an error the news of the loss follow */
 		break;
 	case BUS_NATS_FINISHED:
 		bus_nats_event_free(nats, event);
@@ -514,8 +517,7 @@ static void on_event(void *arg, struct bus_nats_event *event)
 	bus_nats_event_free(nats, event);
 }
 
-/* --- the public calls
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the public calls --------------------------------------------------------------------------------------------- */
 
 int bus_new(struct loop *loop, const struct bus_options *options, const struct bus_events *events, void *arg,
 	    struct bus **ret_bus)
@@ -837,8 +839,7 @@ void bus_stats(const struct bus *bus, struct bus_stats *ret_stats)
 	ret_stats->requests = bus->request_count;
 }
 
-/* --- the end
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 static void on_timer_closed(void *arg)
 {

@@ -5,7 +5,6 @@
 #include "shared/bus/bus_nats.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,6 +20,8 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/bus/bus_library.h"
+#include "shared/bus/bus_nats_options.h"
 #include "shared/log/log.h"
 
 #define SENDER_HEADER "Shoal-Sender"
@@ -28,19 +29,11 @@
 #define EVENTS_MAX         4096 /* messages between the library and the loop */
 #define EVENTS_RESERVE     1024 /* further room in the inlet that only link news may use */
 #define COMMANDS_MAX       8192
-#define SERVERS_MAX        16
-#define CONNECT_TIMEOUT_MS 2000
-#define WRITE_DEADLINE_MS  2000
 #define FLUSH_TIMEOUT_MS   2000
-#define PING_INTERVAL_MS   10000 /* two unanswered: the server is gone, though the socket says nothing */
-#define PINGS_OUT_MAX      2
-#define IO_BUFFER_BYTES    8192
 #define BACKOFF_FLOOR_MS   250
 #define BACKOFF_CAP_MS     10000
 #define STABLE_MS          10000 /* only a connection that stayed up this long resets the delay */
 #define DELIVERED_WAIT_MS  1000
-#define LIBRARY_CLOSE_MS   2000
-#define REASON_SIZE        256
 #define ERROR_LOG_EVERY_MS 10000
 
 enum command_kind { COMMAND_PUBLISH, COMMAND_SUBSCRIBE, COMMAND_UNSUBSCRIBE, COMMAND_SYNC };
@@ -65,9 +58,9 @@ struct command {
 };
 
 struct bus_nats {
-	pthread_mutex_t lock; /* refs, commands, stopping, lost_connection, delivering, error_logged_ns */
+	struct bus_owner owner; /* first: the library's callbacks find us by it */
+	pthread_mutex_t lock;   /* commands, stopping, lost_connection, delivering, error_logged_ns */
 	pthread_cond_t wake;
-	unsigned int refs;
 	struct command *first, *last;
 	size_t command_count, command_bytes;
 	bool stopping;
@@ -79,18 +72,18 @@ struct bus_nats {
 	natsConnection *connection;
 	uint32_t connection_number;
 	struct heard *heard;
+	uint32_t heard_count; /* subscriptions ever taken into the book */
 	uint64_t backoff_ms;
 
 	/* constant after bus_nats_new() */
-	uint32_t serial;
-	char *url, *name, *credentials_file, *ca_file;
-	char servers[REASON_SIZE / 2]; /* hosts and ports of the URL, for people: without what may be a password */
-	uint32_t sender, connect_timeout_ms;
+	struct bus_nats_settings settings;
+	uint32_t sender;
 	struct inlet *inlet;
 	void (*fn)(void *arg, struct bus_nats_event *event);
 	void *arg;
 
 	/* loop only */
+	uint32_t subscribed; /* subscriptions ever asked for */
 	pthread_t thread;
 	bool started;
 
@@ -99,94 +92,15 @@ struct bus_nats {
 	atomic_llong max_payload; /* what the server of now accepts; 0: not known */
 };
 
-/* --- the library's callbacks find us by number: a late callback of a connection that is gone finds nothing
- * ------------ */
+static void bus_nats_unref(struct bus_nats *nats);
 
-#define LIVE_MAX 16
-
-static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct bus_nats *live[LIVE_MAX];
-static uint32_t live_serial;
-
-_Static_assert(sizeof(void *) >= sizeof(uint64_t), "a closure carries two 32-bit numbers");
-
-static void *closure_pack(uint32_t serial, uint32_t number)
+/* For the library's callbacks: us with a reference, or NULL when we are gone. */
+static struct bus_nats *find(void *closure, uint32_t *ret_number)
 {
-	return (void *)(uintptr_t)((uint64_t)serial << 32 | number);
+	return (struct bus_nats *)bus_closure_find(closure, ret_number);
 }
 
-static void nats_unref(struct bus_nats *nats);
-
-/* With a reference, or NULL. */
-static struct bus_nats *closure_find(void *closure, uint32_t *ret_number)
-{
-	uint64_t packed = (uint64_t)(uintptr_t)closure;
-	struct bus_nats *found = NULL;
-
-	pthread_mutex_lock(&live_lock);
-	for (size_t i = 0; i < LIVE_MAX && !found; i++)
-		if (live[i] && live[i]->serial == (uint32_t)(packed >> 32))
-			found = live[i];
-	if (found) {
-		pthread_mutex_lock(&found->lock);
-		found->refs++;
-		pthread_mutex_unlock(&found->lock);
-	}
-	pthread_mutex_unlock(&live_lock);
-	*ret_number = (uint32_t)packed;
-	return found;
-}
-
-static int live_add(struct bus_nats *nats)
-{
-	int r = -ENOBUFS;
-
-	pthread_mutex_lock(&live_lock);
-	for (size_t i = 0; i < LIVE_MAX; i++)
-		if (!live[i]) {
-			live[i] = nats;
-			nats->serial = ++live_serial;
-			r = 0;
-			break;
-		}
-	pthread_mutex_unlock(&live_lock);
-	return r;
-}
-
-/* --- the library as such is opened by the first bus and closed by the last, always on a helper thread
- * ----------------- */
-
-static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned int library_users;
-
-static int library_open(void)
-{
-	natsStatus s = NATS_OK;
-
-	pthread_mutex_lock(&library_lock);
-	if (library_users == 0) {
-		s = nats_Open(0); /* no spinning on locks: many processes share the cores */
-		if (s == NATS_OK)
-			s = nats_SetMessageDeliveryPoolSize(1);
-	}
-	if (s == NATS_OK)
-		library_users++;
-	pthread_mutex_unlock(&library_lock);
-	return s == NATS_OK ? 0 : -ENOMEM;
-}
-
-static void library_close(void)
-{
-	pthread_mutex_lock(&library_lock);
-	if (--library_users == 0)
-		nats_CloseAndWait(LIBRARY_CLOSE_MS);
-	else
-		nats_ReleaseThreadMemory();
-	pthread_mutex_unlock(&library_lock);
-}
-
-/* --- events to the loop
- * ------------------------------------------------------------------------------------------------ */
+/* --- events to the loop ------------------------------------------------------------------------------------------- */
 
 static void event_drop(struct inlet_item *item)
 {
@@ -326,7 +240,7 @@ refund:
 static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *message, void *closure)
 {
 	uint32_t number;
-	struct bus_nats *nats = closure_find(closure, &number);
+	struct bus_nats *nats = find(closure, &number);
 
 	(void)connection;
 	(void)subscription;
@@ -334,7 +248,7 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
 		atomic_fetch_add(&nats->received, 1);
 		if (message_take(nats, number, message) < 0)
 			atomic_fetch_add(&nats->dropped_in, 1);
-		nats_unref(nats);
+		bus_nats_unref(nats);
 	}
 	natsMsg_Destroy(message);
 }
@@ -343,7 +257,7 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
 static void on_closed(natsConnection *connection, void *closure)
 {
 	uint32_t number;
-	struct bus_nats *nats = closure_find(closure, &number);
+	struct bus_nats *nats = find(closure, &number);
 
 	(void)connection;
 	if (!nats)
@@ -352,7 +266,7 @@ static void on_closed(natsConnection *connection, void *closure)
 	nats->lost_connection = number;
 	pthread_cond_signal(&nats->wake);
 	pthread_mutex_unlock(&nats->lock);
-	nats_unref(nats);
+	bus_nats_unref(nats);
 }
 
 /* Library thread: a permission refused, a subscriber too slow. Said, not hidden; at most once in ten seconds. */
@@ -360,8 +274,8 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 {
 	uint64_t now = clock_monotonic_ns();
 	uint32_t number;
-	struct bus_nats *nats = closure_find(closure, &number);
-	char reason[REASON_SIZE];
+	struct bus_nats *nats = find(closure, &number);
+	char reason[BUS_NATS_REASON_SIZE];
 	const char *text = NULL;
 	bool say;
 
@@ -378,11 +292,10 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 	pthread_mutex_unlock(&nats->lock);
 	if (say)
 		log_warn(NULL, "bus.trouble", KV_STR("status", natsStatus_GetText(status)), KV_MSG(reason));
-	nats_unref(nats);
+	bus_nats_unref(nats);
 }
 
-/* --- commands from the loop
- * -------------------------------------------------------------------------------------------- */
+/* --- commands from the loop --------------------------------------------------------------------------------------- */
 
 static void command_free(struct command *command)
 {
@@ -452,7 +365,14 @@ int bus_nats_subscribe(struct bus_nats *nats, uint32_t number, const char *subje
 	r = command_put(nats, COMMAND_SUBSCRIBE, number, heard, NULL, NULL, NULL, 0);
 	if (r < 0)
 		free(heard);
+	else
+		nats->subscribed++;
 	return r;
+}
+
+uint32_t bus_nats_subscribed(const struct bus_nats *nats)
+{
+	return nats->subscribed;
 }
 
 int bus_nats_unsubscribe(struct bus_nats *nats, uint32_t number)
@@ -480,8 +400,7 @@ static struct command *command_take(struct bus_nats *nats)
 	return command;
 }
 
-/* --- the thread: doing commands
- * ----------------------------------------------------------------------------------------- */
+/* --- the thread: doing commands ----------------------------------------------------------------------------------- */
 
 static natsStatus publish(struct bus_nats *nats, const struct command *command)
 {
@@ -509,7 +428,7 @@ static natsStatus publish(struct bus_nats *nats, const struct command *command)
 static void on_delivered(void *closure)
 {
 	uint32_t number;
-	struct bus_nats *nats = closure_find(closure, &number);
+	struct bus_nats *nats = find(closure, &number);
 
 	if (!nats)
 		return;
@@ -518,12 +437,12 @@ static void on_delivered(void *closure)
 		nats->delivering--;
 	pthread_cond_signal(&nats->wake);
 	pthread_mutex_unlock(&nats->lock);
-	nats_unref(nats);
+	bus_nats_unref(nats);
 }
 
 static natsStatus heard_attach(struct bus_nats *nats, struct heard *heard)
 {
-	void *closure = closure_pack(nats->serial, heard->number);
+	void *closure = bus_closure(&nats->owner, heard->number);
 	natsStatus s;
 
 	s = natsConnection_Subscribe(&heard->subscription, nats->connection, heard->subject, on_message, closure);
@@ -547,6 +466,7 @@ static natsStatus heard_add(struct bus_nats *nats, struct command *command)
 
 	heard->next = nats->heard;
 	nats->heard = heard;
+	nats->heard_count++;
 	return nats->connection ? heard_attach(nats, heard) : NATS_OK;
 }
 
@@ -594,110 +514,7 @@ static natsStatus command_do(struct bus_nats *nats, struct command *command)
 	return NATS_OK;
 }
 
-/* --- the thread: connecting
- * ----------------------------------------------------------------------------------------------- */
-
-static int error_of(natsStatus s)
-{
-	switch (s) {
-	case NATS_CONNECTION_AUTH_FAILED:
-	case NATS_NOT_PERMITTED:
-		return -EACCES;
-	case NATS_TIMEOUT:
-		return -ETIMEDOUT;
-	case NATS_NO_MEMORY:
-		return -ENOMEM;
-	case NATS_INVALID_ARG:
-		return -EINVAL;
-	case NATS_SSL_ERROR:
-	case NATS_SECURE_CONNECTION_REQUIRED:
-	case NATS_SECURE_CONNECTION_WANTED:
-		return -EPROTO;
-	default:
-		return -SHOAL_EOFFLINE;
-	}
-}
-
-/* The library puts the place in its own source before its words. */
-static const char *without_place(const char *text)
-{
-	const char *at = text && *text == '(' ? strstr(text, "): ") : NULL;
-
-	return at ? at + 3 : text;
-}
-
-/* Words for what just failed on this thread, with the servers it was about. */
-static void reason_of(struct bus_nats *nats, natsStatus s, char reason[REASON_SIZE])
-{
-	const char *text = without_place(nats_GetLastError(NULL));
-
-	if (s == NATS_NO_SERVER)
-		snprintf(reason, REASON_SIZE, "no NATS server can be reached at %s", nats->servers);
-	else if (text && *text && strcmp(text, natsStatus_GetText(s)) != 0)
-		snprintf(reason, REASON_SIZE, "%s: %s (%s)", nats->servers, natsStatus_GetText(s), text);
-	else
-		snprintf(reason, REASON_SIZE, "%s: %s", nats->servers, natsStatus_GetText(s));
-}
-
-/* One server a piece; the library takes a list only so. @urls is cut in place. */
-static natsStatus options_set_servers(natsOptions *options, char *urls)
-{
-	const char *servers[SERVERS_MAX];
-	char *save = NULL;
-	int count = 0;
-	bool secure = false;
-	natsStatus s;
-
-	for (char *url = strtok_r(urls, ", ", &save); url; url = strtok_r(NULL, ", ", &save)) {
-		if (count == SERVERS_MAX)
-			return NATS_INVALID_ARG;
-		secure = secure || strncmp(url, "tls://", 6) == 0;
-		servers[count++] = url;
-	}
-	s = natsOptions_SetServers(options, servers, count);
-	if (s == NATS_OK && secure)
-		s = natsOptions_SetSecure(options, true);
-	return s;
-}
-
-#define TRY(call)                   \
-	do {                        \
-		if (s == NATS_OK)   \
-			s = (call); \
-	} while (0)
-
-static natsStatus options_make(struct bus_nats *nats, natsOptions **ret_options)
-{
-	void *closure = closure_pack(nats->serial, nats->connection_number);
-	CLEANUP(cleanup_free) char *urls = strdup(nats->url);
-	natsOptions *options = NULL;
-	natsStatus s = urls ? NATS_OK : NATS_NO_MEMORY;
-
-	TRY(natsOptions_Create(&options));
-	TRY(options_set_servers(options, urls));
-	TRY(natsOptions_SetName(options, nats->name));
-	TRY(natsOptions_SetTimeout(options, nats->connect_timeout_ms));
-	TRY(natsOptions_SetAllowReconnect(options, false));
-	TRY(natsOptions_SetClosedCB(options, on_closed, closure));
-	TRY(natsOptions_SetErrorHandler(options, on_error, closure));
-	TRY(natsOptions_SetSendAsap(options, true)); /* no flusher thread, and 0.2 ms a request instead of 1.0 */
-	TRY(natsOptions_UseGlobalMessageDelivery(options, true)); /* one thread, not one a subscription */
-	TRY(natsOptions_SetPingInterval(options, PING_INTERVAL_MS));
-	TRY(natsOptions_SetMaxPingsOut(options, PINGS_OUT_MAX));
-	TRY(natsOptions_SetWriteDeadline(options, WRITE_DEADLINE_MS));
-	TRY(natsOptions_SetIOBufSize(options, IO_BUFFER_BYTES));
-	TRY(natsOptions_SetMaxPendingMsgs(options,
-					  EVENTS_MAX)); /* a subscription; the library bounds bytes by it too */
-	if (nats->credentials_file)
-		TRY(natsOptions_SetUserCredentialsFromFiles(options, nats->credentials_file, NULL));
-	if (nats->ca_file)
-		TRY(natsOptions_LoadCATrustedCertificates(options, nats->ca_file));
-	if (s == NATS_OK)
-		*ret_options = options;
-	else
-		natsOptions_Destroy(options);
-	return s;
-}
+/* --- the thread: connecting --------------------------------------------------------------------------------------- */
 
 /* Also waits until the library's thread is through with our subscriptions: so no message comes after the news that the
  * link is down, and the library is never shut down with something of ours in its hands (3.4 would lose that memory). */
@@ -720,17 +537,25 @@ static void disconnect(struct bus_nats *nats)
 	pthread_mutex_unlock(&nats->lock);
 }
 
+#define TRY(call)                   \
+	do {                        \
+		if (s == NATS_OK)   \
+			s = (call); \
+	} while (0)
+
 /* Connected with every subscription acknowledged, or nothing is left of the attempt. */
-static natsStatus connect_once(struct bus_nats *nats, char reason[REASON_SIZE])
+static natsStatus connect_once(struct bus_nats *nats, char reason[BUS_NATS_REASON_SIZE])
 {
+	struct bus_nats_callbacks callbacks = { on_closed, on_error,
+						bus_closure(&nats->owner, ++nats->connection_number) };
 	natsOptions *options = NULL;
 	natsStatus s;
 
-	nats->connection_number++;
-	s = options_make(nats, &options);
+	s = bus_nats_options_make(&nats->settings, &callbacks, EVENTS_MAX, &options);
 	TRY(natsConnection_Connect(&nats->connection, options));
 	if (s == NATS_OK && natsConnection_HasHeaderSupport(nats->connection) != NATS_OK) {
-		snprintf(reason, REASON_SIZE, "the server has no message headers: nats-server 2.2 or newer is needed");
+		snprintf(reason, BUS_NATS_REASON_SIZE,
+			 "the server has no message headers: nats-server 2.2 or newer is needed");
 		s = NATS_NO_SERVER_SUPPORT;
 	}
 	if (s == NATS_OK)
@@ -740,7 +565,7 @@ static natsStatus connect_once(struct bus_nats *nats, char reason[REASON_SIZE])
 	TRY(natsConnection_FlushTimeout(nats->connection, FLUSH_TIMEOUT_MS));
 	if (s != NATS_OK) {
 		if (!reason[0])
-			reason_of(nats, s, reason);
+			bus_nats_describe(&nats->settings, s, reason);
 		disconnect(nats);
 	}
 	natsOptions_Destroy(options);
@@ -821,27 +646,30 @@ static uint64_t backoff_next(struct bus_nats *nats)
 	return base / 2 + roll % base;
 }
 
-static void describe_loss(struct bus_nats *nats, natsStatus s, char reason[REASON_SIZE])
+static void describe_loss(struct bus_nats *nats, natsStatus s, char reason[BUS_NATS_REASON_SIZE])
 {
 	const char *text = NULL;
 
 	if (nats->connection && natsConnection_GetLastError(nats->connection, &text) != NATS_OK && text && *text)
-		snprintf(reason, REASON_SIZE, "connection to %s lost: %s", nats->servers, without_place(text));
+		snprintf(reason, BUS_NATS_REASON_SIZE, "connection to %s lost: %s", nats->settings.servers,
+			 bus_nats_words(text));
 	else
-		snprintf(reason, REASON_SIZE, "connection to %s lost: %s", nats->servers, natsStatus_GetText(s));
+		snprintf(reason, BUS_NATS_REASON_SIZE, "connection to %s lost: %s", nats->settings.servers,
+			 natsStatus_GetText(s));
 }
 
 /* One life of the link: connect, serve, say why it ended. */
 static void link_once(struct bus_nats *nats)
 {
-	char reason[REASON_SIZE] = "";
+	char reason[BUS_NATS_REASON_SIZE] = "";
 	uint64_t since;
 	natsStatus s;
 
+	serve_offline(nats, 0); /* what was subscribed meanwhile is to be there when the link is up */
 	s = connect_once(nats, reason);
 	if (s == NATS_OK) {
 		since = clock_monotonic_ns();
-		post_news(nats, BUS_NATS_UP, 0, 0, "");
+		post_news(nats, BUS_NATS_UP, nats->heard_count, 0, "");
 		s = serve(nats);
 		if (s != NATS_OK)
 			describe_loss(nats, s, reason);
@@ -851,7 +679,7 @@ static void link_once(struct bus_nats *nats)
 	}
 	if (s == NATS_OK)
 		return; /* stopping */
-	post_news(nats, BUS_NATS_DOWN, 0, error_of(s), reason);
+	post_news(nats, BUS_NATS_DOWN, 0, bus_nats_error_of(s), reason);
 	serve_offline(nats, backoff_next(nats));
 }
 
@@ -862,7 +690,7 @@ static void *thread_main(void *arg)
 	bool open;
 
 	pthread_setname_np(pthread_self(), "bus");
-	while (!(open = library_open() == 0) && !is_stopping(nats)) {
+	while (!(open = bus_library_open() == 0) && !is_stopping(nats)) {
 		post_news(nats, BUS_NATS_DOWN, 0, -ENOMEM, "the NATS library could not start");
 		serve_offline(nats, backoff_next(nats));
 	}
@@ -874,16 +702,15 @@ static void *thread_main(void *arg)
 		free(heard);
 	}
 	if (open)
-		library_close();
+		bus_library_close();
 	post_news(nats, BUS_NATS_FINISHED, 0, 0, "");
-	nats_unref(nats);
+	bus_nats_unref(nats);
 	return NULL;
 }
 
-/* --- the loop's handle
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the loop's handle -------------------------------------------------------------------------------------------- */
 
-static void nats_destroy(struct bus_nats *nats)
+static void bus_nats_destroy(struct bus_nats *nats)
 {
 	struct command *command;
 
@@ -892,54 +719,14 @@ static void nats_destroy(struct bus_nats *nats)
 	inlet_unref(nats->inlet);
 	pthread_cond_destroy(&nats->wake);
 	pthread_mutex_destroy(&nats->lock);
-	free(nats->url);
-	free(nats->name);
-	free(nats->credentials_file);
-	free(nats->ca_file);
+	bus_nats_settings_finish(&nats->settings);
 	free(nats);
 }
 
-static void nats_unref(struct bus_nats *nats)
+static void bus_nats_unref(struct bus_nats *nats)
 {
-	bool last;
-
-	/* Under live_lock, so that a library callback cannot find us between the count and the removal. */
-	pthread_mutex_lock(&live_lock);
-	pthread_mutex_lock(&nats->lock);
-	last = --nats->refs == 0;
-	pthread_mutex_unlock(&nats->lock);
-	if (last)
-		for (size_t i = 0; i < LIVE_MAX; i++)
-			if (live[i] == nats)
-				live[i] = NULL;
-	pthread_mutex_unlock(&live_lock);
-	if (last)
-		nats_destroy(nats);
-}
-
-static int copy_text(char **to, const char *from)
-{
-	if (!from || !*from)
-		return 0;
-	*to = strdup(from);
-	return *to ? 0 : -ENOMEM;
-}
-
-/* "nats://user:pass@a:1,b" -> "a:1,b". */
-static void describe_servers(const char *url, char *text, size_t size)
-{
-	size_t len = 0;
-
-	while (*url && len + 1 < size) {
-		size_t piece = strcspn(url, ","), skip = 0;
-
-		for (size_t i = 0; i < piece; i++)
-			if (url[i] == '@' || (i >= 2 && strncmp(url + i - 2, "://", 3) == 0))
-				skip = i + 1;
-		len += (size_t)snprintf(text + len, size - len, "%.*s%s", (int)(piece - skip), url + skip,
-					url[piece] ? "," : "");
-		url += piece + (url[piece] == ',');
-	}
+	if (bus_owner_unref(&nats->owner))
+		bus_nats_destroy(nats);
 }
 
 int bus_nats_new(struct loop *loop, const struct bus_options *options,
@@ -951,15 +738,22 @@ int bus_nats_new(struct loop *loop, const struct bus_options *options,
 
 	if (!nats)
 		return -ENOMEM;
-	nats->refs = 1;
 	nats->fn = fn;
 	nats->arg = arg;
 	nats->sender = options->sender;
-	nats->connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	nats->backoff_ms = BACKOFF_FLOOR_MS;
-	describe_servers(options->url, nats->servers, sizeof(nats->servers));
+	r = bus_nats_settings_init(&nats->settings, options);
+	if (r == 0)
+		r = bus_owner_add(&nats->owner);
+	if (r < 0) {
+		bus_nats_settings_finish(&nats->settings);
+		free(nats);
+		return r;
+	}
 	r = inlet_new(loop, EVENTS_MAX + EVENTS_RESERVE, on_inlet, event_drop, nats, &nats->inlet);
 	if (r < 0) {
+		bus_owner_unref(&nats->owner);
+		bus_nats_settings_finish(&nats->settings);
 		free(nats);
 		return r;
 	}
@@ -969,17 +763,6 @@ int bus_nats_new(struct loop *loop, const struct bus_options *options,
 	pthread_cond_init(&nats->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	inlet_ref(nats->inlet);
-	if (copy_text(&nats->url, options->url) < 0 || copy_text(&nats->name, options->name) < 0 ||
-	    copy_text(&nats->credentials_file, options->credentials_file) < 0 ||
-	    copy_text(&nats->ca_file, options->ca_file) < 0)
-		r = -ENOMEM;
-	else
-		r = live_add(nats);
-	if (r < 0) {
-		inlet_close(nats->inlet);
-		nats_unref(nats);
-		return r;
-	}
 	*ret_nats = nats;
 	return 0;
 }
@@ -1007,12 +790,10 @@ int bus_nats_start(struct bus_nats *nats)
 
 	if (nats->started)
 		return 0;
-	pthread_mutex_lock(&nats->lock);
-	nats->refs++;
-	pthread_mutex_unlock(&nats->lock);
+	bus_owner_ref(&nats->owner);
 	r = create_quiet_thread(nats);
 	if (r != 0) {
-		nats_unref(nats);
+		bus_nats_unref(nats);
 		return -r;
 	}
 	nats->started = true;
@@ -1049,5 +830,5 @@ void bus_nats_free(struct bus_nats *nats, int finished)
 		else
 			pthread_detach(nats->thread);
 	}
-	nats_unref(nats);
+	bus_nats_unref(nats);
 }

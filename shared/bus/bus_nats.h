@@ -17,7 +17,7 @@
 struct bus_nats;
 
 enum bus_nats_kind {
-	BUS_NATS_UP,       /* connected, subscriptions sent and acknowledged */
+	BUS_NATS_UP,       /* connected, and the first `number` subscriptions are acknowledged */
 	BUS_NATS_DOWN,     /* lost, or an attempt failed: error, text */
 	BUS_NATS_MESSAGE,  /* for subscription number */
 	BUS_NATS_SYNCED,   /* sync number: error */
@@ -53,6 +53,8 @@ void bus_nats_event_free(struct bus_nats *nats, struct bus_nats_event *event);
  * Loop thread. */
 int bus_nats_publish(struct bus_nats *nats, const char *subject, const char *reply, const void *payload, size_t len);
 int bus_nats_subscribe(struct bus_nats *nats, uint32_t number, const char *subject);
+/* How many bus_nats_subscribe() has accepted so far. */
+uint32_t bus_nats_subscribed(const struct bus_nats *nats);
 int bus_nats_unsubscribe(struct bus_nats *nats, uint32_t number);
 int bus_nats_sync(struct bus_nats *nats, uint32_t number);
 

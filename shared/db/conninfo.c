@@ -157,8 +157,7 @@ unsigned int conninfo_rounds(const struct conninfo *conninfo)
 	return conninfo->prefer_standby ? 2 : 1;
 }
 
-/* --- connecting
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 #define PARAMS_MAX 96
 
@@ -221,8 +220,7 @@ PGconn *conninfo_connect(const struct conninfo *conninfo, const struct conninfo_
 	return PQconnectStartParams(params.keywords, params.values, 0);
 }
 
-/* --- resolving
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- resolving ---------------------------------------------------------------------------------------------------- */
 
 struct conninfo_resolve {
 	uv_getaddrinfo_t request;

@@ -74,8 +74,7 @@ static void on_pump(void *arg);
 static void on_retry(void *arg);
 static void on_tick(void *arg);
 
-/* --- the queue
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- the queue ---------------------------------------------------------------------------------------------------- */
 
 static void queue_push(struct db *db, struct db_job *job)
 {
@@ -143,8 +142,7 @@ static void kick(struct db *db)
 		timer_start(&db->pump, 0);
 }
 
-/* --- the end of a statement
- * ------------------------------------------------------------------------------------------------ */
+/* --- the end of a statement --------------------------------------------------------------------------------------- */
 
 /* What an operator can do about it; "" when the server's words say all. */
 static const char *hint_for(int error)
@@ -256,8 +254,7 @@ static void on_link_done(void *arg, struct db_link *link, struct db_job *job)
 	finish_job(db, job, error);
 }
 
-/* --- connections
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- connections -------------------------------------------------------------------------------------------------- */
 
 static uint64_t backoff_ms(size_t failures)
 {
@@ -455,8 +452,7 @@ static void on_retry(void *arg)
 		open_one(db);
 }
 
-/* --- the slow tick
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the slow tick ------------------------------------------------------------------------------------------------ */
 
 static void expire_queue(struct db *db, uint64_t now)
 {
@@ -508,8 +504,7 @@ static void on_tick(void *arg)
 		check_link(db, i, now);
 }
 
-/* --- asking
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 /* Bytes that @param needs as text, NUL included; -EINVAL when it can't be one. */
 static int param_size(const struct db_param *param)
@@ -627,8 +622,7 @@ int db_query(struct db *db, size_t statement, const struct db_param *params, siz
 	return 0;
 }
 
-/* --- looking at it
- * --------------------------------------------------------------------------------------------------------- */
+/* --- looking at it ------------------------------------------------------------------------------------------------ */
 
 bool db_is_on(const struct db *db)
 {
@@ -673,8 +667,7 @@ void db_statement_stats(const struct db *db, size_t statement, struct db_stateme
 		*ret_stats = (struct db_statement_stats){ 0 };
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {

@@ -49,8 +49,7 @@ struct db_link {
 	uint8_t named[]; /* enum named of each statement, on this connection */
 };
 
-/* --- states
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- states ------------------------------------------------------------------------------------------------------- */
 
 enum link_state { LINK_CLOSED, LINK_RESOLVING, LINK_DIALING, LINK_READY, LINK_FREED, LINK_STATE_COUNT };
 enum link_event {
@@ -99,8 +98,7 @@ static void trace(void *owner, const struct machine_table *of, uint8_t from, uin
 			  KV_STR("on", of->event_names[event]), KV_MSG("a connection did something out of turn"));
 }
 
-/* --- small things
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- small things ------------------------------------------------------------------------------------------------- */
 
 void db_job_free(struct db_job *job)
 {
@@ -178,8 +176,7 @@ static void drop_connection(struct db_link *link)
 	link->broken = false;
 }
 
-/* --- dialing
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- dialing ------------------------------------------------------------------------------------------------------ */
 
 static void dial_again(struct db_link *link);
 
@@ -333,8 +330,7 @@ int db_link_open(struct db_link *link)
 	return 0;
 }
 
-/* --- results
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------------------------------ */
 
 static struct db_job *pop_job(struct db_link *link)
 {
@@ -480,8 +476,7 @@ static void on_ready_io(void *arg, int error, int events)
 		lose(link);
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------------------------ */
 
 static void oids_of(const struct statement *statement, Oid oids[STATEMENT_PARAMS_MAX])
 {
@@ -562,8 +557,7 @@ void db_link_check(struct db_link *link)
 		lose(link);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 int db_link_new(const struct db_link_config *config, const struct db_link_events *events, void *arg,
 		struct db_link **ret_link)

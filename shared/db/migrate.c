@@ -32,8 +32,7 @@ static void clear_result(PGresult **result)
 
 #define RESULT CLEANUP(clear_result) PGresult *
 
-/* --- errors in words
- * ------------------------------------------------------------------------------------------------------- */
+/* --- errors in words ---------------------------------------------------------------------------------------------- */
 
 /* The line of @text in which character @position (from 1) stands. */
 static unsigned int line_of(const char *text, int position)
@@ -115,8 +114,7 @@ static int run(struct migrate *migrate, const char *sql, const char *file, PGres
 	return 0;
 }
 
-/* --- connecting
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 int migrate_open(const char *conninfo, uint32_t timeout_ms, struct migrate **ret_migrate, struct migrate_error *error)
 {
@@ -168,8 +166,7 @@ void migrate_closep(struct migrate **migrate)
 	*migrate = migrate_close(*migrate);
 }
 
-/* --- what is applied
- * ------------------------------------------------------------------------------------------------------- */
+/* --- what is applied ---------------------------------------------------------------------------------------------- */
 
 static void copy_field(const PGresult *result, int row, int column, char *to, size_t size)
 {
@@ -234,8 +231,7 @@ int migrate_status(struct migrate *migrate, struct migration_list *list, struct 
 	return r;
 }
 
-/* --- steps
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- steps -------------------------------------------------------------------------------------------------------- */
 
 /* A transaction that alone migrates. */
 static int begin(struct migrate *migrate, uint32_t lock_timeout_ms, struct migrate_error *error)

@@ -189,8 +189,7 @@ int migrate_path(const char *sql_dir, const struct migration *migration, bool up
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/* --- the folder
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the folder --------------------------------------------------------------------------------------------------- */
 
 int migration_list_add(struct migration_list *list, const struct migration *migration)
 {
@@ -383,8 +382,7 @@ int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct mi
 	return 0;
 }
 
-/* --- where the files lie
- * --------------------------------------------------------------------------------------------------- */
+/* --- where the files lie ------------------------------------------------------------------------------------------ */
 
 int migrate_find_sql_dir(const char *given, char *path, size_t size, struct migrate_error *error)
 {

@@ -86,13 +86,19 @@ static int renew(struct compressor *c)
 	return deflateInit2(&c->zlib, c->level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK ? 0 : -1;
 }
 
-/* @held: bytes of the payload's earlier pieces, which the encoder may still hold. There is always room for all of it:
- * were the output filled just so by a flush, the next call would add a second marker, and a payload split there would
- * seem to end twice. */
+/* What the encoder may hold of a payload's earlier pieces: its window and the block it has begun, generously. */
+#define ZLIB_HELD_MAX (256U << 10)
+
+/* @held: bytes of the payload's earlier pieces. A flush gets room for all of it at once: were the output filled just
+ * so, the next call would add a second marker, and a payload split there would seem to end twice. */
 static int zlib_piece(struct compressor *c, const struct buf *piece, size_t held, struct buf *out, int flush)
 {
 	c->zlib.next_in = (unsigned char *)buf_data(piece);
 	c->zlib.avail_in = (unsigned int)piece->len;
+	if (flush == Z_NO_FLUSH)
+		held = 0;
+	else if (held > ZLIB_HELD_MAX)
+		held = ZLIB_HELD_MAX;
 	do {
 		size_t room = deflateBound(&c->zlib, c->zlib.avail_in + held) + 64;
 		char *at = buf_room(out, room);

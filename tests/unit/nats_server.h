@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/random.h"
 
 struct nats_server {
 	pid_t pid;
@@ -51,13 +52,13 @@ static inline int nats_server_read_port(const char *path)
 	return at && strchr(at, ']') ? atoi(at + strlen("127.0.0.1:")) : 0;
 }
 
-/* Starts it and waits until it listens; the second start uses the same port. False: it did not come up. */
-static inline bool nats_server_start(struct nats_server *server)
+/* One attempt at @port; false when it ended before it listened. */
+static inline bool nats_server_try(struct nats_server *server, int port)
 {
 	char config[128], ports[160];
 	uint64_t deadline;
 	FILE *file;
-	int port = 0, status;
+	int found = 0, status;
 
 	snprintf(config, sizeof(config), "%s/nats.conf", server->dir);
 	file = fopen(config, "we");
@@ -66,7 +67,7 @@ static inline bool nats_server_start(struct nats_server *server)
 	fprintf(file,
 		"listen: \"127.0.0.1:%d\"\nports_file_dir: \"%s\"\nlogfile: \"%s/log\"\n"
 		"authorization { user: shoal, password: hemmelig }\n%s\n",
-		server->port ? server->port : -1, server->dir, server->dir, server->extra ? server->extra : "");
+		port, server->dir, server->dir, server->extra ? server->extra : "");
 	fclose(file);
 	server->pid = fork();
 	if (server->pid == 0) {
@@ -75,15 +76,31 @@ static inline bool nats_server_start(struct nats_server *server)
 		_exit(127);
 	}
 	snprintf(ports, sizeof(ports), "%s/nats-server_%d.ports", server->dir, (int)server->pid);
-	for (deadline = clock_monotonic_ns() + 30 * NS_PER_S; !port && clock_monotonic_ns() < deadline;) {
-		if (waitpid(server->pid, &status, WNOHANG) == server->pid)
+	for (deadline = clock_monotonic_ns() + 30 * NS_PER_S; found != port && clock_monotonic_ns() < deadline;) {
+		if (waitpid(server->pid, &status, WNOHANG) == server->pid) {
+			server->pid = 0; /* another process may get this number */
 			return false;
+		}
 		poll(NULL, 0, 5);
-		port = nats_server_read_port(ports);
+		found = nats_server_read_port(ports);
 	}
+	if (found != port)
+		return false;
 	server->port = port;
 	snprintf(server->url, sizeof(server->url), "nats://shoal:hemmelig@127.0.0.1:%d", port);
-	return port != 0;
+	return true;
+}
+
+/* Starts it and waits until it listens; the second start uses the same port. That is why the port is none of those that
+ * the kernel gives to whoever asks for any: it must still be free after a kill. False: it did not come up. */
+static inline bool nats_server_start(struct nats_server *server)
+{
+	if (server->port)
+		return nats_server_try(server, server->port);
+	for (int i = 0; i < 20; i++)
+		if (nats_server_try(server, 20000 + (int)random_below(10000)))
+			return true;
+	return false;
 }
 
 static inline bool nats_server_open(struct nats_server *server, const char *extra)

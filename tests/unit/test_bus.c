@@ -86,6 +86,14 @@ static bool has_heard(void *arg)
 	return ((struct peer *)arg)->heard > 0;
 }
 
+static bool has_late(void *arg)
+{
+	struct bus_stats stats;
+
+	bus_stats(((struct peer *)arg)->bus, &stats);
+	return stats.late > 0;
+}
+
 static bool is_done(void *arg)
 {
 	struct peer *peer = arg;
@@ -158,8 +166,7 @@ static void ask(struct peer *peer, const char *text, uint64_t timeout_ms)
 	assert_int_equal(peer->answers, 0); /* never from within the call */
 }
 
-/* --- tests
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 
 static void test_off(void **state)
 {
@@ -235,8 +242,7 @@ static void test_request_and_reply(void **state)
 	assert_int_equal(bus_reply(answerer.bus, &answerer.last_reply_to, "second", 6), 0);
 	assert_true(loop_wait_for(&loop, is_done, &asker, WAIT_MS));
 	assert_string_equal(asker.payload, "");
-	peer_sync(&answerer);
-	peer_sync(&asker);
+	assert_true(loop_wait_for(&loop, has_late, &asker, WAIT_MS));
 	bus_stats(asker.bus, &stats);
 	assert_int_equal(stats.late, 1);
 	assert_int_equal(stats.requests, 0);
@@ -305,8 +311,7 @@ static void test_limits(void **state)
 	assert_int_equal(peer.error, -ECANCELED);
 }
 
-/* --- gather
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- gather ------------------------------------------------------------------------------------------------------- */
 
 struct gathered {
 	bool done;
@@ -403,8 +408,36 @@ static void test_gather(void **state)
 		peer_close(&peers[i]);
 }
 
-/* --- what goes wrong
- * ------------------------------------------------------------------------------------------------------- */
+/* Up is not told before every subscription is at the server: of those made before connecting, and of one made while the
+ * news of the connection were already on their way to us. */
+static void test_up_means_heard(void **state)
+{
+	struct peer asker, answerer;
+
+	(void)state;
+	peer_open(&asker, server.url, BUS_SENDER_NONE);
+	peer_up(&asker);
+	for (int i = 0; i < 20; i++) {
+		peer_open(&answerer, server.url, 3);
+		if (i % 2)
+			assert_int_equal(bus_start(answerer.bus), 0);
+		if (i % 2)
+			poll(NULL, 0, 20); /* lets the thread come first; without it the test is only weaker */
+		assert_int_equal(bus_subscribe(answerer.bus, SUBJECT_SHARD_RPC, &shard_3, on_question, &answerer,
+					       &answerer.subscription),
+				 0);
+		assert_false(bus_is_up(answerer.bus));
+		assert_true(loop_wait_for(&loop, is_up, &answerer, WAIT_MS));
+		assert_int_equal(answerer.ups, 1);
+		ask(&asker, "heard?", WAIT_MS);
+		assert_true(loop_wait_for(&loop, is_done, &asker, WAIT_MS));
+		assert_int_equal(asker.error, 0); /* "nobody listens" would come at once */
+		peer_close(&answerer);
+	}
+	peer_close(&asker);
+}
+
+/* --- what goes wrong ---------------------------------------------------------------------------------------------- */
 
 static void test_server_killed_and_back(void **state)
 {
@@ -423,6 +456,7 @@ static void test_server_killed_and_back(void **state)
 		bus_gather(peer.bus, SUBJECT_SHARD_RPC, &shard_3, "x", 1, NULL, 4, 60000, on_gathered, &gathered), 0);
 	loop_take_lag(&loop);
 	nats_server_kill(&server);
+	assert_int_equal(server.pid, 0);
 	assert_true(loop_wait_for(&loop, is_done, &peer, WAIT_MS));
 	assert_int_equal(peer.error, -SHOAL_EUNKNOWN);
 	assert_true(gathered.done);
@@ -462,16 +496,18 @@ static void test_server_stalled(void **state)
 	(void)state;
 	peer_open(&peer, server.url, 3);
 	peer_up(&peer);
+	assert_true(server.pid > 0);
 	kill(server.pid, SIGSTOP);
 	loop_take_lag(&loop);
 	do {
 		r = bus_publish(peer.bus, SUBJECT_ALERTS, NULL, block, sizeof(block));
 		uv_run(&loop.uv, UV_RUN_NOWAIT);
 	} while (r == 0 && ++sent < 100000);
+	loop_wait_for(&loop, is_down, &peer, WAIT_MS); /* the write deadline */
+	kill(server.pid, SIGCONT);                     /* before anything may end this test: others need the server */
 	assert_true(r == -ENOBUFS || r == -SHOAL_EOFFLINE);
-	assert_true(loop_wait_for(&loop, is_down, &peer, WAIT_MS)); /* the write deadline */
+	assert_int_equal(peer.downs, 1);
 	assert_true(loop_take_lag(&loop) < loop_wait_lag_max());
-	kill(server.pid, SIGCONT);
 	assert_true(loop_wait_for(&loop, is_up, &peer, WAIT_MS));
 	peer_sync(&peer);
 	peer_close(&peer);
@@ -715,6 +751,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_gather),
+		cmocka_unit_test(test_up_means_heard),
 		cmocka_unit_test(test_server_killed_and_back),
 		cmocka_unit_test(test_server_stalled),
 		cmocka_unit_test(test_wrong_password),

@@ -225,8 +225,7 @@ static void clear_tally(void)
 	PQfinish(sql);
 }
 
-/* --- asking
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 static void test_off(void **state)
 {
@@ -402,8 +401,7 @@ static void test_back_pressure(void **state)
 	db_shut(&seen);
 }
 
-/* --- what the server refuses
- * ------------------------------------------------------------------------------------------------ */
+/* --- what the server refuses -------------------------------------------------------------------------------------- */
 
 static void test_poison(void **state)
 {
@@ -517,8 +515,7 @@ static void test_plan_changed(void **state)
 	PQfinish(sql);
 }
 
-/* --- connecting
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------------------------- */
 
 static void refused(const char *conninfo, int error, const char *words)
 {
@@ -648,8 +645,7 @@ static void test_idle_close(void **state)
 	db_shut(&seen);
 }
 
-/* --- what breaks
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- what breaks -------------------------------------------------------------------------------------------------- */
 
 static bool something_runs(void *arg)
 {
@@ -819,8 +815,7 @@ static void test_close(void **state)
 	db_shut(&seen);
 }
 
-/* --- pgbouncer
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- pgbouncer ---------------------------------------------------------------------------------------------------- */
 
 static void test_pgbouncer(void **state)
 {
@@ -870,12 +865,9 @@ static void test_pgbouncer(void **state)
 		assert_int_equal(seen.ok, 300);
 	}
 	db_shut(&seen);
-	pg_exec(database.admin,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'shoal_unit_%'");
 }
 
-/* --- guild settings
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- guild settings ----------------------------------------------------------------------------------------------- */
 
 struct setting_seen {
 	bool done;
