@@ -169,13 +169,17 @@ lint: ## format, include rules, self-contained headers, cppcheck, and a clean bu
 		{ grep -E 'error|warning' build/clang.log | head -20; echo "lint: the build by $(FUZZ_CC) is not clean: build/clang.log"; exit 1; }
 	@echo "lint: clean"
 
-# Programs together (shoald finds its worker beside itself), the contract for module authors, migrations, the sample.
+# Programs together (shoald finds its worker beside itself), the contract for module authors, migrations, the sample, and
+# what systemd wants: with PREFIX /usr or /usr/local it finds all three by itself.
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR    ?=
 INSTALL    ?= install
+SYSTEMD    := lib/systemd/system/shoald.service lib/sysusers.d/shoal.conf lib/tmpfiles.d/shoal.conf
+PLACES     := sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|@CONFDIR@|$(SYSCONFDIR)/shoal|g' \
+	-e 's|@DOCDIR@|$(PREFIX)/share/doc/shoal|g'
 
-install: ## programs, headers, migrations and the sample configuration (PREFIX=/usr/local, DESTDIR=)
+install: ## programs, headers, migrations, sample configuration, systemd unit (PREFIX=/usr/local, DESTDIR=)
 	@$(MAKE) $(PARALLEL) --no-print-directory all
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include/shoal share/shoal share/doc/shoal) $(DESTDIR)$(SYSCONFDIR)/shoal
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
@@ -185,6 +189,10 @@ install: ## programs, headers, migrations and the sample configuration (PREFIX=/
 		$(INSTALL) -m 644 $$owner/*.sql $(DESTDIR)$(PREFIX)/share/shoal/$$owner/ || exit 1; done
 	$(INSTALL) -m 644 README.md ARCHITECTURE.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/shoal/
 	$(INSTALL) -m 644 deploy/shoal.ini.sample $(DESTDIR)$(SYSCONFDIR)/shoal/
+	$(INSTALL) -d $(addprefix $(DESTDIR)$(PREFIX)/,$(dir $(SYSTEMD)))
+	@set -e; for pair in $(join $(addsuffix :,deploy/shoald.service deploy/shoal.sysusers deploy/shoal.tmpfiles),$(SYSTEMD)); do \
+		to=$(DESTDIR)$(PREFIX)/$${pair#*:}; $(PLACES) "$${pair%%:*}" >"$$to.new"; chmod 644 "$$to.new"; \
+		mv "$$to.new" "$$to"; done
 
 clean: ## remove build/
 	rm -rf build

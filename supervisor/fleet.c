@@ -14,6 +14,9 @@
 #include "shared/log/log.h"
 #include "supervisor/process.h"
 
+/* Once a second: an earlier kill is not this death's cause. */
+#define OOM_LOOK_TICKS 4
+
 static struct worker *worker_of(struct slot *slot)
 {
 	return CONTAINER_OF(slot, struct worker, slot);
@@ -82,12 +85,24 @@ static void settle_board(struct worker *worker)
 								     : SHARD_STATE_STARTING);
 }
 
+static struct worker_end judge_end(const struct worker *worker, bool have_status, int status)
+{
+	bool hung = slot_state(&worker->slot) == SLOT_ABORTING;
+	struct worker_end end;
+
+	end = worker_judge_end(worker, have_status, status, !hung && oom_happened(&worker->fleet->oom));
+	/* It did not even get to its abort: the kill is ours, the fault its own. */
+	if (hung && end.class == EXIT_CLASS_KILLED)
+		end.class = EXIT_CLASS_CRASH;
+	return end;
+}
+
 static void handle_end(struct worker *worker, bool have_status, int status)
 {
 	struct fleet *fleet = worker->fleet;
 	bool wanted = ended_when_asked(worker), locked_out, fatal;
 
-	worker->end = worker_judge_end(worker, have_status, status);
+	worker->end = judge_end(worker, have_status, status);
 	/* Another process owns the shard: that is no fault of the fleet's; it is looked for below. */
 	locked_out = worker->end.code == EXIT_CODE_LOCKED;
 	fatal = worker->end.class == EXIT_CLASS_FATAL && !locked_out;
@@ -392,6 +407,8 @@ static void tick(void *arg)
 		forgive_stable(&fleet->workers[i], now_ns);
 	}
 	run_watchdog(fleet);
+	if (fleet->ticks++ % OOM_LOOK_TICKS == 0)
+		oom_look(&fleet->oom);
 }
 
 /* --- from outside ------------------------------------------------------------------------------------------------ */
@@ -467,6 +484,7 @@ int fleet_new(struct loop *loop, const struct fleet_options *options, const stru
 		return r;
 	}
 	watchdog_init(&fleet->watchdog, options->watchdog_ns);
+	oom_init(&fleet->oom);
 	init_timers(fleet);
 	fleet->spawning = true;
 	loop_at_pass_end(loop, &fleet->pump, pump, fleet);

@@ -9,6 +9,7 @@
 #include "shared/board/board.h"
 #include "shared/control/control.h"
 #include "shared/loop/loop.h"
+#include "supervisor/oom.h"
 #include "supervisor/watchdog.h"
 #include "supervisor/worker.h"
 
@@ -45,6 +46,8 @@ struct fleet {
 	void *arg;
 	struct loop_hook pump, tick;
 	struct watchdog watchdog;
+	struct oom oom;
+	uint32_t ticks;
 	struct worker *queue_head, *queue_tail;
 	struct worker *fatal; /* ended fatally in the step at hand */
 	struct watchdog_stamp *stamps;

@@ -20,6 +20,9 @@
 #include "supervisor/surroundings.h"
 #include "supervisor/verbs.h"
 
+/* How long systemd may take to say whether it stops or restarts us. */
+#define JOB_DEADLINE_MS 3000
+
 static const char *const phase_names[PHASE_COUNT] = {
 	[PHASE_ASKING] = "asking",
 	[PHASE_RUNNING] = "running",
@@ -64,6 +67,7 @@ static void close_all(struct supervisor *supervisor)
 	supervisor->closing = 1; /* ours, given back below: a part may be closed at once */
 	loop_remove_hook(&supervisor->pass);
 	loop_remove_hook(&supervisor->tick);
+	service_forget(TAKE(supervisor->job_question));
 	manifest_close(TAKE(supervisor->manifest_run));
 	upstream_close(supervisor->upstream);
 	commandsync_close(TAKE(supervisor->commands));
@@ -126,6 +130,19 @@ void supervisor_stop(struct supervisor *supervisor, int exit_code, bool logout)
 		fleet_stop(supervisor->fleet, logout); /* events.empty follows */
 	else
 		fleet_emptied(supervisor);
+}
+
+void supervisor_leave(struct supervisor *supervisor)
+{
+	if (supervisor->phase >= PHASE_STOPPING)
+		return;
+	supervisor->exit_code = EXIT_CODE_OK;
+	notify_stopping(&supervisor->notify);
+	log_info(NULL, "supervisor.leaving",
+		 KV_INT("workers", supervisor->fleet ? (int64_t)supervisor->fleet->count : 0),
+		 KV_MSG("workers serve on; the next supervisor adopts them"));
+	restart_jobs_finish(&supervisor->jobs, "ESHUTDOWN", "the supervisor is being restarted");
+	close_all(supervisor);
 }
 
 /* This fleet can't run so: one line with the cause and what to do, then the stop. */
@@ -281,11 +298,36 @@ static void at_tick(void *arg)
 	supervisor->dirty = true;
 }
 
+/* Not known which it is: a stop. Workers left behind by a stop would serve on unseen; workers stopped by a restart lose
+ * a moment, and RESUME. */
+static void job_known(void *arg, enum service_job job)
+{
+	struct supervisor *supervisor = arg;
+
+	supervisor->job_question = NULL;
+	log_info(NULL, "supervisor.job", KV_STR("job", service_job_name(job)));
+	if (supervisor->phase >= PHASE_STOPPING)
+		return;
+	if (job == SERVICE_JOB_RESTART)
+		supervisor_leave(supervisor);
+	else
+		supervisor_stop(supervisor, EXIT_CODE_OK, false);
+}
+
 static void signalled(uv_signal_t *handle, int number)
 {
 	struct supervisor *supervisor = handle->data;
+	int r;
 
 	log_info(NULL, "supervisor.signal", KV_STR("signal", strsignal(number)));
+	if (number == SIGTERM && supervisor->phase < PHASE_STOPPING && !supervisor->job_question && service_is_ours()) {
+		r = service_ask_job(supervisor->loop, JOB_DEADLINE_MS, job_known, supervisor,
+				    &supervisor->job_question);
+		if (r >= 0)
+			return;
+		log_warn(NULL, "service.no_answer", KV_ERR(r),
+			 KV_MSG("systemd could not be asked whether it stops or restarts us: taken for a stop"));
+	}
 	supervisor_stop(supervisor, EXIT_CODE_OK, false);
 }
 

@@ -20,6 +20,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/plan.h"
 #include "supervisor/restart_job.h"
+#include "supervisor/service.h"
 #include "supervisor/upstream.h"
 
 enum supervisor_phase {
@@ -65,6 +66,7 @@ struct supervisor {
 	struct fleet *fleet;
 	struct restart_jobs jobs;
 	struct notify notify;
+	struct service_question *job_question; /* SIGTERM: which job of systemd's is it? */
 	uv_signal_t signals[3];
 	uint32_t signal_count; /* of which are set up */
 	bool have_timer;
@@ -94,6 +96,8 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 /* Orderly stop; the loop ends when all is closed. A second call hurries. @logout: sessions end, the bot goes offline.
  */
 void supervisor_stop(struct supervisor *supervisor, int exit_code, bool logout);
+/* Ends with exit code 0 and leaves the workers running: the next supervisor adopts them. */
+void supervisor_leave(struct supervisor *supervisor);
 /* Closes what supervisor_start() had opened before it failed. */
 void supervisor_abandon(struct supervisor *supervisor);
 /* After the loop has ended. */

@@ -68,9 +68,9 @@ static bool read_board_end(const struct worker *worker, struct board_exit *ret_h
 	       ret_how->class != EXIT_CLASS_NONE && ret_how->class < EXIT_CLASS_COUNT;
 }
 
-struct worker_end worker_judge_end(const struct worker *worker, bool have_status, int status)
+struct worker_end worker_judge_end(const struct worker *worker, bool have_status, int status, bool oom)
 {
-	struct worker_end end = { .class = EXIT_CLASS_CRASH, .code = -1 };
+	struct worker_end end = { .class = EXIT_CLASS_KILLED, .code = -1 };
 	struct board_exit how;
 	bool have_board = read_board_end(worker, &how);
 
@@ -89,6 +89,10 @@ struct worker_end worker_judge_end(const struct worker *worker, bool have_status
 		memcpy(end.text, how.text, sizeof(end.text));
 		end.text[sizeof(end.text) - 1] = '\0';
 	}
+	/* Both kinds of such kills are SIGKILL; an adopted worker's signal is not told. */
+	end.oom = oom && end.class == EXIT_CLASS_KILLED && (end.signal == SIGKILL || !have_status);
+	if (end.oom)
+		snprintf(end.text, sizeof(end.text), "killed by the kernel: out of memory");
 	return end;
 }
 

@@ -24,6 +24,7 @@ struct worker_end {
 	enum exit_class class;
 	int code;   /* -1: none (a signal, or not known) */
 	int signal; /* 0: none */
+	bool oom;   /* killed while the kernel was killing for want of memory */
 	uint32_t close_code;
 	char text[BOARD_TEXT_SIZE];
 };
@@ -66,8 +67,9 @@ int worker_adopt(struct worker *worker, struct loop *loop);
 /* Forgets the process: watch, pidfd, pid. */
 void worker_drop_process(struct worker *worker);
 
-/* How the process at hand ended: its status, else what it left on its board, else a crash. */
-struct worker_end worker_judge_end(const struct worker *worker, bool have_status, int status);
+/* How the process at hand ended: its status, else what it left on its board, else it was killed (one that crashes, or
+ * ends by itself, leaves a word there). @oom: the kernel has killed for want of memory within this second. */
+struct worker_end worker_judge_end(const struct worker *worker, bool have_status, int status, bool oom);
 /* The one record of its end; @wanted: it was asked to. */
 void worker_log_end(const struct worker *worker, const struct worker_end *end, bool wanted);
 

@@ -292,6 +292,7 @@ static int find_token(struct loading *loading)
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	bool has_token = loading->config->discord_token[0], has_file = loading->config->discord_token_file[0];
 	char path[PATH_MAX];
+	struct stat st;
 
 	if (has_token && has_file && token_source == file_source)
 		return refuse(loading, loading->place[index_of(file)], file->key,
@@ -303,7 +304,10 @@ static int find_token(struct loading *loading)
 		return read_secret_file(loading, place, file->key, loading->config->discord_token_file, token);
 	}
 	if (has_token || !directory || snprintf(path, sizeof(path), "%s/discord-token", directory) >= PATH_MAX ||
-	    access(path, F_OK) < 0)
+	    stat(path, &st) < 0)
+		return 0;
+	/* The unit's default for a credential that the host does not have: a lone line end. */
+	if (st.st_size <= 1)
 		return 0;
 	return read_secret_file(loading, "credential discord-token", token->key, path, token);
 }

@@ -1,6 +1,8 @@
 /* The table of exit codes. Any thread. The README's list and systemd's RestartPreventExitStatus are made from it. */
 #include "shared/control/exit_code.h"
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/wait.h>
 
@@ -30,7 +32,7 @@ static const struct exit_code_row rows[] = {
 
 static const char *const class_names[EXIT_CLASS_COUNT] = {
 	[EXIT_CLASS_NONE] = "none",   [EXIT_CLASS_CLEAN] = "clean", [EXIT_CLASS_RETRY] = "retry",
-	[EXIT_CLASS_CRASH] = "crash", [EXIT_CLASS_FATAL] = "fatal",
+	[EXIT_CLASS_CRASH] = "crash", [EXIT_CLASS_FATAL] = "fatal", [EXIT_CLASS_KILLED] = "killed",
 };
 
 const struct exit_code_row *exit_code_find(int code)
@@ -47,12 +49,23 @@ const char *exit_class_name(enum exit_class class)
 	return (unsigned)class < EXIT_CLASS_COUNT ? class_names[class] : "unknown";
 }
 
+/* What a program brings upon itself. */
+static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
+
+static bool is_crash(int signal)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
+		if (crash_signals[i] == signal)
+			return true;
+	return false;
+}
+
 enum exit_class exit_class_of_status(int wait_status)
 {
 	const struct exit_code_row *row;
 
 	if (!WIFEXITED(wait_status))
-		return EXIT_CLASS_CRASH;
+		return is_crash(WTERMSIG(wait_status)) ? EXIT_CLASS_CRASH : EXIT_CLASS_KILLED;
 	row = exit_code_find(WEXITSTATUS(wait_status));
 	return row ? row->class : EXIT_CLASS_RETRY;
 }

@@ -9,8 +9,9 @@ enum exit_class {
 	EXIT_CLASS_NONE = 0, /* still running, or never said */
 	EXIT_CLASS_CLEAN,    /* asked to stop */
 	EXIT_CLASS_RETRY,    /* a trouble that may pass: restart with delay */
-	EXIT_CLASS_CRASH,    /* signal, watchdog */
+	EXIT_CLASS_CRASH,    /* a signal of its own making (SEGV, BUS, ILL, FPE, ABRT …), watchdog */
 	EXIT_CLASS_FATAL,    /* this fleet can't run so: stop all, say why, do not loop */
+	EXIT_CLASS_KILLED,   /* from outside: an operator's kill, out of memory; no fault of its own */
 	EXIT_CLASS_COUNT,
 };
 
@@ -41,7 +42,8 @@ struct exit_code_row {
 /* Rows for every code; NULL for a code that is not ours. */
 const struct exit_code_row *exit_code_find(int code);
 const char *exit_class_name(enum exit_class class);
-/* The class of a waited-for status: our table for normal exits (unknown codes: RETRY), CRASH for signals. */
+/* The class of a waited-for status: our table for normal exits (unknown codes: RETRY); for signals CRASH or, where
+ * nobody raises them by a fault of its own, KILLED. */
 enum exit_class exit_class_of_status(int wait_status);
 
 #endif

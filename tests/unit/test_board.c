@@ -815,6 +815,11 @@ static void test_tables(void **state)
 	assert_null(exit_code_find(99));
 	assert_int_equal(exit_class_of_status(99 << 8), EXIT_CLASS_RETRY);
 	assert_int_equal(exit_class_of_status(SIGSEGV), EXIT_CLASS_CRASH);
+	assert_int_equal(exit_class_of_status(SIGABRT), EXIT_CLASS_CRASH);
+	/* An operator's doing, or the kernel's for want of memory: nothing that a module could be blamed for. */
+	assert_int_equal(exit_class_of_status(SIGKILL), EXIT_CLASS_KILLED);
+	assert_int_equal(exit_class_of_status(SIGTERM), EXIT_CLASS_KILLED);
+	assert_string_equal(exit_class_name(EXIT_CLASS_KILLED), "killed");
 	assert_string_equal(exit_class_name(EXIT_CLASS_FATAL), "fatal");
 	assert_string_equal(exit_class_name((enum exit_class)77), "unknown");
 }

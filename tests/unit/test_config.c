@@ -425,6 +425,11 @@ static void test_credential(void **state)
 	assert_string_equal(config->discord_token, "tok.from.systemd");
 	assert_int_equal(load("[discord]\ntoken = given.otherwise\n"), 0);
 	assert_string_equal(config->discord_token, "given.otherwise");
+	/* The unit's default for a host without that file: no token, and no complaint about an empty one. */
+	write_bytes(credential, "\n", 1, 0400);
+	assert_int_equal(load(""), 0);
+	assert_string_equal(config->discord_token, "");
+	assert_int_equal(load("[discord]\ntoken = given.otherwise\n"), 0);
 }
 
 /* What the log wrote while @fn ran. */
