@@ -36,13 +36,17 @@ def in_loss_window(entry, windows):
 def judge(sim, fleet, identifies, may_lose):
     """Every message and interaction has one effect. Discord itself may drop what it had written to a dead worker's socket
     (@may_lose): then each such event lies in a loss window that the fleet has reported, and nothing else is lost."""
-    summary = sim.wait_all_answered() if not may_lose else sim.summary()
-    windows = fleet.records("gateway.loss_window")
     if may_lose:
-        def settled():
-            return all(in_loss_window(entry, windows) for entry in sim.get("/ledger", wrong="true", limit=1000)["entries"])
-        procs.wait_until(settled, WAIT_S, "everything answered, but for what Discord dropped")
+        def unexplained():
+            windows = fleet.records("gateway.loss_window")
+            return [entry for entry in sim.get("/ledger", wrong="true", limit=1000)["entries"]
+                    if not in_loss_window(entry, windows)]
+        procs.wait_until(lambda: not unexplained(), WAIT_S, "everything answered, but for what Discord dropped",
+                         tail=lambda: "%s\n%s" % (unexplained(), fleet.records("gateway.loss_window")))
         summary = sim.summary()
+    else:
+        summary = sim.wait_all_answered()
+    windows = fleet.records("gateway.loss_window")
     print("seed %d: %s" % (SEED, summary))
     assert may_lose or not windows, windows
     for kind in ("messages", "interactions"):
