@@ -183,6 +183,23 @@ def _gone(pidfd, timeout_s):
     return bool(poller.poll(max(0, int(timeout_s * 1000))))
 
 
+def end_cgroup(path, timeout_s=10.0):
+    """Kills whatever is in a cgroup of ours and below, and removes it. What can't be removed by then stays."""
+    deadline = time.monotonic() + timeout_s
+    while os.path.isdir(path):
+        for folder, _, _ in os.walk(path, topdown=False):
+            try:
+                with open(os.path.join(folder, "cgroup.procs"), encoding="ascii") as f:
+                    for pid in f.read().split():
+                        os.kill(int(pid), signal.SIGKILL)
+                os.rmdir(folder)
+            except OSError:  # gone meanwhile, or still in use: looked at again
+                pass
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(0.01)
+
+
 class Janitor:
     """The process that cleans up after us however we end. One an owner is enough."""
 
@@ -204,6 +221,10 @@ class Janitor:
         if ticks is not None:
             self._tell("pid", str(process.pid), str(ticks))
 
+    def cgroup(self, path):
+        """To be emptied and removed."""
+        self._tell("cgroup", path)
+
     def mount(self, path):
         """To be unmounted before folders go."""
         self._tell("mount", path)
@@ -219,18 +240,22 @@ class Janitor:
 def _janitor_main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    folders, children, mounts = [], [], []
+    folders, children, mounts, cgroups = [], [], [], []
     for line in sys.stdin.buffer:
         kind, _, rest = line.decode().rstrip("\n").partition(" ")
         if kind == "dir":
             folders.append(rest)
         elif kind == "mount":
             mounts.append(rest)
+        elif kind == "cgroup":
+            cgroups.append(rest)
         elif kind == "pid":
             children.append(tuple(int(word) for word in rest.split()))
     end_processes([pid for pid, ticks in children if process_start_ticks(pid) == ticks])
     for folder in folders:
         end_processes(processes_naming(folder))
+    for path in cgroups:
+        end_cgroup(path)
     for path in mounts:
         subprocess.run(["umount", "-l", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, check=False)

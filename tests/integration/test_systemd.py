@@ -1,14 +1,21 @@
-"""shoal under systemd: what `make install` puts in place, and what the unit says of itself."""
+"""shoal under systemd: what `make install` puts in place, what the unit says of itself, and how a real systemd, booted in a
+container, starts, watches, restarts and stops it. discord-sim's ledger is the judge of what a bot's sessions went through."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 import harness
+import procs
 from conftest import need
+from harness import machine as machines
+from harness import openapi
+from harness.sim import text_of
 
 # As systemd-analyze counts: 20 is an exposure of 2.0.
 EXPOSURE_MAX = 20
@@ -71,3 +78,207 @@ def test_no_placeholder_is_left(installed, folder):
     with open(os.path.join(installed, "lib/systemd/system/shoald.service"), encoding="utf-8") as f:
         assert f"ExecStart={installed}/bin/shoald --config {folder}/etc/shoal/shoal.ini\n" in f.read()
     assert os.path.exists(os.path.join(folder, "etc/shoal/shoal.ini.sample"))
+
+
+# --- a real systemd ------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def machine(janitor):
+    """One boot for all tests below."""
+    reason = machines.missing()
+    if reason:
+        pytest.skip(reason)
+    need(not machines.missing_programs(), f"missing here: {machines.missing_programs()}")
+    folder = procs.private_dir("shoal-m")
+    janitor.folder(folder)
+    stage = os.path.join(folder, "stage")
+    make_install(DESTDIR=stage)
+    one = machines.Machine(folder, janitor, stage)
+    try:
+        one.start()
+        one.run("systemd-sysusers")
+        yield one
+    finally:
+        one.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def inside(machine, folder, janitor):
+    """A sim in the machine's network."""
+    record = os.path.join(folder, "sim-0.jsonl")
+    one = machines.MachineSim(machine, folder, janitor, record=record).start()
+    yield one
+    one.stop()
+    problems = openapi.check(openapi.read_record(record))[0]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def service(machine, inside):
+    """shoald.service, installed and configured, not started."""
+    one = machines.Service(machine, inside).configure()
+    yield one
+    one.finish()
+    text = json.dumps(one.records())
+    print(one.tail())
+    assert inside.token not in text, "the journal holds the token"
+
+
+@pytest.fixture
+def running(service):
+    service.systemctl("start")
+    service.ready()
+    return service
+
+
+def connections(sim):
+    """What a reconnect, an identify or a resume would change."""
+    now = sim.counters()
+    return {name: now[name] for name in ("connects", "identifies", "resumes", "sessions")}
+
+
+def proc_status(machine, pid):
+    text = machine.run("cat", f"/proc/{pid}/status").stdout
+    return dict(re.findall(r"^(\w+):\s*(.*)$", text, re.M))
+
+
+def test_start_is_told_and_sandboxed(machine, inside, service):
+    assert service.show("ActiveState")["ActiveState"] == "inactive"
+    service.systemctl("start")
+    # Type=notify: start came back, so READY=1 was told.
+    assert service.show("ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
+    service.ready()
+    service.wait(StatusText="4/4 shards ready")
+    assert service.show("KillMode", "OOMPolicy", "RuntimeDirectoryPreserve", "NRestarts", "Result") == {
+        "KillMode": "process", "OOMPolicy": "continue", "RuntimeDirectoryPreserve": "yes", "NRestarts": "0",
+        "Result": "success"}
+    for pid in (service.main_pid(), *service.pids().values()):
+        now = proc_status(machine, pid)
+        assert (now["CapEff"], now["CapBnd"], now["NoNewPrivs"], now["Seccomp"]) == ("0" * 16, "0" * 16, "1", "2"), now
+        assert now["Uid"].split()[0] == machine.run("id", "-u", "shoal").stdout.strip()
+        for what in ("environ", "cmdline"):
+            assert inside.token not in machine.run("cat", f"/proc/{pid}/{what}").stdout
+    assert "pong" in text_of(inside.answer(inside.use("ping"))).lower()
+
+
+def test_token_from_the_configuration_when_there_is_no_credential(machine, inside, service):
+    service.configure(discord__token=inside.token)
+    machine.run("rm", "/etc/shoal/discord-token")
+    service.systemctl("start")
+    service.ready()
+
+
+def test_supervisor_killed_is_started_again_and_nobody_reconnects(inside, running):
+    before, pids, pid = connections(inside), running.pids(), running.main_pid()
+    running.systemctl("kill", "--signal=KILL", "--kill-whom=main")
+    running.wait(NRestarts="1", ActiveState="active", StatusText="4/4 shards ready")
+    running.ready()
+    assert running.main_pid() != pid and running.pids() == pids
+    assert connections(inside) == before
+    assert len(running.records("worker.adopted")) >= 4
+    # Often does not end in "start limit hit".
+    for count in range(2, 8):
+        running.wait(ActiveState="active")
+        running.systemctl("kill", "--signal=KILL", "--kill-whom=main")
+        running.wait(NRestarts=str(count))
+    running.ready()
+    assert running.pids() == pids and connections(inside) == before
+
+
+def test_worker_killed_resumes_and_the_service_does_not_notice(inside, running):
+    before, pids, pid = connections(inside), running.pids(), running.main_pid()
+    running.kill(pids[2])
+    inside.wait(resumes=before["resumes"] + 1)
+    status = running.ready()
+    now = running.pids()
+    assert now[2] != pids[2] and {k: v for k, v in now.items() if k != 2} == {k: v for k, v in pids.items() if k != 2}
+    assert running.main_pid() == pid and running.show("NRestarts")["NRestarts"] == "0"
+    assert connections(inside) == {**before, "connects": before["connects"] + 1, "resumes": before["resumes"] + 1}
+    assert status["shards"][2]["last_end"]["class"] == "killed", status["shards"][2]
+
+
+def test_restart_keeps_the_workers(inside, running):
+    before, pids, pid = connections(inside), running.pids(), running.main_pid()
+    running.systemctl("restart")
+    assert running.main_pid() not in (0, pid)
+    running.ready()
+    assert running.pids() == pids and connections(inside) == before
+    assert [one["JOB"] for one in running.records("supervisor.job")] == ["restart"]
+    assert "pong" in text_of(inside.answer(inside.use("ping"))).lower()
+
+
+def test_stop_ends_the_workers_and_start_resumes(machine, inside, running):
+    before, pids = connections(inside), running.pids()
+    running.systemctl("stop")
+    assert running.show("ActiveState", "Result", "MainPID") == {"ActiveState": "inactive", "Result": "success", "MainPID": "0"}
+    assert [one["JOB"] for one in running.records("supervisor.job")] == ["stop"]
+    for pid in pids.values():
+        assert machine.run("test", "-e", f"/proc/{pid}", check=False).returncode != 0
+    assert connections(inside)["sessions"] == 0
+    running.systemctl("start")
+    running.ready()
+    now = connections(inside)
+    assert now == {**before, "connects": before["connects"] + 4, "resumes": before["resumes"] + 4}
+
+
+def test_a_bare_sigterm_is_a_stop(inside, running):
+    """Nobody's job: somebody typed kill."""
+    running.kill(running.main_pid(), signal.SIGTERM)
+    running.wait(ActiveState="inactive", Result="success")
+    assert [one["JOB"] for one in running.records("supervisor.job")] == ["none"]
+    inside.wait(sessions_max=0)
+
+
+def test_restart_without_a_bus_is_a_stop_and_a_start(machine, inside, running):
+    """Who can't be asked can't have said restart: workers end, and RESUME. No identify is spent."""
+    before, pids = connections(inside), running.pids()
+    machine.run("systemctl", "stop", "dbus.socket", "dbus.service")
+    try:
+        # systemctl itself goes by systemd's own socket.
+        running.systemctl("restart")
+        running.ready()
+    finally:
+        machine.run("systemctl", "start", "dbus.socket")
+    assert not set(pids.values()) & set(running.pids().values())
+    assert connections(inside) == {**before, "connects": before["connects"] + 4, "resumes": before["resumes"] + 4}
+
+
+def test_hanging_supervisor_meets_the_watchdog(inside, service):
+    service.configure("[Service]\nWatchdogSec=1s\n")
+    service.systemctl("start")
+    service.ready()
+    before, pids, pid = connections(inside), service.pids(), service.main_pid()
+    service.kill(pid, signal.SIGSTOP)
+    service.wait(NRestarts="1", ActiveState="active", StatusText="4/4 shards ready")
+    assert any("result 'watchdog'" in str(one.get("MESSAGE")) for one in service.records()), service.tail()
+    assert service.main_pid() != pid and service.pids() == pids
+    assert connections(inside) == before
+    # And one that does not hang is left alone for several of its periods.
+    service.kill(pids[0])
+    inside.wait(resumes=before["resumes"] + 1)
+    service.ready()
+    assert service.show("NRestarts")["NRestarts"] == "1"
+
+
+def test_what_a_restart_would_not_mend_is_not_restarted(machine, inside, service):
+    machine.write("/etc/shoal/discord-token", "not.the.token.of.this.bot\n")
+    service.systemctl("start", check=False)
+    now = service.wait(ActiveState="failed", Result="exit-code")
+    assert now["ActiveState"] == "failed"
+    assert service.show("NRestarts", "ExecMainStatus") == {"NRestarts": "0", "ExecMainStatus": "4"}
+    assert inside.counters()["connects"] == 0
+
+
+def test_journal_has_fields_to_select_by(machine, inside, running):
+    inside.answer(inside.use("ping", guild=5))
+    found = procs.wait_until(lambda: running.records("commands.run"), 10, "the command's record", tail=running.tail)[-1]
+    assert found["MODULE"] == "ping"
+    assert int(found["SHARD"]) == (int(found["GUILD_ID"]) >> 22) % 4, found
+    assert found["_SYSTEMD_UNIT"] == "shoald.service" and found["SYSLOG_IDENTIFIER"] == "shoal-shard"
+    # The journal's own matching finds it by each.
+    for name in ("MODULE", "GUILD_ID", "SHARD"):
+        text = machine.run("journalctl", "-o", "json", "--no-pager", "-n", "200", "EVENT=commands.run",
+                           f"{name}={found[name]}", f"--since=@{running.began:.6f}").stdout
+        assert any(json.loads(line)["__CURSOR"] == found["__CURSOR"] for line in text.splitlines()), name
+    assert {one["SHARD"] for one in running.records("worker.ready")} == {"0", "1", "2", "3"}
