@@ -253,10 +253,10 @@ int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *re
 	return 0;
 }
 
-int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg)
+int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg)
 {
+	MDB_val k = { from.len, (void *)from.ptr }, v;
 	MDB_cursor *cursor;
-	MDB_val k, v;
 	int r, code;
 
 	r = begin(kv);
@@ -265,15 +265,22 @@ int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg)
 	code = mdb_cursor_open(kv->txn, kv->tables[table], &cursor);
 	if (code != 0)
 		return from_lmdb(code);
-	while ((code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+	code = mdb_cursor_get(cursor, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+	while (code == 0) {
 		r = fn(arg, (struct kv_bytes){ k.mv_data, k.mv_size }, (struct kv_bytes){ v.mv_data, v.mv_size });
 		if (r != 0)
 			break;
+		code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cursor);
 	if (r == 0 && code != 0 && code != MDB_NOTFOUND)
 		r = from_lmdb(code);
 	return r;
+}
+
+int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg)
+{
+	return kv_each_from(kv, table, (struct kv_bytes){ NULL, 0 }, fn, arg);
 }
 
 int kv_commit(struct kv *kv)

@@ -43,6 +43,8 @@ int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *re
 /* Calls @fn for every entry in key order until it returns non-zero, which is then returned. @fn must not write. */
 typedef int (*kv_each_fn)(void *arg, struct kv_bytes key, struct kv_bytes value);
 int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg);
+/* The same from the first key that is not before @from. */
+int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg);
 /* Ends the open transaction; nothing to do when none is open. -ENOSPC, -EIO: its writes are lost. */
 int kv_commit(struct kv *kv);
 
