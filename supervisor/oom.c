@@ -50,19 +50,22 @@ void oom_look(struct oom *oom)
 	uint64_t kills;
 
 	oom->available = read_kills(&kills) >= 0;
-	if (oom->available)
-		oom->seen = kills;
+	if (!oom->available)
+		return;
+	oom->before = oom->seen;
+	oom->seen = kills;
 }
 
 void oom_init(struct oom *oom)
 {
-	oom->seen = 0;
+	memset(oom, 0, sizeof(*oom));
 	oom_look(oom);
+	oom->before = oom->seen;
 }
 
 bool oom_happened(const struct oom *oom)
 {
 	uint64_t kills;
 
-	return oom->available && read_kills(&kills) >= 0 && kills > oom->seen;
+	return oom->available && read_kills(&kills) >= 0 && kills > oom->before;
 }

@@ -68,7 +68,7 @@ int worker_adopt(struct worker *worker, struct loop *loop);
 void worker_drop_process(struct worker *worker);
 
 /* How the process at hand ended: its status, else what it left on its board, else it was killed (one that crashes, or
- * ends by itself, leaves a word there). @oom: the kernel has killed for want of memory within this second. */
+ * ends by itself, leaves a word there). @oom: the kernel has killed for want of memory just now. */
 struct worker_end worker_judge_end(const struct worker *worker, bool have_status, int status, bool oom);
 /* The one record of its end; @wanted: it was asked to. */
 void worker_log_end(const struct worker *worker, const struct worker_end *end, bool wanted);

@@ -284,10 +284,14 @@ static void test_oom_count(void **state)
 	oom_init(&oom);
 	if (access("/proc/vmstat", R_OK) == 0)
 		assert_true(oom.available);
-	/* As if there had been one after the last look, and as if the kernel did not tell. */
+	/* As if there had been one, and as if the kernel did not tell. */
 	if (oom.available && oom.seen > 0) {
-		oom.seen--;
+		oom.seen = oom.before = oom.seen - 1;
 		assert_true(oom_happened(&oom));
+		oom_look(&oom); /* fell between the kill and the word of the death */
+		assert_true(oom_happened(&oom));
+		oom_look(&oom);
+		assert_int_equal(oom.before, oom.seen);
 	}
 	oom.available = false;
 	assert_false(oom_happened(&oom));

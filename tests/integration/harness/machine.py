@@ -129,6 +129,21 @@ class Machine:
         self.groups = []
         assert not left, f"cgroups are left behind: {left}"
 
+    def host_pid(self, pid):
+        """The number out here of a process by its number within."""
+        for folder, _, _ in os.walk(self.groups[0]):
+            with open(os.path.join(folder, "cgroup.procs"), encoding="ascii") as f:
+                members = f.read().split()
+            for member in members:
+                try:
+                    with open(f"/proc/{member}/status", encoding="utf-8") as f:
+                        numbers = next(line.split()[1:] for line in f if line.startswith("NSpid:"))
+                except FileNotFoundError:
+                    continue
+                if int(numbers[-1]) == pid:
+                    return int(member)
+        raise AssertionError(f"no process {pid} in the machine")
+
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def run(self, *argv, check=True, stdin=None):
