@@ -22,7 +22,7 @@ struct fleet_options {
 	const char *log_level, *log_format; /* for its records before it has its configuration */
 	uint32_t shard_count, generation;
 	uint32_t inbox_kib; /* room on the board of each shard; see board_shard_create() */
-	uint32_t parallel; /* workers between spawn and hello at once */
+	uint32_t parallel;  /* workers between spawn and hello at once */
 	struct restart_policy restart;
 	struct slot_deadlines deadlines;
 	uint64_t watchdog_ns;
