@@ -39,8 +39,7 @@ static void print_help(void)
 	       "  --config FILE            configuration (default: ./shoal.ini, /etc/shoal/shoal.ini)\n");
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		printf("  %-24s %s\n", flags[i].name, flags[i].help);
-	printf("\nOptions, in rising order: shoal.ini, environment SHOAL_<SECTION>_<KEY>, flag --section.key=value.\n"
-	       "The bot's token comes by DISCORD_TOKEN, discord.token_file or shoal.ini, never by a flag.\n\n");
+	putchar('\n');
 	config_print_help(stdout);
 }
 

@@ -97,6 +97,12 @@ json_t *report_shards(const struct supervisor *supervisor)
 	return shards;
 }
 
+json_t *report_fleet(const struct supervisor *supervisor)
+{
+	return json_pack("{s:I, s:I, s:o}", "shard_count", (json_int_t)supervisor->plan.shard_count, "generation",
+			 (json_int_t)supervisor->plan.generation, "shards", report_shards(supervisor));
+}
+
 static json_t *ledger_report(const struct supervisor *supervisor)
 {
 	struct ledger_status status;
@@ -138,6 +144,16 @@ static void put_id(json_t *object, const char *key, uint64_t id)
 	put_text(object, key, id != 0 ? text : "");
 }
 
+/* How many shards miss something outside. */
+static uint64_t shards_with(const struct supervisor *supervisor, enum board_counter gauge)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; supervisor->fleet && i < supervisor->fleet->count; i++)
+		count += board_shard_counter(supervisor->fleet->workers[i].board, gauge) != 0;
+	return count;
+}
+
 json_t *report_status(const struct supervisor *supervisor)
 {
 	const struct config *config = supervisor->config;
@@ -170,6 +186,8 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_int(status, "invalid_requests", board_host_invalid_count(supervisor->board, clock_boottime_ns()));
 	json_object_set_new(status, "nats", json_boolean(config->nats_url[0] != '\0'));
 	json_object_set_new(status, "postgres", json_boolean(config->postgres_conninfo[0] != '\0'));
+	put_int(status, "nats_away", shards_with(supervisor, BOARD_COUNTER_nats_away));
+	put_int(status, "postgres_away", shards_with(supervisor, BOARD_COUNTER_postgres_away));
 	json_object_set_new(status, "ledger", ledger_report(supervisor));
 	json_object_set_new(status, "shards", report_shards(supervisor));
 	return status;

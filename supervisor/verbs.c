@@ -168,10 +168,7 @@ static void handle_identified(struct supervisor *supervisor, struct control_peer
 static void handle_shards(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	(void)request;
-	control_peer_answer(peer, id,
-			    json_pack("{s:I, s:I, s:o}", "shard_count", (json_int_t)supervisor->plan.shard_count,
-				      "generation", (json_int_t)supervisor->plan.generation, "shards",
-				      report_shards(supervisor)));
+	control_peer_answer(peer, id, report_fleet(supervisor));
 }
 
 static void handle_status(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
@@ -229,6 +226,8 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 	uint32_t count = supervisor->plan.shard_count, *shards;
 	uint64_t deadline_ms = number(request, "deadline_ms");
 	size_t wanted = all ? count : json_array_size(list);
+	CLEANUP(cleanup_free) bool *named = NULL;
+	uint32_t taken = 0;
 	char text[96];
 	int r;
 
@@ -241,24 +240,30 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 		return;
 	}
 	shards = calloc(wanted, sizeof(*shards));
-	if (!shards) {
+	named = calloc(count, sizeof(*named));
+	if (!shards || !named) {
+		free(shards);
 		fail(peer, id, -ENOMEM, "no memory");
 		return;
 	}
 	for (size_t i = 0; i < wanted; i++) {
-		shards[i] = all ? (uint32_t)i : (uint32_t)json_integer_value(json_array_get(list, i));
-		if (shards[i] < count)
-			continue;
-		snprintf(text, sizeof(text), "there is no shard %" PRIu32 ": they go from 0 to %" PRIu32, shards[i],
-			 count - 1);
-		fail(peer, id, -ERANGE, text);
-		free(shards);
-		return;
+		uint32_t shard = all ? (uint32_t)i : (uint32_t)json_integer_value(json_array_get(list, i));
+
+		if (shard >= count) {
+			snprintf(text, sizeof(text), "there is no shard %" PRIu32 ": they go from 0 to %" PRIu32, shard,
+				 count - 1);
+			fail(peer, id, -ERANGE, text);
+			free(shards);
+			return;
+		}
+		if (!named[shard]) /* one named twice is meant once */
+			shards[taken++] = shard;
+		named[shard] = true;
 	}
 	/* Should a session be lost on the way, the ledger had better know today's numbers. */
 	upstream_refresh(supervisor->upstream);
-	log_audit(NULL, "restart.ordered", KV_INT("shards", (int64_t)wanted), KV_INT("by_pid", control_peer_pid(peer)));
-	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, (uint32_t)wanted,
+	log_audit(NULL, "restart.ordered", KV_INT("shards", taken), KV_INT("by_pid", control_peer_pid(peer)));
+	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, taken,
 			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS);
 	free(shards);
 	if (r < 0)

@@ -75,7 +75,9 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(events_open, "events being handled (gauge)")                                          \
 	X(events_parked, "events that had to leave the inbox before they were handled (gauge)") \
 	X(inbox_used, "bytes used of the inbox (gauge)")                                        \
-	X(events_repeated, "dispatches that came a second time (after a RESUME) and were dropped")
+	X(events_repeated, "dispatches that came again after a RESUME and were dropped")        \
+	X(nats_away, "1 while NATS is configured and away (gauge)")                             \
+	X(postgres_away, "1 while PostgreSQL is configured and known to be away (gauge)")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

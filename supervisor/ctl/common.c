@@ -117,7 +117,7 @@ void ctl_print_json(const json_t *json)
 		json_object_del(copy, "id");
 		json_object_del(copy, "ok");
 	}
-	json_dumpf(copy, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	json_dumpf(copy, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(copy);
 }

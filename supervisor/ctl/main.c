@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 		printf("shoalctl %s (build %s)\n", shoal_version, shoal_build_id);
 		return CTL_OK;
 	}
-	if (arguments.help) {
+	if (arguments.help || (argc == 2 && strcmp(argv[1], "help") == 0)) {
 		print_help();
 		return CTL_OK;
 	}

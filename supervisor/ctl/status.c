@@ -40,6 +40,20 @@ static void print_ledger(const json_t *ledger)
 	       json_is_true(json_object_get(ledger, "exhausted")) ? "  EXHAUSTED" : "");
 }
 
+/* "on", "off (nats.url)", "AWAY from 2 of 4 shards". */
+static void print_outside(const json_t *status, const char *label, const char *on_key, const char *away_key,
+			  const char *option)
+{
+	int64_t away = ctl_int(status, away_key);
+
+	if (!json_is_true(json_object_get(status, on_key)))
+		printf("%s off (%s)", label, option);
+	else if (away > 0)
+		printf("%s AWAY from %" PRId64 " of %" PRId64 " shards", label, away, ctl_int(status, "shard_count"));
+	else
+		printf("%s on", label);
+}
+
 static void print_status(const json_t *status)
 {
 	printf("shoald %s (build %s) on %s, cluster %s, pid %" PRId64 ", up %s\n",
@@ -51,8 +65,10 @@ static void print_status(const json_t *status)
 	       ctl_int(status, "shard_count"), ctl_int(status, "generation"), ctl_int(status, "recommended"));
 	print_ledger(json_object_get(status, "ledger"));
 	printf("commands        %s\n", ctl_clean(ctl_text(status, "commands")));
-	printf("outside         NATS %s, PostgreSQL %s\n", json_is_true(json_object_get(status, "nats")) ? "on" : "off",
-	       json_is_true(json_object_get(status, "postgres")) ? "on" : "off");
+	printf("outside         ");
+	print_outside(status, "NATS", "nats", "nats_away", "nats.url");
+	print_outside(status, ", PostgreSQL", "postgres", "postgres_away", "postgres.conninfo");
+	putchar('\n');
 	if (json_is_true(json_object_get(status, "token_invalid")))
 		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
 	putchar('\n');
