@@ -105,6 +105,8 @@ bench-bins: $(BENCH_BIN)
 
 # --- set up, run, test (deploy/local, tests/run) -------------------------------------------------------------------
 PYTHON := /usr/bin/python3
+# What is up to date need not be said.
+QUIET = $(if $(filter 1,$(V)),,-s)
 # A fresh clone is built by all processors, unless make was told how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Programs that the suite starts; only what is there yet.
@@ -115,16 +117,16 @@ deps: ## install missing Debian packages (deploy/packages.txt)
 
 run: ## a fleet here: private PostgreSQL and nats-server, discord-sim unless DISCORD_TOKEN is set
 	@deploy/local/deps.sh build run
-	@$(MAKE) $(PARALLEL) --no-print-directory all
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory all
 	@exec $(PYTHON) deploy/local/run.py --build $(BUILD)
 
 test: ## every test; the last line says how many passed (SANITIZE=1: under ASan and UBSan; ONLY=word: some)
 	@deploy/local/deps.sh build run test
-	@$(MAKE) $(PARALLEL) --no-print-directory $(TEST_PROGRAMS)
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory $(TEST_PROGRAMS)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) $(ONLY)
 
 unit: ## the unit tests alone
-	@$(MAKE) $(PARALLEL) --no-print-directory $(UNIT_BIN)
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory $(UNIT_BIN)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) unit/
 
 bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; BENCH_QUICK=1: fewer; ONLY=part)
