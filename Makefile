@@ -97,7 +97,7 @@ $(BUILD)/tests/unit/test_alloc: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc cal
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
+.PHONY: all help deps run test unit chaos bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
 .SECONDARY:
 
 unit-bins: $(UNIT_BIN)
@@ -195,6 +195,13 @@ install: ## programs, headers, migrations, sample configuration, systemd unit (P
 	@set -e; for pair in $(join $(addsuffix :,deploy/shoald.service deploy/shoal.sysusers deploy/shoal.tmpfiles),$(SYSTEMD)); do \
 		to=$(DESTDIR)$(PREFIX)/$${pair#*:}; $(PLACES) "$${pair%%:*}" >"$$to.new"; chmod 644 "$$to.new"; \
 		mv "$$to.new" "$$to"; done
+
+KILLS ?= 100
+chaos: ## workers killed by the hundred under load, three ways of replay (KILLS=N, SEED=N repeats one)
+	@deploy/local/deps.sh build run test
+	@$(MAKE) $(PARALLEL) --no-print-directory all
+	@rm -f $(BUILD)/chaos.txt; CHAOS_KILLS=$(KILLS) CHAOS_SEED=$(SEED) CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos.txt \
+		$(PYTHON) tests/run --build $(BUILD) test_kills; status=$$?; cat $(BUILD)/chaos.txt; exit $$status
 
 clean: ## remove build/
 	rm -rf build
