@@ -189,6 +189,7 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_int(status, "nats_away", shards_with(supervisor, BOARD_COUNTER_nats_away));
 	put_int(status, "postgres_away", shards_with(supervisor, BOARD_COUNTER_postgres_away));
 	json_object_set_new(status, "ledger", ledger_report(supervisor));
+	json_object_set_new(status, "alerts", alerts_report(&supervisor->alerts));
 	json_object_set_new(status, "shards", report_shards(supervisor));
 	return status;
 }
@@ -286,6 +287,8 @@ static void put_ledger_metrics(struct metrics *metrics, const struct ledger *led
 	metrics_u64(metrics, "identify_denials", status.denied, NULL);
 	metrics_family(metrics, "identify_waiting", METRICS_GAUGE, "identify requests that wait for their bucket");
 	metrics_u64(metrics, "identify_waiting", status.waiting, NULL);
+	metrics_family(metrics, "identify_exhausted", METRICS_GAUGE, "1 when more starts are needed than are left");
+	metrics_u64(metrics, "identify_exhausted", status.exhausted, NULL);
 }
 
 int report_metrics(const struct supervisor *supervisor, struct buf *out)
@@ -304,6 +307,7 @@ int report_metrics(const struct supervisor *supervisor, struct buf *out)
 	metrics_family(&metrics, "invalid_requests", METRICS_GAUGE, "401, 403 and 429 answers in the last 10 minutes");
 	metrics_u64(&metrics, "invalid_requests", board_host_invalid_count(supervisor->board, clock_boottime_ns()),
 		    NULL);
+	alerts_metrics(&supervisor->alerts, &metrics);
 	if (supervisor->ledger)
 		put_ledger_metrics(&metrics, supervisor->ledger);
 	if (supervisor->fleet) {

@@ -286,6 +286,21 @@ static void at_pass_end(void *arg)
 	tell_status(supervisor);
 }
 
+/* A worker's own log is not ours to read; its board tells that it lost something. */
+static void look_for_losses(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->fleet->count; i++) {
+		struct worker *worker = &supervisor->fleet->workers[i];
+		uint64_t now = board_shard_counter(worker->board, BOARD_COUNTER_loss_windows);
+
+		if (now > worker->losses_seen)
+			alerts_raise(&supervisor->alerts, "gateway.loss_window", (int32_t)i,
+				     "events may have been lost; the worker's record of this event has the bounds",
+				     now - worker->losses_seen);
+		worker->losses_seen = now;
+	}
+}
+
 static void at_tick(void *arg)
 {
 	struct supervisor *supervisor = arg;
@@ -293,8 +308,10 @@ static void at_tick(void *arg)
 	notify_tick(&supervisor->notify, clock_monotonic_ns());
 	if (supervisor->phase == PHASE_RUNNING && supervisor->ticks++ % 4 == 0)
 		look_after_ledger(supervisor);
-	if (supervisor->fleet)
+	if (supervisor->fleet) {
 		restart_jobs_tick(&supervisor->jobs);
+		look_for_losses(supervisor);
+	}
 	supervisor->dirty = true;
 }
 
@@ -453,6 +470,7 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 	supervisor->worker_env = options->worker_env;
 	supervisor->started_ns = clock_monotonic_ns();
 	buf_init(&supervisor->metrics_page, 16 * 1024 * 1024);
+	alerts_watch(&supervisor->alerts);
 	notify_init(&supervisor->notify);
 	r = take_host(supervisor, ret_exit_code);
 	if (r < 0)
@@ -478,6 +496,7 @@ void supervisor_abandon(struct supervisor *supervisor)
 
 void supervisor_finish(struct supervisor *supervisor)
 {
+	alerts_unwatch();
 	ledger_free(supervisor->ledger);
 	supervisor->ledger = NULL;
 	if (supervisor->have_manifest)

@@ -12,6 +12,7 @@
 #include "shared/control/exit_code.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
+#include "supervisor/alerts.h"
 #include "supervisor/commandsync.h"
 #include "supervisor/fleet.h"
 #include "supervisor/http.h"
@@ -67,6 +68,7 @@ struct supervisor {
 	struct restart_jobs jobs;
 	struct notify notify;
 	struct service_question *job_question; /* SIGTERM: which job of systemd's is it? */
+	struct alerts alerts;
 	uv_signal_t signals[3];
 	uint32_t signal_count; /* of which are set up */
 	bool have_timer;

@@ -54,6 +54,29 @@ static void print_outside(const json_t *status, const char *label, const char *o
 		printf("%s on", label);
 }
 
+#define ALERTS_SHOWN 5
+
+static void print_alerts(const json_t *alerts)
+{
+	size_t i;
+	const json_t *alert;
+
+	json_array_foreach(alerts, i, alert)
+	{
+		char shard[32] = "";
+
+		if (i == ALERTS_SHOWN) {
+			printf("                and %zu more (--json)\n", json_array_size(alerts) - i);
+			return;
+		}
+		if (json_is_integer(json_object_get(alert, "shard")))
+			snprintf(shard, sizeof(shard), " shard %" PRId64, ctl_int(alert, "shard"));
+		printf("%-15s %s %s%s (%" PRId64 " times): %s\n", i == 0 ? "ALERTS" : "",
+		       ctl_clean(ctl_text(alert, "last")), ctl_clean(ctl_text(alert, "event")), shard,
+		       ctl_int(alert, "count"), ctl_clean(ctl_text(alert, "text")));
+	}
+}
+
 static void print_status(const json_t *status)
 {
 	printf("shoald %s (build %s) on %s, cluster %s, pid %" PRId64 ", up %s\n",
@@ -71,6 +94,7 @@ static void print_status(const json_t *status)
 	putchar('\n');
 	if (json_is_true(json_object_get(status, "token_invalid")))
 		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
+	print_alerts(json_object_get(status, "alerts"));
 	putchar('\n');
 	print_shards(json_object_get(status, "shards"));
 }
