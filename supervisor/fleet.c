@@ -491,6 +491,8 @@ int fleet_new(struct loop *loop, const struct fleet_options *options, const stru
 	}
 	watchdog_init(&fleet->watchdog, options->watchdog_ns);
 	oom_init(&fleet->oom);
+	/* A stall before the first look is one too. */
+	fleet->watchdog.checked_ns = clock_boottime_ns();
 	init_timers(fleet);
 	fleet->spawning = true;
 	loop_at_pass_end(loop, &fleet->pump, pump, fleet);

@@ -270,6 +270,17 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 		fail(peer, id, r, "too many restarts are under way");
 }
 
+static void handle_reload(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	const char *path = json_string_value(json_object_get(request, "binary"));
+	int r = supervisor_reload(supervisor, path, peer, id);
+
+	if (r < 0)
+		fail(peer, id, r,
+		     r == -EBUSY ? "another reload, or a restart, is under way"
+				 : "the program can't be asked what it is");
+}
+
 static void handle_stop(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	bool logout = json_is_true(json_object_get(request, "logout"));
@@ -314,6 +325,8 @@ const struct verb_row verb_rows[] = {
 	  { { "shards", VERB_U32_LIST, false, PLAN_SHARDS_MAX }, { "all", VERB_BOOL, false, 0 },
 	    { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
 	  handle_restart, "restarts shards one by one by RESUME" },
+	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
+	  "re-executes the supervisor in place: new configuration, or a new binary" },
 	{ "stop", VERB_OPERATOR, { { "logout", VERB_BOOL, false, 0 } }, handle_stop,
 	  "stops the fleet; sessions stay resumable unless logout" },
 };
@@ -423,6 +436,8 @@ static void on_closed(void *arg, struct control_peer *peer)
 		fleet_peer_gone(supervisor->fleet, peer, worker);
 	}
 	restart_jobs_peer_gone(&supervisor->jobs, peer);
+	if (supervisor->reload_peer == peer)
+		supervisor->reload_peer = NULL;
 	if (supervisor->stop_peer == peer)
 		supervisor->stop_peer = NULL;
 }

@@ -226,6 +226,10 @@ struct board_host *board_host_close(struct board_host *board);
 void board_host_closep(struct board_host **board);
 /* The supervisor's own lock on the host page. -EAGAIN: a second supervisor. */
 int board_host_lock(struct board_host *board);
+/* The lock goes with the descriptor over an exec: @keep leaves it open then (and says which: 0 or more), else not. */
+int board_host_keep(struct board_host *board, bool keep);
+/* Takes over the lock that came over an exec as @fd (taken, also on failure). -ESTALE: it is of another file. */
+int board_host_inherit(struct board_host *board, int fd);
 int board_host_is_locked(struct board_host *board);
 
 void board_host_set_ledger(struct board_host *board, const struct board_ledger *ledger);

@@ -20,6 +20,8 @@ static const struct verb {
 	{ "shards", "", ctl_shards, "every shard's state and figures" },
 	{ "top", "[--once] [--interval S]", ctl_top, "a live view of all shards; q quits" },
 	{ "restart", "N... | --all", ctl_restart, "restart shards one by one by RESUME; waits until each is ready" },
+	{ "reload", "[--binary PATH]", ctl_reload,
+	  "the supervisor executes itself anew in place: new configuration or program" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
