@@ -59,7 +59,8 @@ void notify_reloading(struct notify *notify)
 	char state[64];
 
 	(void)notify;
-	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, (uint64_t)(clock_monotonic_ns() / NS_PER_US));
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		 (uint64_t)(clock_monotonic_ns() / NS_PER_US));
 	tell(state);
 }
 
