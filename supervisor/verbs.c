@@ -264,7 +264,8 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 	upstream_refresh(supervisor->upstream);
 	log_audit(NULL, "restart.ordered", KV_INT("shards", taken), KV_INT("by_pid", control_peer_pid(peer)));
 	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, taken,
-			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS);
+			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS,
+			     json_is_true(json_object_get(request, "rolling")));
 	free(shards);
 	if (r < 0)
 		fail(peer, id, r, "too many restarts are under way");
@@ -323,7 +324,7 @@ const struct verb_row verb_rows[] = {
 	  handle_metrics, "Prometheus text, in slices" },
 	{ "restart", VERB_OPERATOR,
 	  { { "shards", VERB_U32_LIST, false, PLAN_SHARDS_MAX }, { "all", VERB_BOOL, false, 0 },
-	    { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
+	    { "rolling", VERB_BOOL, false, 0 }, { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
 	  handle_restart, "restarts shards one by one by RESUME" },
 	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
 	  "re-executes the supervisor in place: new configuration, or a new binary" },

@@ -179,7 +179,14 @@ int ctl_judge(const struct ctl_options *options, int error, json_t *answer, uint
 		return cannot_reach(options, error < 0 ? error : -EPROTO, waited_ms);
 	if (json_is_true(json_object_get(answer, "ok")))
 		return CTL_OK;
-	r = ctl_fail(options, CTL_FAILED, ctl_text(answer, "error"), ctl_clean(ctl_text(answer, "message")));
+	/* What was done before it failed is in the answer too. */
+	if (options->json) {
+		ctl_print_json(answer);
+		fprintf(stderr, "shoalctl: %s\n", ctl_clean(ctl_text(answer, "message")));
+		r = CTL_FAILED;
+	} else {
+		r = ctl_fail(options, CTL_FAILED, ctl_text(answer, "error"), ctl_clean(ctl_text(answer, "message")));
+	}
 	json_decref(answer);
 	return r;
 }
