@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shard/cache/cache.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
 
@@ -43,13 +44,41 @@ static void say(const char *text)
 	(void)ignored;
 }
 
+static void record_exit(struct board_exit *how)
+{
+	struct timespec now;
+
+	if (!crash_board)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	how->pid = (uint32_t)getpid();
+	how->wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	board_shard_set_exit(crash_board, how);
+}
+
+/* The guild cache's file was cut off, or what is in it led LMDB astray. No event is to blame, so no event is counted as
+ * having crashed its worker; the code tells the next worker to throw the file away. */
+static void on_cache_fault(int number)
+{
+	struct board_exit how = { .class = EXIT_CLASS_RETRY, .code = EXIT_CODE_CACHE };
+
+	say("shoal-shard: the guild cache failed by ");
+	say(name_of(number));
+	say("; the next worker makes a new one\n");
+	strcpy(how.text, "the guild cache's file failed: ");
+	strcat(how.text, name_of(number));
+	record_exit(&how);
+	_exit(EXIT_CODE_CACHE);
+}
+
 static void on_crash(int number)
 {
 	struct board_exit how = { .class = EXIT_CLASS_CRASH, .code = (uint32_t)(128 + number) };
-	struct timespec now;
 	void *frames[FRAMES_MAX];
 	int count;
 
+	if (cache_is_touched())
+		on_cache_fault(number);
 	say("shoal-shard: crashed by ");
 	say(name_of(number));
 	say(", build ");
@@ -57,14 +86,9 @@ static void on_crash(int number)
 	say("; backtrace:\n");
 	count = backtrace(frames, FRAMES_MAX);
 	backtrace_symbols_fd(frames, count, STDERR_FILENO);
-	if (crash_board) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		how.pid = (uint32_t)getpid();
-		how.wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-		strcpy(how.text, "crashed by ");
-		strcat(how.text, name_of(number));
-		board_shard_set_exit(crash_board, &how);
-	}
+	strcpy(how.text, "crashed by ");
+	strcat(how.text, name_of(number));
+	record_exit(&how);
 	/* SA_RESETHAND has put the default back: die of the same signal, so that the parent sees it. */
 	raise(number);
 }

@@ -38,8 +38,8 @@ static void update_rate(struct worker *worker)
 
 void gauges_count_guilds(struct worker *worker)
 {
-	board_gauge(worker->counters, BOARD_COUNTER_guilds, guilds_count(worker->guilds));
-	board_gauge(worker->counters, BOARD_COUNTER_guilds_unavailable, guilds_unavailable(worker->guilds));
+	board_gauge(worker->counters, BOARD_COUNTER_guilds, cache_count(worker->cache));
+	board_gauge(worker->counters, BOARD_COUNTER_guilds_unavailable, cache_unavailable(worker->cache));
 }
 
 void gauges_update(struct worker *worker)
@@ -57,8 +57,6 @@ void gauges_update(struct worker *worker)
 	rest_stats(worker->rest, &rest);
 	board_gauge(counters, BOARD_COUNTER_rest_latency_us, rest.latency_us);
 	gauges_count_guilds(worker);
-	board_gauge(counters, BOARD_COUNTER_nats_away, bus_is_on(worker->bus) && !bus_is_up(worker->bus));
-	board_gauge(counters, BOARD_COUNTER_postgres_away, db_is_on(worker->db) && db_is_away(worker->db));
 	if (worker->session)
 		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));
 }

@@ -1,75 +1,69 @@
 /* The worker's dispatch rows. What is not listed is known and ignored. */
 #include "shard/subscriptions.h"
 
-#include "shard/gateway/decode.h"
 #include "shard/worker.h"
 #include "shared/base/cleanup.h"
+#include "shared/base/clock.h"
 #include "shared/log/log.h"
+
+#define WARN_EVERY_NS (10 * NS_PER_S)
+
+static void log_change(const struct cache_outcome *outcome)
+{
+	static const char *const events[] = {
+		[CACHE_JOINED] = "guild.joined",
+		[CACHE_OUTAGE] = "guild.outage",
+		[CACHE_REMOVED] = "guild.removed",
+	};
+	struct log_ctx ctx = { .shard = -1, .guild_id = outcome->guild_id };
+
+	if (outcome->change < ARRAY_SIZE(events) && events[outcome->change])
+		log_info(&ctx, events[outcome->change], KV_MSG("membership or availability of a guild changed"));
+}
+
+static void log_unkept(struct worker *worker, const struct cache_outcome *outcome)
+{
+	struct log_ctx ctx = { .shard = -1, .guild_id = outcome->guild_id };
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (worker->cache_warned_ns && now_ns - worker->cache_warned_ns < WARN_EVERY_NS)
+		return;
+	worker->cache_warned_ns = now_ns;
+	log_error(&ctx, "cache.write_failed",
+		  KV_MSG("a guild can't be kept and will be asked for later; is the runtime directory full?"),
+		  KV_ERR(outcome->error));
+}
+
+static int on_cached(void *arg, const struct envelope *envelope)
+{
+	struct worker *worker = arg;
+	struct cache_outcome outcome;
+	int r;
+
+	r = cache_apply(worker->cache, envelope, &outcome);
+	if (r < 0)
+		return r;
+	if (outcome.error < 0)
+		log_unkept(worker, &outcome);
+	log_change(&outcome);
+	return 0;
+}
+
+/* What the countdown to ready looks at. */
+static int on_guild(void *arg, const struct envelope *envelope)
+{
+	worker_guilds_moved(arg);
+	return on_cached(arg, envelope);
+}
 
 static int on_ready(void *arg, const struct envelope *envelope)
 {
 	struct worker *worker = arg;
-	const struct shoal_ready *ready;
-	struct shoal_event event;
-	uint32_t i;
-	int r;
+	int r = on_guild(arg, envelope);
 
-	r = decode_event(envelope->type, envelope->d, &worker->dispatch.arena, NULL, &event);
-	if (r < 0)
-		return r;
-	ready = event.ready;
-	commands_set_user(&worker->commands, ready->user.id);
-	r = guilds_ready_begin(worker->guilds);
-	for (i = 0; r == 0 && i < ready->guilds.count; i++)
-		r = guilds_ready_add(worker->guilds, ready->guilds.items[i].id);
-	if (r < 0)
-		log_error(NULL, "cache.write_failed",
-			  KV_MSG("the guild list can't be kept; is the runtime directory full?"), KV_ERR(r));
-	worker_guilds_moved(worker);
-	return 0;
-}
-
-static void log_change(enum guilds_change change, uint64_t guild_id)
-{
-	static const char *const events[] = {
-		[GUILDS_JOINED] = "guild.joined",
-		[GUILDS_OUTAGE] = "guild.outage",
-		[GUILDS_REMOVED] = "guild.removed",
-	};
-	struct log_ctx ctx = { .shard = -1, .guild_id = guild_id };
-
-	if (change < ARRAY_SIZE(events) && events[change])
-		log_info(&ctx, events[change], KV_MSG("membership or availability of a guild changed"));
-}
-
-static int on_guild(struct worker *worker, const struct envelope *envelope,
-		    int (*apply)(struct guilds *, uint64_t, bool, enum guilds_change *))
-{
-	enum guilds_change change = GUILDS_NOTHING;
-	uint64_t guild_id;
-	bool unavailable;
-	int r;
-
-	r = decode_guild_brief(envelope->d, &worker->dispatch.arena, &guild_id, &unavailable);
-	if (r < 0)
-		return r;
-	r = apply(worker->guilds, guild_id, unavailable, &change);
-	if (r < 0)
-		log_error(NULL, "cache.write_failed", KV_MSG("a guild can't be kept; is the runtime directory full?"),
-			  KV_ERR(r));
-	log_change(change, guild_id);
-	worker_guilds_moved(worker);
-	return 0;
-}
-
-static int on_guild_create(void *arg, const struct envelope *envelope)
-{
-	return on_guild(arg, envelope, guilds_created);
-}
-
-static int on_guild_delete(void *arg, const struct envelope *envelope)
-{
-	return on_guild(arg, envelope, guilds_deleted);
+	if (r == 0)
+		commands_set_user(&worker->commands, cache_self(worker->cache));
+	return r;
 }
 
 static void on_message(void *arg, const struct shoal_event *event, struct ticket *ticket)
@@ -84,8 +78,26 @@ static void on_interaction(void *arg, const struct shoal_event *event, struct ti
 
 const struct dispatch_row subscriptions[] = {
 	{ SHOAL_EVENT_READY, 0, on_ready, NULL },
-	{ SHOAL_EVENT_GUILD_CREATE, INTENT_GUILDS, on_guild_create, NULL },
-	{ SHOAL_EVENT_GUILD_DELETE, INTENT_GUILDS, on_guild_delete, NULL },
+	{ SHOAL_EVENT_GUILD_CREATE, INTENT_GUILDS, on_guild, NULL },
+	{ SHOAL_EVENT_GUILD_DELETE, INTENT_GUILDS, on_guild, NULL },
+	{ SHOAL_EVENT_GUILD_UPDATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_GUILD_ROLE_CREATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_GUILD_ROLE_UPDATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_GUILD_ROLE_DELETE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_CHANNEL_CREATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_CHANNEL_UPDATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_CHANNEL_DELETE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_THREAD_CREATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_THREAD_UPDATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_THREAD_DELETE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_THREAD_LIST_SYNC, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_THREAD_MEMBER_UPDATE, INTENT_GUILDS, on_cached, NULL },
+	{ SHOAL_EVENT_THREAD_MEMBERS_UPDATE, INTENT_GUILDS, on_cached, NULL },
+	/* The bot's own comes without an intent; that of others (privileged) is not asked for to count members: a count
+	 * is kept up to date when somebody else's row brings it. */
+	{ SHOAL_EVENT_GUILD_MEMBER_UPDATE, 0, on_cached, NULL },
+	{ SHOAL_EVENT_GUILD_MEMBER_ADD, 0, on_cached, NULL },
+	{ SHOAL_EVENT_GUILD_MEMBER_REMOVE, 0, on_cached, NULL },
 	{ SHOAL_EVENT_INTERACTION_CREATE, 0, NULL, on_interaction },
 	{ SHOAL_EVENT_MESSAGE_CREATE, INTENT_GUILD_MESSAGES | INTENT_DIRECT_MESSAGES, NULL, on_message },
 };

@@ -25,6 +25,7 @@
 #define IDENTIFY_RETRY_MS   5000
 #define DRAIN_MS            2000 /* answers under way when we stop */
 #define BOARD_REPORT_MS     5000
+#define CACHE_RETRY_NS      (5 * NS_PER_S)
 
 static void close_parts(struct worker *worker);
 
@@ -97,17 +98,12 @@ static void close_parts(struct worker *worker)
 		if (worker->pipeline)
 			pipeline_closing(worker->pipeline);
 		commands_closing(&worker->commands);
-	}
-	worker->closing += !!worker->bus + !!worker->db + !!worker->rest;
-	/* Those that there are: setting them up may have failed half-way. */
-	if (worker->bus)
+		worker->closing += 3;
 		bus_close(worker->bus, on_part_closed, worker);
-	if (worker->db)
 		db_close(worker->db, on_part_closed, worker);
-	if (worker->rest)
 		rest_close(worker->rest, on_part_closed, worker);
-	if (running)
 		commands_finish(&worker->commands);
+	}
 	worker->closing++;
 	control_link_close(worker->control, on_part_closed, worker);
 	on_part_closed(worker);
@@ -240,33 +236,49 @@ static void check_ready(struct worker *worker)
 	if (!worker->session || session_state(worker->session) != SHARD_STATE_LOADING)
 		return;
 	quiet_ns = clock_monotonic_ns() - worker->guilds_moved_ns;
-	if (guilds_expected(worker->guilds) > 0 && quiet_ns < worker->config->gateway_ready_quiet_ms * NS_PER_MS)
+	if (cache_expected(worker->cache) > 0 && quiet_ns < worker->config->gateway_ready_quiet_ms * NS_PER_MS)
 		return;
-	if (guilds_expected(worker->guilds) > 0)
+	if (cache_expected(worker->cache) > 0)
 		log_warn(NULL, "worker.ready_incomplete",
 			 KV_MSG("ready, though Discord has not told of every guild in its list"),
-			 KV_U64("missing", guilds_expected(worker->guilds)));
+			 KV_U64("missing", cache_expected(worker->cache)));
 	gauges_count_guilds(worker); /* who sees "ready" sees its guilds */
 	session_mark_ready(worker->session);
-	log_info(NULL, "worker.ready", KV_MSG("the shard is ready"), KV_U64("guilds", guilds_count(worker->guilds)));
+	log_info(NULL, "worker.ready", KV_MSG("the shard is ready"), KV_U64("guilds", cache_count(worker->cache)));
 }
 
 static void on_pass_end(void *arg)
 {
-	check_ready(arg);
+	struct worker *worker = arg;
+
+	if (worker->cache)
+		cache_turn(worker->cache);
+	check_ready(worker);
 }
 
-static int commit_cache(void *arg, uint64_t applied)
+static int on_cache_commit(void *arg, uint64_t applied)
 {
-	return guilds_commit(((struct worker *)arg)->guilds, applied);
+	return cache_commit(((struct worker *)arg)->cache, applied);
 }
 
-static uint64_t cache_applied(void *arg)
+static uint64_t on_cache_applied(void *arg)
 {
-	return guilds_applied(((struct worker *)arg)->guilds);
+	return cache_applied(((struct worker *)arg)->cache);
 }
 
-static const struct pipeline_cache pipeline_cache = { .commit = commit_cache, .applied = cache_applied };
+static const struct pipeline_cache pipeline_cache = { .commit = on_cache_commit, .applied = on_cache_applied };
+
+/* One that is away is tried again now and then. */
+static void look_after_cache(struct worker *worker)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (!worker->cache || !cache_is_away(worker->cache) || now_ns < worker->cache_retry_ns)
+		return;
+	worker->cache_retry_ns = now_ns + CACHE_RETRY_NS;
+	if (cache_tick(worker->cache))
+		log_info(NULL, "cache.back", KV_MSG("there is room for the guild cache again; it is being filled"));
+}
 
 static uint32_t orphan_timeout_s(const struct worker *worker)
 {
@@ -283,6 +295,7 @@ static void on_tick(void *arg)
 	if (worker->phase == WORKER_CLOSING)
 		return;
 	check_ready(worker);
+	look_after_cache(worker);
 	drain(worker);
 	down_since_ns = worker->phase == WORKER_CLOSING ? 0 : control_link_down_since(worker->control);
 	if (down_since_ns && clock_boottime_ns() - down_since_ns > orphan_timeout_s(worker) * NS_PER_S)
@@ -314,8 +327,7 @@ static uint64_t gateway_latency_us(void *arg)
 	return worker->session ? session_latency_us(worker->session) : 0;
 }
 
-/* *what: in words what did not come up, with its keys. */
-static int start_outside(struct worker *worker, const char **what)
+static int start_outside(struct worker *worker)
 {
 	const struct config *config = worker->config;
 	char name[64];
@@ -339,32 +351,24 @@ static int start_outside(struct worker *worker, const char **what)
 	int r;
 
 	snprintf(name, sizeof(name), "shoal-shard %u", worker->options.shard_id);
-	*what = "the REST client (discord.api_base, discord.ca_file)";
 	r = rest_new(&worker->loop, &rest, worker->host, worker->counters, &rest_events, worker, &worker->rest);
-	if (r < 0)
-		return r;
-	*what = "NATS (nats.url, supervisor.cluster)";
-	r = bus_new(&worker->loop, &bus, &bus_events, worker, &worker->bus);
+	if (r == 0)
+		r = bus_new(&worker->loop, &bus, &bus_events, worker, &worker->bus);
+	if (r == 0)
+		r = db_new(&worker->loop, &db, &db_events, worker, &worker->db);
+	if (r == 0)
+		r = prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
 	if (r == 0)
 		r = fleet_stats_serve(worker->bus, worker->counters);
 	if (r == 0 && bus_is_on(worker->bus))
 		r = bus_start(worker->bus);
-	if (r < 0)
-		return r;
-	*what = "PostgreSQL (postgres.conninfo)";
-	r = db_new(&worker->loop, &db, &db_events, worker, &worker->db);
-	if (r < 0)
-		return r;
-	*what = "prefixes of commands (commands.prefix)";
-	return prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
+	return r;
 }
 
 static int start_session(struct worker *worker, const json_t *secrets)
 {
 	const char *gateway_url = json_string_value(json_object_get(secrets, "gateway_url"));
 	struct session_options options;
-	struct board_session known;
-	uint64_t sequence;
 	int r;
 
 	session_options_from_config(&options, worker->config);
@@ -375,10 +379,6 @@ static int start_session(struct worker *worker, const json_t *secrets)
 	r = session_new(&worker->loop, &options, worker->board, &session_events, worker, &worker->session);
 	if (r < 0)
 		return r;
-	if (board_shard_session(worker->board, &known, &sequence))
-		commands_set_user(&worker->commands, known.user_id);
-	else
-		commands_set_user(&worker->commands, (uint64_t)json_integer_value(json_object_get(secrets, "user_id")));
 	session_start(worker->session);
 	return 0;
 }
@@ -397,11 +397,47 @@ static int start_pipeline(struct worker *worker)
 			    &worker->pipeline);
 }
 
+/* Whose guilds these are: a resumed session has no READY to say it. */
+static uint64_t own_user_id(struct worker *worker, const json_t *secrets)
+{
+	struct board_session known;
+	uint64_t sequence;
+
+	if (board_shard_session(worker->board, &known, &sequence))
+		return known.user_id;
+	return (uint64_t)json_integer_value(json_object_get(secrets, "user_id"));
+}
+
+/* What is wrong with its files is never a reason not to serve. */
+static int open_cache(struct worker *worker)
+{
+	struct cache_options options = { .runtime_dir = worker->options.runtime_dir,
+					 .generation = worker->options.generation,
+					 .shard_id = worker->options.shard_id,
+					 .map_bytes = (size_t)worker->config->cache_max_mib << 20,
+					 .anew = worker->cache_failed };
+	struct board_exit none = { .class = EXIT_CLASS_NONE };
+	struct cache_found found;
+	int r;
+
+	r = cache_open(&options, &found, &worker->cache);
+	if (r < 0)
+		return r;
+	if (found.error < 0)
+		log_error(NULL, "cache.away",
+			  KV_MSG("there is no room for the guild cache: serving without it and trying again"),
+			  KV_ERR(found.error));
+	else if (found.damaged)
+		log_error(NULL, "cache.dropped",
+			  KV_MSG("the guild cache was damaged; it is made anew and filled again, the session goes on"));
+	if (options.anew)
+		board_shard_set_exit(worker->board, &none); /* told once */
+	return 0;
+}
+
 static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
 {
 	struct command_services services;
-	const char *what = "";
-	bool fresh;
 	int r;
 
 	r = config_from_json(json_object_get(secrets, "config"), &worker->config, error);
@@ -409,16 +445,15 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 		return r;
 	log_add_secret(worker->config->discord_token);
 	worker->shard_count = (uint32_t)json_integer_value(json_object_get(secrets, "shard_count"));
-	r = guilds_open(worker->options.runtime_dir, worker->options.generation, worker->options.shard_id, &fresh,
-			&worker->guilds);
+	r = open_cache(worker);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "the guild cache in %s can't be opened: %s",
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
-	r = start_outside(worker, &what);
+	r = start_outside(worker);
 	if (r < 0) {
-		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));
+		snprintf(error, CONFIG_ERROR_SIZE, "could not set up REST, NATS or PostgreSQL: %s", error_text(r));
 		return r;
 	}
 	services = (struct command_services){ .loop = &worker->loop,
@@ -433,6 +468,8 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .gateway_latency_us = gateway_latency_us,
 					      .gateway_arg = worker };
 	commands_init(&worker->commands, &services);
+	cache_set_self(worker->cache, own_user_id(worker, secrets));
+	commands_set_user(&worker->commands, own_user_id(worker, secrets));
 	dispatch_init(&worker->dispatch, subscriptions, subscription_count, worker->counters, worker);
 	worker->phase = WORKER_RUNNING;
 	r = start_pipeline(worker);
@@ -485,7 +522,7 @@ static void on_link_down(void *arg, int error)
 	if (worker->phase == WORKER_RUNNING)
 		log_warn(NULL, "worker.orphaned",
 			 KV_MSG("the supervisor is away; serving on and looking for it (supervisor.orphan_timeout_s)"),
-			 KV_STR("reason", error < 0 ? error_text(error) : "it closed the link"));
+			 KV_ERR(error));
 }
 
 static void on_notice(void *arg, const char *name, const json_t *notice)
@@ -578,6 +615,14 @@ static bool last_one_crashed(const struct board_shard *board)
 	return false;
 }
 
+/* Said until somebody has made a new one: workers in between may have died before they came to it. */
+static bool last_cache_failed(const struct board_shard *board)
+{
+	struct board_exit how;
+
+	return board_shard_exit(board, &how) && how.class == EXIT_CLASS_RETRY && how.code == EXIT_CODE_CACHE;
+}
+
 static int take_board(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
@@ -605,6 +650,7 @@ static int take_board(struct worker *worker)
 	}
 	worker->counters = board_shard_counters(worker->board);
 	worker->crashed = last_one_crashed(worker->board);
+	worker->cache_failed = last_cache_failed(worker->board);
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);
 	board_shard_stamp(worker->board, clock_boottime_ns());
@@ -639,7 +685,7 @@ static void finish(struct worker *worker)
 	loop_finish(&worker->loop);
 	prefixes_free(worker->prefixes);
 	pipeline_free(worker->pipeline);
-	guilds_close(worker->guilds);
+	cache_close(worker->cache);
 	dispatch_finish(&worker->dispatch);
 	config_free(worker->config);
 	board_shard_set_state(worker->board, SHARD_STATE_STOPPED);

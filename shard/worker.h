@@ -3,7 +3,7 @@
 #ifndef SHOAL_SHARD_WORKER_H
 #define SHOAL_SHARD_WORKER_H
 
-#include "shard/cache/guilds.h"
+#include "shard/cache/cache.h"
 #include "shard/commands/commands.h"
 #include "shard/events/dispatch.h"
 #include "shard/events/pipeline.h"
@@ -45,7 +45,7 @@ struct worker {
 
 	struct config *config; /* NULL until the hello */
 	uint32_t shard_count;
-	struct guilds *guilds;
+	struct cache *cache;
 	struct rest *rest;
 	struct bus *bus;
 	struct db *db;
@@ -53,9 +53,12 @@ struct worker {
 	struct commands commands;
 	struct dispatch dispatch;
 	struct pipeline *pipeline;
-	bool crashed; /* the last worker of this shard died of its own making */
+	bool cache_failed; /* the last worker died of its cache's file */
+	bool crashed;      /* the last worker of this shard died of its own making */
 	struct session *session;
 
+	uint64_t cache_retry_ns;  /* when one that is away is tried again */
+	uint64_t cache_warned_ns; /* that a guild can't be kept is logged once in ten seconds */
 	uint64_t guilds_moved_ns; /* last GUILD_CREATE or _DELETE */
 	uint64_t drain_deadline_ns;
 	uint64_t events_at[WORKER_RATE_TICKS];

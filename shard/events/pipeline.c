@@ -18,6 +18,9 @@
 
 #define CLOCK_EVERY   16 /* events between two looks at the clock */
 #define SPARE_TICKETS 256
+/* A pass commits the cache at its end, or after so much of it. */
+#define COMMIT_FRAMES 64
+#define COMMIT_BYTES  (1024 * 1024)
 
 struct ticket {
 	struct pipeline *pipeline;
@@ -44,6 +47,8 @@ struct pipeline {
 	uint64_t session;
 	uint64_t last_sequence;
 	uint64_t replayed;
+	uint32_t applied_frames; /* since the last commit */
+	size_t applied_bytes;
 	bool dirty; /* something was taken or handled since the last pass */
 	bool closing;
 };
@@ -258,7 +263,11 @@ static void on_idle(uv_idle_t *handle)
 
 static void commit_cache(struct pipeline *pipeline)
 {
-	int r = pipeline->cache.commit(pipeline->dispatch->arg, inbox_head(pipeline->inbox));
+	int r;
+
+	pipeline->applied_frames = 0;
+	pipeline->applied_bytes = 0;
+	r = pipeline->cache.commit(pipeline->dispatch->arg, inbox_head(pipeline->inbox));
 
 	if (r < 0)
 		log_error(NULL, "cache.commit_failed",
@@ -329,6 +338,15 @@ static enum turn_lane lane_of(enum shoal_event_type type)
 	return type == SHOAL_EVENT_INTERACTION_CREATE ? TURN_INTERACTION : TURN_OTHER;
 }
 
+/* What is not committed yet is applied again by a successor: a bounded lot of it, however long the pass. */
+static void apply(struct pipeline *pipeline, const struct envelope *envelope, size_t len)
+{
+	dispatch_apply(pipeline->dispatch, envelope);
+	pipeline->applied_bytes += len;
+	if (++pipeline->applied_frames >= COMMIT_FRAMES || pipeline->applied_bytes >= COMMIT_BYTES)
+		commit_cache(pipeline);
+}
+
 /* Larger than the inbox takes: applied and committed at once, parked if somebody is to handle it. */
 static int take_large(struct pipeline *pipeline, const struct dispatch_row *row, const struct envelope *envelope,
 		      const char *payload, size_t len)
@@ -378,7 +396,7 @@ int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, co
 	if (r < 0)
 		return r;
 	if (row->raw)
-		dispatch_apply(pipeline->dispatch, envelope);
+		apply(pipeline, envelope, len);
 	if (envelope->d.ptr) {
 		turn.d_offset = (uint32_t)(envelope->d.ptr - payload);
 		turn.d_len = envelope->d.len;

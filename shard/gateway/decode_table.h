@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a reader's table out of the list that made the struct (see <shoal/fields.h>). Only for decode_*.c. */
+/* Makes a reader's table out of the list that made the struct (see <shoal/fields.h>). Only for files of tables:
+ * decode_*.c and the cache's. */
 #ifndef SHOAL_GATEWAY_DECODE_TABLE_H
 #define SHOAL_GATEWAY_DECODE_TABLE_H
 

@@ -75,9 +75,7 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(events_open, "events being handled (gauge)")                                          \
 	X(events_parked, "events that had to leave the inbox before they were handled (gauge)") \
 	X(inbox_used, "bytes used of the inbox (gauge)")                                        \
-	X(events_repeated, "dispatches that came again after a RESUME and were dropped")        \
-	X(nats_away, "1 while NATS is configured and away (gauge)")                             \
-	X(postgres_away, "1 while PostgreSQL is configured and known to be away (gauge)")
+	X(events_repeated, "dispatches that came a second time (after a RESUME) and were dropped")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,
@@ -226,10 +224,6 @@ struct board_host *board_host_close(struct board_host *board);
 void board_host_closep(struct board_host **board);
 /* The supervisor's own lock on the host page. -EAGAIN: a second supervisor. */
 int board_host_lock(struct board_host *board);
-/* The lock goes with the descriptor over an exec: @keep leaves it open then (and says which: 0 or more), else not. */
-int board_host_keep(struct board_host *board, bool keep);
-/* Takes over the lock that came over an exec as @fd (taken, also on failure). -ESTALE: it is of another file. */
-int board_host_inherit(struct board_host *board, int fd);
 int board_host_is_locked(struct board_host *board);
 
 void board_host_set_ledger(struct board_host *board, const struct board_ledger *ledger);

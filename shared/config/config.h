@@ -56,6 +56,9 @@ struct config {
 	uint32_t inbox_guild_open_tickets;
 	uint32_t inbox_parked_max_mib;
 	/* [rest] */
+	uint32_t cache_max_mib;
+	uint32_t cache_refill_per_s;
+
 	uint32_t rest_global_per_s;
 	uint32_t rest_timeout_ms;
 	uint32_t rest_invalid_limit; /* 401/403/429 per 10 minutes at which we stop by ourselves */
@@ -75,8 +78,6 @@ struct config {
 	/* [log] */
 	char *log_level;
 	char *log_format; /* auto | journal | json | human */
-
-	char **places; /* see config_place(); NULL: not known */
 };
 
 enum config_option_kind { OPTION_STR, OPTION_U32, OPTION_BOOL, OPTION_CHOICE };
@@ -115,10 +116,6 @@ void config_freep(struct config **config);
  * -EINVAL with @error filled: file, line and key named. On success every secret is registered with the log and
  * DISCORD_TOKEN and the like are removed from the environment. Main thread. */
 int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE]);
-
-/* Where @key's value was given, for messages: "shoal.ini:12", "environment DISCORD_TOKEN", "command line"; "" when it
- * is the default, or came by config_from_json(). Borrowed. */
-const char *config_place(const struct config *config, const char *key);
 
 /* All values (secrets too) as a flat JSON object "section.key": value, for the sealed memfd to a worker; and back.
  * config_from_json: -EINVAL with @error; unknown keys are ignored (a newer supervisor), missing ones default. */

@@ -44,7 +44,7 @@ const struct config_option config_options[] = {
 	{ "supervisor.host_id", OPTION_STR, AT(supervisor_host_id), "", 0, 64, 0, NULL, NULL,
 	  "this host's name in the cluster; empty: its hostname" },
 	{ "supervisor.http_listen", OPTION_STR, AT(supervisor_http_listen), "127.0.0.1:9470", 0, 128, 0, NULL, NULL,
-	  "address:port of health and metrics; empty: off" },
+	  "address:port of health, metrics and dashboard; empty: off" },
 	{ "supervisor.watchdog_timeout_ms", OPTION_U32, AT(supervisor_watchdog_timeout_ms), "10000", 500, 600000, R,
 	  NULL, NULL, "a worker whose loop stands still for this long is restarted" },
 	{ "supervisor.orphan_timeout_s", OPTION_U32, AT(supervisor_orphan_timeout_s), "120", 1, 86400, R, NULL, NULL,
@@ -91,6 +91,11 @@ const struct config_option config_options[] = {
 	  "events of one guild that may be handled at the same time; the rest of its events wait" },
 	{ "inbox.parked_max_mib", OPTION_U32, AT(inbox_parked_max_mib), "64", 1, 65536, 0, NULL, NULL,
 	  "room a shard for events that had to leave the inbox before they were handled" },
+
+	{ "cache.max_mib", OPTION_U32, AT(cache_max_mib), "128", 4, 65536, 0, NULL, NULL,
+	  "the most that a shard's guild cache may take in the runtime directory; it takes about 2.3 KB a guild" },
+	{ "cache.refill_per_s", OPTION_U32, AT(cache_refill_per_s), "5", 1, 1000, R, NULL, NULL,
+	  "REST requests a second and shard for guilds that the cache does not know (after damage); one takes four" },
 
 	{ "rest.global_per_s", OPTION_U32, AT(rest_global_per_s), "50", 1, 100000, R, NULL, NULL,
 	  "REST requests a second over all processes of this host" },
@@ -306,10 +311,6 @@ static int set_u32(struct config *config, const struct config_option *option, co
 	}
 	errno = 0;
 	value = strtoull(text, NULL, 10);
-	if (option->choices && value == option->min && !errno) { /* that number stands for the word */
-		snprintf(error, OPTION_ERROR_SIZE, "%.40s is below %u (allowed: %s)", text, option->min + 1, allowed);
-		return -EINVAL;
-	}
 	if (errno || value > option->max) {
 		snprintf(error, OPTION_ERROR_SIZE, "%.40s is above %u (allowed: %s)", text, option->max, allowed);
 		return -EINVAL;
@@ -457,10 +458,7 @@ struct config *config_free(struct config *config)
 		if (config_options[i].kind == OPTION_STR)
 			replace_string(option_string(config, &config_options[i]), NULL,
 				       config_options[i].flags & OPTION_SECRET);
-		if (config->places)
-			free(config->places[i]);
 	}
-	free(config->places);
 	free(config);
 	return NULL;
 }

@@ -28,6 +28,8 @@ static const struct exit_code_row rows[] = {
 	{ EXIT_CODE_ORPHANED, EXIT_CLASS_CLEAN, "orphaned",
 	  "there was no supervisor for longer than supervisor.orphan_timeout_s" },
 	{ EXIT_CODE_PORT, EXIT_CLASS_FATAL, "port", "cannot listen where told: change supervisor.http_listen" },
+	{ EXIT_CODE_CACHE, EXIT_CLASS_RETRY, "cache",
+	  "the guild cache's file was cut off or damaged: it is made anew, nothing is to be done" },
 };
 
 static const char *const class_names[EXIT_CLASS_COUNT] = {

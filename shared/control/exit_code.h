@@ -30,6 +30,7 @@ enum exit_code {
 	EXIT_CODE_RESOURCE = 10,   /* RETRY: no memory, no disk, no descriptors */
 	EXIT_CODE_ORPHANED = 11,   /* CLEAN: no supervisor for orphan_timeout_s */
 	EXIT_CODE_PORT = 12,       /* FATAL: cannot listen where told */
+	EXIT_CODE_CACHE = 13,      /* RETRY: the guild cache's file failed under us; the next worker makes a new one */
 };
 
 struct exit_code_row {

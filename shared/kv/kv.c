@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,11 +20,44 @@
 /* More than LMDB's own size for its 126 readers: it keeps a larger file as it is. */
 #define KV_LOCK_FILE_BYTES 16384
 
+/* The data file is allocated ahead of what is used, in steps of this. */
+#define KV_STEP_BYTES (64 * 1024)
+/* Pages that a transaction writes beside its values: the ways down to them, the free list, the meta page. */
+#define KV_SPARE_PAGES 24
+#define KV_SMALL_BYTES 256
+
 struct kv {
+	const void *owner;
 	MDB_env *env;
 	MDB_txn *txn; /* open write transaction or NULL */
 	MDB_dbi tables[KV_TABLES_MAX];
+	size_t page_bytes, map_bytes;
+	size_t file_bytes; /* allocated */
+	size_t used_bytes; /* by the last commit's account */
+	size_t writes;     /* of the open transaction */
+	size_t new_bytes;  /* that they may take, about */
+	bool lost;         /* a transaction was given up since kv_take_lost() */
 };
+
+/* Which environment's map is being read or written: for the handler of SIGBUS. */
+static const void *volatile touched;
+
+static void touch(const struct kv *kv)
+{
+	touched = kv->owner;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void untouch(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	touched = NULL;
+}
+
+const void *kv_touched(void)
+{
+	return touched;
+}
 
 static int from_lmdb(int code)
 {
@@ -91,6 +126,52 @@ static bool env_fits_file(MDB_env *env)
 	return (uint64_t)st.st_size >= ((uint64_t)info.me_last_pgno + 1) * sizes.ms_psize;
 }
 
+/* Allocates the data file for @bytes, never beyond the map. A write into a file that is allocated can't fail, and a
+ * page of one that is read can't be missing; LMDB alone would leave holes and stop short of pages that it counts. */
+static int reserve(struct kv *kv, size_t bytes)
+{
+	mdb_filehandle_t fd;
+	int r;
+
+	bytes = (bytes + KV_STEP_BYTES - 1) / KV_STEP_BYTES * KV_STEP_BYTES;
+	if (bytes > kv->map_bytes)
+		bytes = kv->map_bytes;
+	if (bytes <= kv->file_bytes)
+		return 0;
+	r = mdb_env_get_fd(kv->env, &fd);
+	if (r != 0)
+		return from_lmdb(r);
+	r = posix_fallocate(fd, 0, (off_t)bytes);
+	if (r == 0)
+		kv->file_bytes = bytes;
+	return -r;
+}
+
+/* What the file holds by its last commit, which must lie in it: so that the next opening doesn't take it for cut off.
+ */
+static int account(struct kv *kv)
+{
+	MDB_envinfo info;
+
+	kv->writes = kv->new_bytes = 0;
+	if (mdb_env_info(kv->env, &info) != 0)
+		return -EIO;
+	kv->used_bytes = (info.me_last_pgno + 1) * kv->page_bytes;
+	return reserve(kv, kv->used_bytes);
+}
+
+static int measure(struct kv *kv)
+{
+	MDB_stat sizes;
+	int code = mdb_env_stat(kv->env, &sizes);
+
+	if (code != 0)
+		return from_lmdb(code);
+	kv->page_bytes = sizes.ms_psize;
+	kv->file_bytes = 0;
+	return account(kv);
+}
+
 static int open_tables(struct kv *kv, const struct kv_options *options)
 {
 	MDB_txn *txn;
@@ -131,7 +212,13 @@ static int env_open(struct kv *kv, const struct kv_options *options)
 	if (code != 0)
 		return from_lmdb(code);
 	mdb_reader_check(kv->env, &dead);
-	return open_tables(kv, options);
+	kv->map_bytes = options->map_bytes / KV_STEP_BYTES * KV_STEP_BYTES;
+	code = measure(kv);
+	if (code == 0)
+		code = reserve(kv, kv->used_bytes + (KV_SPARE_PAGES + options->table_count) * kv->page_bytes);
+	if (code == 0)
+		code = open_tables(kv, options);
+	return code < 0 ? code : account(kv);
 }
 
 static void env_close(struct kv *kv)
@@ -157,11 +244,15 @@ int kv_open(const struct kv_options *options, bool *ret_fresh, struct kv **ret_k
 	kv = calloc(1, sizeof(*kv));
 	if (!kv)
 		return -ENOMEM;
+	kv->owner = options->owner;
+	if (options->flags & KV_ANEW)
+		kv_remove(options->path);
 	fresh = access(file, F_OK) < 0;
 	if (!file_is_plausible(options->path)) {
 		move_aside(options->path);
 		fresh = true;
 	}
+	touch(kv);
 	r = env_open(kv, options);
 	if (r == -EIO || r == -EINVAL) { /* not ours, or damaged */
 		env_close(kv);
@@ -169,6 +260,7 @@ int kv_open(const struct kv_options *options, bool *ret_fresh, struct kv **ret_k
 		fresh = true;
 		r = env_open(kv, options);
 	}
+	untouch();
 	if (r < 0) {
 		env_close(kv);
 		return r;
@@ -178,14 +270,52 @@ int kv_open(const struct kv_options *options, bool *ret_fresh, struct kv **ret_k
 	return 0;
 }
 
+void kv_remove(const char *path)
+{
+	char file[KV_PATH_MAX + 16];
+
+	snprintf(file, sizeof(file), "%s/data.mdb", path);
+	unlink(file);
+	snprintf(file, sizeof(file), "%s/lock.mdb", path);
+	unlink(file);
+}
+
 struct kv *kv_close(struct kv *kv)
 {
 	if (!kv)
 		return NULL;
 	kv_commit(kv);
+	touch(kv);
 	env_close(kv);
+	untouch();
 	free(kv);
 	return NULL;
+}
+
+struct kv *kv_abandon(struct kv *kv)
+{
+	if (!kv)
+		return NULL;
+	touch(kv);
+	if (kv->txn)
+		mdb_txn_abort(kv->txn);
+	env_close(kv);
+	untouch();
+	free(kv);
+	return NULL;
+}
+
+bool kv_take_lost(struct kv *kv)
+{
+	bool lost = kv->lost;
+
+	kv->lost = false;
+	return lost;
+}
+
+size_t kv_bytes_used(const struct kv *kv)
+{
+	return kv->file_bytes;
 }
 
 static int begin(struct kv *kv)
@@ -195,25 +325,59 @@ static int begin(struct kv *kv)
 	return from_lmdb(mdb_txn_begin(kv->env, NULL, 0, &kv->txn));
 }
 
+static void give_up(struct kv *kv)
+{
+	mdb_txn_abort(kv->txn);
+	kv->txn = NULL;
+	kv->writes = kv->new_bytes = 0;
+	kv->lost = true;
+}
+
 /* LMDB marks a transaction as broken after a failed write; what it held is lost, and the caller is told. */
 static int after_write(struct kv *kv, int code)
 {
 	if (code == 0 || code == MDB_NOTFOUND)
 		return 0;
-	mdb_txn_abort(kv->txn);
-	kv->txn = NULL;
+	give_up(kv);
 	return from_lmdb(code);
+}
+
+/* What a value may take: small ones lie in pages that may be half empty, larger ones in pages of their own. */
+static size_t room_of(const struct kv *kv, size_t key_bytes, size_t value_bytes)
+{
+	size_t node_bytes = key_bytes + value_bytes + 16;
+
+	return node_bytes < kv->page_bytes / 2 ? 2 * node_bytes : node_bytes + 2 * kv->page_bytes;
+}
+
+/* How large the file may get by what is open and @more_bytes: a page that is changed is written to another place. */
+static size_t room_needed(const struct kv *kv, size_t more_bytes)
+{
+	size_t copied_bytes = kv->writes * kv->page_bytes;
+
+	if (copied_bytes > kv->used_bytes)
+		copied_bytes = kv->used_bytes;
+	return kv->used_bytes + copied_bytes + kv->new_bytes + more_bytes + KV_SPARE_PAGES * kv->page_bytes;
 }
 
 int kv_put(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes value)
 {
 	MDB_val k = { key.len, (void *)key.ptr }, v = { value.len, (void *)value.ptr };
+	size_t room_bytes = room_of(kv, key.len, value.len);
 	int r;
 
+	/* Refused while the transaction is still whole. Small values may use what is kept free of large ones. */
+	if (value.len > KV_SMALL_BYTES && room_needed(kv, room_bytes) > kv->map_bytes - kv->map_bytes / 8)
+		return -ENOSPC;
+	touch(kv);
 	r = begin(kv);
-	if (r < 0)
-		return r;
-	return after_write(kv, mdb_put(kv->txn, kv->tables[table], &k, &v, 0));
+	if (r == 0) {
+		kv->writes++;
+		kv->new_bytes += room_bytes;
+		r = after_write(kv, mdb_put(kv->txn, kv->tables[table], &k, &v, 0));
+	}
+	untouch();
+	return r;
 }
 
 int kv_delete(struct kv *kv, size_t table, struct kv_bytes key)
@@ -221,28 +385,35 @@ int kv_delete(struct kv *kv, size_t table, struct kv_bytes key)
 	MDB_val k = { key.len, (void *)key.ptr };
 	int r;
 
+	touch(kv);
 	r = begin(kv);
-	if (r < 0)
-		return r;
-	return after_write(kv, mdb_del(kv->txn, kv->tables[table], &k, NULL));
+	if (r == 0) {
+		kv->writes++;
+		r = after_write(kv, mdb_del(kv->txn, kv->tables[table], &k, NULL));
+	}
+	untouch();
+	return r;
 }
 
 int kv_clear(struct kv *kv, size_t table)
 {
 	int r;
 
+	touch(kv);
 	r = begin(kv);
-	if (r < 0)
-		return r;
-	return after_write(kv, mdb_drop(kv->txn, kv->tables[table], 0));
+	kv->writes++;
+	if (r == 0)
+		r = after_write(kv, mdb_drop(kv->txn, kv->tables[table], 0));
+	untouch();
+	return r;
 }
 
-int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value)
+/* Reading inside the write transaction costs nothing more: there is one writer, and it is us. */
+static int find(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value)
 {
 	MDB_val k = { key.len, (void *)key.ptr }, v;
 	int r;
 
-	/* Reading inside the write transaction costs nothing more: there is one writer, and it is us. */
 	r = begin(kv);
 	if (r < 0)
 		return r;
@@ -253,7 +424,45 @@ int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *re
 	return 0;
 }
 
-int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg)
+int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value)
+{
+	int r;
+
+	touch(kv);
+	r = find(kv, table, key, ret_value);
+	untouch();
+	return r;
+}
+
+int kv_copy(struct kv *kv, size_t table, struct kv_bytes key, struct buf *out)
+{
+	struct kv_bytes value;
+	int r;
+
+	touch(kv);
+	r = find(kv, table, key, &value);
+	if (r == 0)
+		r = buf_append(out, value.ptr, value.len);
+	untouch();
+	return r;
+}
+
+int kv_read(struct kv *kv, size_t table, struct kv_bytes key, void *out, size_t len)
+{
+	struct kv_bytes value;
+	int r;
+
+	touch(kv);
+	r = find(kv, table, key, &value);
+	if (r == 0 && value.len != len)
+		r = -EIO;
+	if (r == 0)
+		memcpy(out, value.ptr, len);
+	untouch();
+	return r;
+}
+
+static int walk(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg)
 {
 	MDB_val k = { from.len, (void *)from.ptr }, v;
 	MDB_cursor *cursor;
@@ -268,6 +477,7 @@ int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn f
 	code = mdb_cursor_get(cursor, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
 	while (code == 0) {
 		r = fn(arg, (struct kv_bytes){ k.mv_data, k.mv_size }, (struct kv_bytes){ v.mv_data, v.mv_size });
+		touch(kv); /* @fn may have used another */
 		if (r != 0)
 			break;
 		code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
@@ -278,17 +488,51 @@ int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn f
 	return r;
 }
 
+int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg)
+{
+	int r;
+
+	touch(kv);
+	r = walk(kv, table, from, fn, arg);
+	untouch();
+	return r;
+}
+
 int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg)
 {
 	return kv_each_from(kv, table, (struct kv_bytes){ NULL, 0 }, fn, arg);
 }
 
-int kv_commit(struct kv *kv)
+static int commit(struct kv *kv)
 {
 	MDB_txn *txn = kv->txn;
+	int r;
 
-	if (!txn)
-		return 0;
+	/* Copies of changed pages mostly go to free ones; what they need beyond is LMDB's to ask for, and accounted for
+	 * afterwards. */
+	r = kv->writes ? reserve(kv, kv->used_bytes + kv->new_bytes) : 0;
+	if (r < 0) {
+		give_up(kv);
+		return r;
+	}
 	kv->txn = NULL;
-	return from_lmdb(mdb_txn_commit(txn));
+	r = from_lmdb(mdb_txn_commit(txn));
+	if (r < 0) {
+		kv->writes = kv->new_bytes = 0;
+		kv->lost = true;
+		return r;
+	}
+	return account(kv);
+}
+
+int kv_commit(struct kv *kv)
+{
+	int r;
+
+	if (!kv->txn)
+		return 0;
+	touch(kv);
+	r = commit(kv);
+	untouch();
+	return r;
 }

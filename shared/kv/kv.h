@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/base/buf.h"
+
 struct kv;
 
 enum kv_flags {
 	KV_VOLATILE = 1 << 0, /* on tmpfs: no sync; survives the process, not the machine */
+	KV_ANEW = 1 << 1,     /* what is there is thrown away, unread */
 };
 
 struct kv_options {
@@ -19,6 +22,7 @@ struct kv_options {
 	uint32_t flags;   /* enum kv_flags */
 	const char *const *tables;
 	size_t table_count; /* at most 8 */
+	const void *owner;  /* what kv_touched() says; may be NULL */
 };
 
 struct kv_bytes {
@@ -31,8 +35,13 @@ struct kv_bytes {
 int kv_open(const struct kv_options *options, bool *ret_fresh, struct kv **ret_kv);
 /* Commits what is open. NULL is nothing to do; returns NULL. */
 struct kv *kv_close(struct kv *kv);
+/* The same, giving up what is open. */
+struct kv *kv_abandon(struct kv *kv);
+/* Removes the files under @path, which nobody has open. */
+void kv_remove(const char *path);
 
-/* Writes join the open transaction (begun by the first). -ENOSPC when the map is full: the transaction is given up. */
+/* Writes join the open transaction (begun by the first). -ENOSPC: the map is full, nothing else is lost by it. Any
+ * other error gives the whole transaction up (kv_take_lost). */
 int kv_put(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes value);
 /* 0 also when the key was not there. */
 int kv_delete(struct kv *kv, size_t table, struct kv_bytes key);
@@ -40,6 +49,11 @@ int kv_delete(struct kv *kv, size_t table, struct kv_bytes key);
 int kv_clear(struct kv *kv, size_t table);
 /* Reads see the open transaction. *ret_value is borrowed until the next write or commit. -ENOENT. */
 int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value);
+/* Appends a copy of the value to @out: unlike what kv_get lends it can't be a page that is gone when it is read.
+ * -ENOENT, -ENOBUFS, -ENOMEM. */
+int kv_copy(struct kv *kv, size_t table, struct kv_bytes key, struct buf *out);
+/* The same for a value of exactly @len bytes; -EIO when it has another length. */
+int kv_read(struct kv *kv, size_t table, struct kv_bytes key, void *out, size_t len);
 /* Calls @fn for every entry in key order until it returns non-zero, which is then returned. @fn must not write. */
 typedef int (*kv_each_fn)(void *arg, struct kv_bytes key, struct kv_bytes value);
 int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg);
@@ -47,5 +61,14 @@ int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg);
 int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg);
 /* Ends the open transaction; nothing to do when none is open. -ENOSPC, -EIO: its writes are lost. */
 int kv_commit(struct kv *kv);
+/* Whether writes were lost since the last time it was asked. */
+bool kv_take_lost(struct kv *kv);
+
+/* Bytes that the data file takes. */
+size_t kv_bytes_used(const struct kv *kv);
+
+/* The owner of the environment that is being read or written at this moment, else NULL: async-signal-safe. A SIGBUS
+ * meanwhile means that its file was cut off. */
+const void *kv_touched(void);
 
 #endif
