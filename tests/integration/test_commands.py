@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from harness import fleet as fleets
+from harness import openapi
 from harness.sim import text_of
 
 
@@ -133,3 +134,19 @@ def test_commands_are_registered_only_when_changed(sim, make_fleet):
     sim.wait_requests(before + 1, "GET", "/commands")
     fleet.wait_record("commands.unchanged")
     assert len(sim.requests("PUT", "/commands")) == 1
+
+
+def test_what_was_sent_is_what_discord_takes(sim, fleet):
+    """Every fixture judges its requests at its end; here, that there was something to judge, of every form."""
+    for command in EXPECTED:
+        sim.answer(sim.use(command))
+        sim.answer(sim.say(f"!{command}"))
+    sim.answer(sim.use("settings", set_prefix("?"), permissions=str(1 << 5)))
+    sim.wait_requests(1, "PUT", "/commands")
+    sim.wait_all_answered()
+    requests = sim.requests()
+    problems, judged = openapi.check(requests)
+    assert problems == []
+    bodies = [one for one in requests if one.get("body")]
+    assert len(bodies) >= 10 and {one["method"] for one in bodies} >= {"POST", "PUT"}
+    assert judged == (len(bodies) if openapi.paper_is_here() else 0)
