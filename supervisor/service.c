@@ -36,7 +36,7 @@ static const struct {
 	{ "restart", SERVICE_JOB_RESTART },
 	{ "try-restart", SERVICE_JOB_RESTART },
 	{ "reload-or-start", SERVICE_JOB_RESTART },
-	/* A restart's job once its stop is over. */
+	/* A start that took too long, and will be tried again. */
 	{ "start", SERVICE_JOB_RESTART },
 };
 

@@ -249,6 +249,14 @@ def test_hanging_supervisor_meets_the_watchdog(inside, service):
     service.systemctl("start")
     service.ready()
     before, pids, pid = connections(inside), service.pids(), service.main_pid()
+
+    def answered_anew(last=[None]):
+        now = service.show("WatchdogTimestampMonotonic")["WatchdogTimestampMonotonic"]
+        last[0] = last[0] or now
+        return now != last[0]
+    service.systemctl("reload")
+    procs.wait_until(answered_anew, 10, "the watchdog answered by the new image", interval_s=0.05, tail=service.tail)
+    assert service.show("NRestarts", "ActiveState") == {"NRestarts": "0", "ActiveState": "active"}
     service.kill(pid, signal.SIGSTOP)
     service.wait(NRestarts="1", ActiveState="active", StatusText="4/4 shards ready")
     assert any("result 'watchdog'" in str(one.get("MESSAGE")) for one in service.records()), service.tail()
@@ -259,6 +267,70 @@ def test_hanging_supervisor_meets_the_watchdog(inside, service):
     inside.wait(resumes=before["resumes"] + 1)
     service.ready()
     assert service.show("NRestarts")["NRestarts"] == "1"
+
+
+def test_reload_takes_the_new_configuration_in_place(inside, running):
+    before, pids, pid = connections(inside), running.pids(), running.main_pid()
+    running.configure(supervisor__http_listen="127.0.0.2:0")
+    running.systemctl("reload")
+    running.ready()
+    assert running.records("http.listening")[-1]["ADDRESS"].startswith("127.0.0.2:"), running.tail()
+    running.wait(ActiveState="active", SubState="running", StatusText="4/4 shards ready")
+    assert running.main_pid() == pid and running.pids() == pids
+    assert running.show("NRestarts")["NRestarts"] == "0"
+    assert connections(inside) == before
+    # The next supervisor finds the workers as ever.
+    running.systemctl("restart")
+    running.ready()
+    assert running.main_pid() != pid and running.pids() == pids and connections(inside) == before
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"discord__shard_count": "many"}, r"discord\.shard_count.*many"),
+    ({"supervisor__host_id": "renamed"}, r"supervisor\.host_id.*renamed"),
+])
+def test_reload_refuses_what_does_not_hold(inside, running, wrong, words):
+    before, pids, pid = connections(inside), running.pids(), running.main_pid()
+    running.configure(**wrong)
+    assert running.systemctl("reload", check=False).returncode != 0
+    assert any(re.search(words, str(one.get("MESSAGE"))) for one in running.records()), running.tail()
+    running.configure()
+    running.wait(ActiveState="active", SubState="running", NRestarts="0")
+    running.ready()
+    assert running.main_pid() == pid and running.pids() == pids and connections(inside) == before
+
+
+def test_sighup_alone_reloads_as_well(inside, running):
+    before, pids, pid = connections(inside), running.pids(), running.main_pid()
+    running.configure(supervisor__http_listen="127.0.0.2:0")
+    running.kill(pid, signal.SIGHUP)
+    procs.wait_until(lambda: running.records("http.listening")[-1]["ADDRESS"].startswith("127.0.0.2:"), 30,
+                     "the new configuration", interval_s=0.05, tail=running.tail)
+    running.ready()
+    running.wait(ActiveState="active", SubState="running", StatusText="4/4 shards ready", NRestarts="0")
+    assert running.main_pid() == pid and running.pids() == pids and connections(inside) == before
+
+
+def test_start_waits_for_discord_beyond_its_timeout(machine, inside, service):
+    """EXTEND_TIMEOUT_USEC: a start that waits for the API is not killed for it."""
+    timeout_s = 4
+    service.configure(f"[Service]\nTimeoutStartSec={timeout_s}\n")
+    inside.fault("http_5xx", status=503, times=-1, route="GET /gateway/bot")
+    service.systemctl("start", "--no-block")
+    procs.wait_until(lambda: service.records("api.unreachable"), 30, "word of the waiting", tail=service.tail)
+    pid = service.main_pid()
+
+    def started_ms():
+        return int(service.show("InactiveExitTimestampMonotonic")["InactiveExitTimestampMonotonic"]) // 1000
+    procs.wait_until(lambda: procs.time.monotonic() * 1000 > started_ms() + 1500 * timeout_s, 30, "the time-out passed",
+                     interval_s=0.1)
+    assert service.show("ActiveState", "NRestarts") == {"ActiveState": "activating", "NRestarts": "0"}
+    assert service.main_pid() == pid
+    assert "does not answer" in service.show("StatusText")["StatusText"], service.tail()
+    inside.clear_faults()
+    service.wait(60, ActiveState="active", NRestarts="0")
+    service.ready()
+    assert service.main_pid() == pid
 
 
 def test_what_a_restart_would_not_mend_is_not_restarted(machine, inside, service):
