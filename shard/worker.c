@@ -211,7 +211,13 @@ static void on_fatal(void *arg, enum exit_code code, uint16_t close_code, const 
 	worker_stop(worker, SESSION_STOP_RESUMABLE, code, close_code, text);
 }
 
+static uint64_t on_probe_guild(void *arg)
+{
+	return cache_any_guild(((struct worker *)arg)->cache);
+}
+
 static const struct session_events session_events = {
+	.probe_guild = on_probe_guild,
 	.dispatch = on_dispatch,
 	.state = on_state,
 	.request_identify = on_request_identify,

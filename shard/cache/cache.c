@@ -237,6 +237,22 @@ uint64_t cache_next_missing(struct cache *cache, uint64_t after)
 	return walk.next ? walk.next : walk.first;
 }
 
+static int take_here(void *arg, uint64_t guild_id, struct store_head head)
+{
+	if (head.state != GUILD_HERE)
+		return 0;
+	*(uint64_t *)arg = guild_id;
+	return 1;
+}
+
+uint64_t cache_any_guild(struct cache *cache)
+{
+	uint64_t guild_id = 0;
+
+	store_each(cache->store, take_here, &guild_id);
+	return guild_id;
+}
+
 void cache_fill_begin(struct cache *cache, uint64_t guild_id)
 {
 	cache->apply.filling_id = guild_id;

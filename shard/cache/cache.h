@@ -82,6 +82,8 @@ size_t cache_count(const struct cache *cache);
 size_t cache_unavailable(const struct cache *cache);
 size_t cache_expected(const struct cache *cache);
 size_t cache_missing(const struct cache *cache);
+/* One that is not in an outage; 0: none, or not known. */
+uint64_t cache_any_guild(struct cache *cache);
 /* The file's. */
 size_t cache_bytes(const struct cache *cache);
 bool cache_is_away(const struct cache *cache);

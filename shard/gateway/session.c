@@ -87,7 +87,7 @@ static void on_timer(void *arg)
 	if (session_at(session) == SESSION_BACKOFF && session->held)
 		timer_start(&session->timer, HELD_RETRY_MS);
 	else if (session_at(session) == SESSION_RESUMING && session->held)
-		timer_start(&session->timer, SESSION_RESUME_QUIET_MS); /* the silence is ours */
+		timer_start(&session->timer, session->options.resume_quiet_ms); /* the silence is ours */
 	else
 		session_raise(session, SESSION_EV_TIMEOUT);
 }
@@ -309,6 +309,7 @@ static void on_ready(struct session *session, const struct envelope *envelope, c
 static void note_taken(struct session *session)
 {
 	session->taken_loop_ms = uv_now(&session->loop->uv);
+	session_probe_heard(session);
 }
 
 /* A dispatch within a session. */
@@ -318,7 +319,7 @@ static void take_dispatch(struct session *session, const struct envelope *envelo
 	int r;
 
 	if (resuming)
-		timer_start(&session->timer, SESSION_RESUME_QUIET_MS);
+		timer_start(&session->timer, session->options.resume_quiet_ms);
 	if (envelope->has_sequence) {
 		/* RESUMED ends a RESUME whatever number it bears. */
 		if (envelope->type != SHOAL_EVENT_RESUMED && is_repeated(session, envelope->sequence)) {
@@ -478,6 +479,9 @@ void session_options_from_config(struct session_options *options, const struct c
 		.backoff_floor_ms = config->gateway_backoff_floor_ms,
 		.backoff_cap_ms = config->gateway_backoff_cap_ms,
 		.resume_attempts = config->gateway_resume_attempts,
+		.resume_quiet_ms = config->gateway_resume_quiet_ms,
+		.silence_probe_ms = config->gateway_silence_probe_s * 1000,
+		.silence_answer_ms = config->gateway_silence_answer_ms,
 		.max_frame_kib = config->gateway_max_frame_kib,
 		.max_payload_kib = config->gateway_max_payload_kib,
 	};
@@ -589,6 +593,7 @@ int session_new(struct loop *loop, const struct session_options *options, struct
 	timer_init(&session->timer, loop, on_timer, session);
 	session_beat_init(session);
 	session_send_init(session);
+	session_probe_init(session);
 	load_session(session);
 	*ret_session = session;
 	return 0;

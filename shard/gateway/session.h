@@ -36,6 +36,8 @@ struct session_options {
 	uint32_t compress;        /* enum config_compress; a RESUME keeps what its session was opened with */
 	uint32_t hello_timeout_ms, connect_timeout_ms, zombie_grace_ms;
 	uint32_t backoff_floor_ms, backoff_cap_ms, resume_attempts;
+	uint32_t resume_quiet_ms;
+	uint32_t silence_probe_ms, silence_answer_ms; /* silence_probe_ms 0: never probed */
 	uint32_t max_frame_kib, max_payload_kib;
 };
 
@@ -76,6 +78,9 @@ struct session_events {
 	void (*fatal)(void *arg, enum exit_code code, uint16_t close_code, const char *text);
 	/* Counted on the board and logged already. May be NULL. */
 	void (*loss_window)(void *arg, const struct session_loss *loss);
+	/* A guild that the session serves, to be asked for the bot's own member after a long silence; 0: none. May be
+	 * NULL: never probed. */
+	uint64_t (*probe_guild)(void *arg);
 	/* After session_stop(), once: every handle is closed. Here session_free() may be called. */
 	void (*stopped)(void *arg);
 };

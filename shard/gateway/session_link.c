@@ -200,6 +200,7 @@ void session_act_established(void *owner, const void *data)
 		session->lost_wall_ms = 0;
 	}
 	log_info(NULL, "gateway.session", KV_STR("how", "identified"));
+	session_probe_start(session);
 	session_beat_requested(session); /* early beats are allowed, and this one tells the latency */
 	session_send_pump(session);
 }
@@ -227,7 +228,7 @@ void session_act_resume(void *owner, const void *data)
 		return;
 	}
 	log_info(NULL, "gateway.resume", KV_U64("sequence", session->sequence));
-	timer_start(&session->timer, SESSION_RESUME_QUIET_MS);
+	timer_start(&session->timer, session->options.resume_quiet_ms);
 	stay_held(session);
 }
 
@@ -245,6 +246,7 @@ void session_act_resumed(void *owner, const void *data)
 	board_count(session->counters, BOARD_COUNTER_resumes, 1);
 	session_report_gap(session);
 	log_info(NULL, "gateway.session", KV_STR("how", "resumed"), KV_U64("sequence", session->sequence));
+	session_probe_start(session);
 	session_beat_requested(session);
 	session_send_pump(session);
 }
@@ -296,6 +298,18 @@ void session_act_leave_zombie(void *owner, const void *data)
 	log_warn(NULL, "gateway.zombie", KV_MS("interval", session->interval_ms),
 		 KV_MSG("a heartbeat was not acknowledged: the link is taken for dead"));
 	transport_close(session->transport, CLOSE_CODE_ZOMBIE, "no heartbeat ack");
+}
+
+void session_act_leave_silent(void *owner, const void *data)
+{
+	struct session *session = owner;
+
+	(void)data;
+	board_count(session->counters, BOARD_COUNTER_silences, 1);
+	log_warn(NULL, "gateway.silent", KV_MS("silence", (clock_monotonic_ns() - session->heard_ns) / NS_PER_MS),
+		 KV_MSG("heartbeats are acknowledged but nothing is delivered, not even what was asked for: "
+			"resuming on a new connection"));
+	transport_close(session->transport, CLOSE_CODE_ZOMBIE, "silent");
 }
 
 /* The same place of the stream being unreadable again and again, a RESUME brings it up for ever. */
@@ -420,6 +434,7 @@ void session_link_closed(struct session *session)
 
 	timer_stop(&session->timer);
 	session_beat_stop(session);
+	session_probe_stop(session);
 	session_send_stop(session);
 	session->inflater = inflater_free(session->inflater);
 	log_end(session);
@@ -498,10 +513,11 @@ void session_act_finish(void *owner, const void *data)
 	forget_on_logout(session);
 	session->inflater = inflater_free(session->inflater);
 	session_send_finish(session);
-	session->closing_handles = 4;
+	session->closing_handles = 5;
 	timer_close(&session->timer, on_handle_closed);
 	timer_close(&session->beat, on_handle_closed);
 	timer_close(&session->pump, on_handle_closed);
+	timer_close(&session->probe, on_handle_closed);
 	transport_destroy(session->transport, on_handle_closed, session);
 	session->transport = NULL;
 }

@@ -23,8 +23,6 @@
 /* A session that was live and can be resumed is worth more than politeness: members wait for their answers. Its
  * back-off grows to this many doublings only, however often it is lost. */
 #define SESSION_LIVE_ATTEMPTS 2
-/* Silence (no dispatch) within a RESUME after which it is taken for stuck. */
-#define SESSION_RESUME_QUIET_MS 60000
 /* A denial longer than this is waited out without a connection. */
 #define SESSION_DENIED_LONG_MS 60000
 /* op 9: wait 1 to 5 s before acting (facts section 5). */
@@ -112,6 +110,11 @@ struct session {
 	uint32_t beats_first, beats_count;
 	uint64_t latency_us;
 
+	/* silence */
+	struct timer probe;
+	uint64_t heard_ns; /* last dispatch, or the beginning of the connection's life */
+	bool probing;      /* asked; any dispatch is an answer */
+
 	/* sending */
 	struct timer pump;
 	struct limiter limiter;
@@ -157,6 +160,12 @@ int session_send_identify(struct session *session);
 int session_send_resume(struct session *session);
 /* Could IDENTIFY be sent with these options? */
 int session_send_check(struct session *session);
+
+/* --- session_probe.c --- */
+int session_probe_init(struct session *session);
+void session_probe_start(struct session *session); /* the session is live on this connection */
+void session_probe_stop(struct session *session);
+void session_probe_heard(struct session *session); /* a dispatch came */
 
 /* --- session_link.c --- */
 /* The connection is gone; session->end says how. Decides what comes next and raises it. */

@@ -38,6 +38,7 @@ static const char *const event_names[SESSION_EVENT_COUNT] = {
 	[SESSION_EV_RECONNECT] = "reconnect",
 	[SESSION_EV_TIMEOUT] = "timeout",
 	[SESSION_EV_ZOMBIE] = "zombie",
+	[SESSION_EV_SILENT] = "silent",
 	[SESSION_EV_BAD] = "bad",
 	[SESSION_EV_LOADED] = "loaded",
 };
@@ -76,7 +77,7 @@ const enum shard_state session_public_states[SESSION_STATE_COUNT] = {
 	[state][SESSION_EV_HELLO_NEW] = IGNORED, [state][SESSION_EV_DISPATCH_READY] = IGNORED, \
 	[state][SESSION_EV_DISPATCH_RESUMED] = IGNORED, [state][SESSION_EV_INVALID] = IGNORED, \
 	[state][SESSION_EV_RECONNECT] = IGNORED, [state][SESSION_EV_ZOMBIE] = IGNORED,         \
-	[state][SESSION_EV_BAD] = IGNORED, [state][SESSION_EV_LOADED] = IGNORED
+	[state][SESSION_EV_SILENT] = IGNORED, [state][SESSION_EV_BAD] = IGNORED, [state][SESSION_EV_LOADED] = IGNORED
 
 /* clang-format off */
 static const struct machine_edge edges[SESSION_STATE_COUNT][SESSION_EVENT_COUNT] = {
@@ -120,10 +121,12 @@ static const struct machine_edge edges[SESSION_STATE_COUNT][SESSION_EVENT_COUNT]
 	UNASKED(SESSION_RESUMING),
 
 	BEATING(SESSION_LOADING),
+	[SESSION_LOADING][SESSION_EV_SILENT]	= GO(SESSION_CLOSING, session_act_leave_silent),
 	[SESSION_LOADING][SESSION_EV_LOADED]	= GO(SESSION_READY, session_act_loaded),
 	UNASKED(SESSION_LOADING),
 
 	BEATING(SESSION_READY),
+	[SESSION_READY][SESSION_EV_SILENT]	= GO(SESSION_CLOSING, session_act_leave_silent),
 	[SESSION_READY][SESSION_EV_LOADED]	= IGNORED,
 	UNASKED(SESSION_READY),
 
@@ -154,6 +157,13 @@ static const struct machine_edge edges[SESSION_STATE_COUNT][SESSION_EVENT_COUNT]
 };
 
 const struct session_refused session_refused[] = {
+	/* Only a session that is live is probed. */
+	{ SESSION_IDLE, SESSION_EV_SILENT },
+	{ SESSION_CONNECTING, SESSION_EV_SILENT },
+	{ SESSION_HELLO, SESSION_EV_SILENT },
+	{ SESSION_GRANT, SESSION_EV_SILENT },
+	{ SESSION_IDENTIFYING, SESSION_EV_SILENT },
+	{ SESSION_RESUMING, SESSION_EV_SILENT },
 	/* Nothing is connected and no timer runs. */
 	{ SESSION_IDLE, SESSION_EV_OPENED },
 	{ SESSION_IDLE, SESSION_EV_CLOSED },

@@ -43,6 +43,7 @@ enum session_event {
 	SESSION_EV_RECONNECT, /* op 7, an operator's wish, or a dispatch that could not be taken */
 	SESSION_EV_TIMEOUT,   /* the state's timer */
 	SESSION_EV_ZOMBIE,    /* no heartbeat ACK */
+	SESSION_EV_SILENT,    /* acknowledges heartbeats, delivers nothing */
 	SESSION_EV_BAD,       /* a payload that could not be read */
 	SESSION_EV_LOADED,    /* the worker has its guilds */
 	SESSION_EVENT_COUNT,
@@ -75,6 +76,7 @@ void session_act_loaded(void *owner, const void *data);
 void session_act_leave(void *owner, const void *data);
 void session_act_leave_invalid(void *owner, const void *data);
 void session_act_leave_zombie(void *owner, const void *data);
+void session_act_leave_silent(void *owner, const void *data);
 void session_act_leave_bad(void *owner, const void *data);
 void session_act_leave_timeout(void *owner, const void *data);
 void session_act_leave_denied(void *owner, const void *data);

@@ -51,6 +51,9 @@ struct config {
 	uint32_t gateway_max_frame_kib;   /* a WebSocket message as received */
 	uint32_t gateway_max_payload_kib; /* after decompression */
 	uint32_t gateway_ready_quiet_ms;
+	uint32_t gateway_silence_probe_s; /* 0 = off */
+	uint32_t gateway_silence_answer_ms;
+	uint32_t gateway_resume_quiet_ms;
 	/* [inbox] */
 	uint32_t inbox_ring_kib; /* when the shard's page is made; one that is there keeps its size */
 	uint32_t inbox_guild_open_tickets;

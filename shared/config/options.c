@@ -84,6 +84,12 @@ const struct config_option config_options[] = {
 	  "largest payload after unpacking, in KiB" },
 	{ "gateway.ready_quiet_ms", OPTION_U32, AT(gateway_ready_quiet_ms), "5000", 1, 600000, R, NULL, NULL,
 	  "a shard whose guild list is quiet for this long counts as ready" },
+	{ "gateway.silence_probe_s", OPTION_U32, AT(gateway_silence_probe_s), "90", 0, 86400, R, "off", NULL,
+	  "a session without a dispatch for so long is asked for the bot's own member, to see that it delivers" },
+	{ "gateway.silence_answer_ms", OPTION_U32, AT(gateway_silence_answer_ms), "10000", 100, 600000, R, NULL, NULL,
+	  "and is left for a new connection when nothing has come after this long" },
+	{ "gateway.resume_quiet_ms", OPTION_U32, AT(gateway_resume_quiet_ms), "60000", 100, 600000, R, NULL, NULL,
+	  "a RESUME that brings nothing for so long has failed; see resume_attempts" },
 
 	{ "inbox.ring_kib", OPTION_U32, AT(inbox_ring_kib), "1024", 64, 65536, 0, NULL, NULL,
 	  "room a shard for dispatches from before they count until they are handled; a shard's inbox keeps its size" },

@@ -31,6 +31,8 @@ static const struct fault_row {
 	{ "bad_hello", FAULT_BAD_HELLO, NULL, 1, "HELLO with a heartbeat_interval that is no number {times}" },
 	{ "op7_first", FAULT_OP7_FIRST, NULL, 1, "Reconnect in the place of HELLO {times}" },
 	{ "refuse_resume", FAULT_REFUSE_RESUME, NULL, 1, "op 9 d:false to RESUME; the session stays {times, shard?}" },
+	{ "ignore_resume", FAULT_IGNORE_RESUME, NULL, 1,
+	  "RESUME is taken and never answered; the session stays {times, shard?}" },
 	{ "html", FAULT_HTML, NULL, 1, "REST answers an HTML page {times, status=502, route?}" },
 	{ "http_5xx", FAULT_HTTP_5XX, NULL, 1,
 	  "REST answers a 5xx in JSON, nothing is done {times, status=500, route?}" },
@@ -55,6 +57,8 @@ static const struct fault_row {
 	{ "close", FAULT_KIND_COUNT, hostile_close, 0, "close frame {code=4000, reason?, end_session=false}" },
 	{ "half_open", FAULT_KIND_COUNT, hostile_half_open, 0, "nothing is read or written any more, nothing closed" },
 	{ "no_ack", FAULT_KIND_COUNT, hostile_no_ack, 0, "heartbeats are no longer acknowledged {on=true}" },
+	{ "mute", FAULT_KIND_COUNT, hostile_mute, 0,
+	  "heartbeats are acknowledged, but no dispatch is written any more {on=true}" },
 	{ "slow", FAULT_KIND_COUNT, hostile_slow, 0, "at most so many bytes a second {bytes_per_s=1000; 0 lifts}" },
 	{ "op1", FAULT_KIND_COUNT, hostile_op1, 0, "asks for a heartbeat" },
 	{ "op7", FAULT_KIND_COUNT, hostile_op7, 0, "Reconnect" },
@@ -203,7 +207,7 @@ json_t *faults_json(void)
 static void heal(struct gateway *g, void *arg)
 {
 	(void)arg;
-	g->no_ack = false;
+	g->no_ack = g->mute = false;
 	g->fragment_bytes = g->split_bytes = 0;
 	if (g->conn->slow_bytes_per_s)
 		conn_slow(g->conn, 0);

@@ -222,7 +222,7 @@ static void pump(struct conn *conn)
 	struct gateway *g = conn->gateway;
 	struct session *s = g->session;
 
-	while (s && !g->closing && !conn->dead && conn->out.len < CONN_OUT_HIGH) {
+	while (s && !g->mute && !g->closing && !conn->dead && conn->out.len < CONN_OUT_HIGH) {
 		struct entry *e;
 
 		if (flood_is_exclusive(s)) {
@@ -318,6 +318,8 @@ static void op_resume(struct gateway *g, const json_t *d)
 		refuse_resume(g);
 		return;
 	}
+	if (faults_take(FAULT_IGNORE_RESUME, s->shard))
+		return;
 	if (s->gateway) { /* the new connection wins */
 		struct gateway *old = s->gateway;
 

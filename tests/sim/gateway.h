@@ -17,6 +17,7 @@ struct gateway {
 	bool hello_sent;
 	bool closing; /* a close frame was sent: nothing more goes out or is heard */
 	bool no_ack;
+	bool mute;               /* nothing of the session's is written */
 	uint32_t fragment_bytes; /* WebSocket frames of at most that size; 0: whole messages */
 	uint32_t split_bytes;    /* zlib-stream: a payload over several messages of that size; 0: off */
 	uint64_t connected_ms, beat_ms;

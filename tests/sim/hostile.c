@@ -49,6 +49,11 @@ void hostile_no_ack(struct gateway *g, const json_t *params)
 	g->no_ack = !json_is_false(json_object_get(params, "on"));
 }
 
+void hostile_mute(struct gateway *g, const json_t *params)
+{
+	g->mute = !json_is_false(json_object_get(params, "on"));
+}
+
 void hostile_slow(struct gateway *g, const json_t *params)
 {
 	conn_slow(g->conn, number(params, "bytes_per_s", 1000));

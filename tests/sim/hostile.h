@@ -11,6 +11,7 @@ void hostile_fin(struct gateway *g, const json_t *params);
 void hostile_close(struct gateway *g, const json_t *params);
 void hostile_half_open(struct gateway *g, const json_t *params);
 void hostile_no_ack(struct gateway *g, const json_t *params);
+void hostile_mute(struct gateway *g, const json_t *params);
 void hostile_slow(struct gateway *g, const json_t *params);
 void hostile_op1(struct gateway *g, const json_t *params);
 void hostile_op7(struct gateway *g, const json_t *params);

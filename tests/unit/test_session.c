@@ -169,6 +169,7 @@ static void worker_init(struct worker *worker, void (*serve)(struct ws_peer *pee
 		.backoff_floor_ms = 10,
 		.backoff_cap_ms = 50,
 		.resume_attempts = 3,
+		.resume_quiet_ms = 60000,
 		.max_frame_kib = 64,
 		.max_payload_kib = 256,
 	};
