@@ -97,7 +97,7 @@ $(BUILD)/tests/unit/test_alloc: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc cal
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
+.PHONY: all help deps run test unit chaos bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
 .SECONDARY:
 
 unit-bins: $(UNIT_BIN)
@@ -105,6 +105,8 @@ bench-bins: $(BENCH_BIN)
 
 # --- set up, run, test (deploy/local, tests/run) -------------------------------------------------------------------
 PYTHON := /usr/bin/python3
+# What is up to date need not be said.
+QUIET = $(if $(filter 1,$(V)),,-s)
 # A fresh clone is built by all processors, unless make was told how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Programs that the suite starts; only what is there yet.
@@ -115,16 +117,16 @@ deps: ## install missing Debian packages (deploy/packages.txt)
 
 run: ## a fleet here: private PostgreSQL and nats-server, discord-sim unless DISCORD_TOKEN is set
 	@deploy/local/deps.sh build run
-	@$(MAKE) $(PARALLEL) --no-print-directory all
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory all
 	@exec $(PYTHON) deploy/local/run.py --build $(BUILD)
 
 test: ## every test; the last line says how many passed (SANITIZE=1: under ASan and UBSan; ONLY=word: some)
 	@deploy/local/deps.sh build run test
-	@$(MAKE) $(PARALLEL) --no-print-directory $(TEST_PROGRAMS)
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory $(TEST_PROGRAMS)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) $(ONLY)
 
 unit: ## the unit tests alone
-	@$(MAKE) $(PARALLEL) --no-print-directory $(UNIT_BIN)
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory $(UNIT_BIN)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) unit/
 
 bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; BENCH_QUICK=1: fewer; ONLY=part)
@@ -193,6 +195,13 @@ install: ## programs, headers, migrations, sample configuration, systemd unit (P
 	@set -e; for pair in $(join $(addsuffix :,deploy/shoald.service deploy/shoal.sysusers deploy/shoal.tmpfiles),$(SYSTEMD)); do \
 		to=$(DESTDIR)$(PREFIX)/$${pair#*:}; $(PLACES) "$${pair%%:*}" >"$$to.new"; chmod 644 "$$to.new"; \
 		mv "$$to.new" "$$to"; done
+
+KILLS ?= 100
+chaos: ## workers killed by the hundred under load, three ways of replay (KILLS=N, SEED=N repeats one)
+	@deploy/local/deps.sh build run test
+	@$(MAKE) $(PARALLEL) --no-print-directory all
+	@rm -f $(BUILD)/chaos.txt; CHAOS_KILLS=$(KILLS) CHAOS_SEED=$(SEED) CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos.txt \
+		$(PYTHON) tests/run --build $(BUILD) test_kills; status=$$?; cat $(BUILD)/chaos.txt; exit $$status
 
 clean: ## remove build/
 	rm -rf build

@@ -80,6 +80,8 @@ static void harden(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);
+	/* The kernel sends it to a stopped process whose parent dies: a dead supervisor must not take us along. */
+	signal(SIGHUP, SIG_IGN);
 	unsetenv("DISCORD_TOKEN");
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");

@@ -98,12 +98,17 @@ static void close_parts(struct worker *worker)
 		if (worker->pipeline)
 			pipeline_closing(worker->pipeline);
 		commands_closing(&worker->commands);
-		worker->closing += 3;
-		bus_close(worker->bus, on_part_closed, worker);
-		db_close(worker->db, on_part_closed, worker);
-		rest_close(worker->rest, on_part_closed, worker);
-		commands_finish(&worker->commands);
 	}
+	worker->closing += !!worker->bus + !!worker->db + !!worker->rest;
+	/* Those that there are: setting them up may have failed half-way. */
+	if (worker->bus)
+		bus_close(worker->bus, on_part_closed, worker);
+	if (worker->db)
+		db_close(worker->db, on_part_closed, worker);
+	if (worker->rest)
+		rest_close(worker->rest, on_part_closed, worker);
+	if (running)
+		commands_finish(&worker->commands);
 	worker->closing++;
 	control_link_close(worker->control, on_part_closed, worker);
 	on_part_closed(worker);
@@ -333,7 +338,8 @@ static uint64_t gateway_latency_us(void *arg)
 	return worker->session ? session_latency_us(worker->session) : 0;
 }
 
-static int start_outside(struct worker *worker)
+/* *what: in words what did not come up, with its keys. */
+static int start_outside(struct worker *worker, const char **what)
 {
 	const struct config *config = worker->config;
 	char name[64];
@@ -357,18 +363,24 @@ static int start_outside(struct worker *worker)
 	int r;
 
 	snprintf(name, sizeof(name), "shoal-shard %u", worker->options.shard_id);
+	*what = "the REST client (discord.api_base, discord.ca_file)";
 	r = rest_new(&worker->loop, &rest, worker->host, worker->counters, &rest_events, worker, &worker->rest);
-	if (r == 0)
-		r = bus_new(&worker->loop, &bus, &bus_events, worker, &worker->bus);
-	if (r == 0)
-		r = db_new(&worker->loop, &db, &db_events, worker, &worker->db);
-	if (r == 0)
-		r = prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
+	if (r < 0)
+		return r;
+	*what = "NATS (nats.url, supervisor.cluster)";
+	r = bus_new(&worker->loop, &bus, &bus_events, worker, &worker->bus);
 	if (r == 0)
 		r = fleet_stats_serve(worker->bus, worker->counters);
 	if (r == 0 && bus_is_on(worker->bus))
 		r = bus_start(worker->bus);
-	return r;
+	if (r < 0)
+		return r;
+	*what = "PostgreSQL (postgres.conninfo)";
+	r = db_new(&worker->loop, &db, &db_events, worker, &worker->db);
+	if (r < 0)
+		return r;
+	*what = "prefixes of commands (commands.prefix)";
+	return prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
 }
 
 static int start_session(struct worker *worker, const json_t *secrets)
@@ -444,6 +456,7 @@ static int open_cache(struct worker *worker)
 static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
 {
 	struct command_services services;
+	const char *what = "";
 	int r;
 
 	r = config_from_json(json_object_get(secrets, "config"), &worker->config, error);
@@ -457,9 +470,9 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
-	r = start_outside(worker);
+	r = start_outside(worker, &what);
 	if (r < 0) {
-		snprintf(error, CONFIG_ERROR_SIZE, "could not set up REST, NATS or PostgreSQL: %s", error_text(r));
+		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));
 		return r;
 	}
 	services = (struct command_services){ .loop = &worker->loop,
@@ -528,7 +541,7 @@ static void on_link_down(void *arg, int error)
 	if (worker->phase == WORKER_RUNNING)
 		log_warn(NULL, "worker.orphaned",
 			 KV_MSG("the supervisor is away; serving on and looking for it (supervisor.orphan_timeout_s)"),
-			 KV_ERR(error));
+			 KV_STR("reason", error < 0 ? error_text(error) : "it closed the link"));
 }
 
 static void on_notice(void *arg, const char *name, const json_t *notice)

@@ -442,12 +442,18 @@ static void free_fleet(struct fleet *fleet)
 static int init_worker(struct fleet *fleet, uint32_t shard_id)
 {
 	struct worker *worker = &fleet->workers[shard_id];
+	int r;
 
 	worker->fleet = fleet;
 	worker->pidfd = -1;
 	worker->on_end = handle_end;
 	slot_init(&worker->slot, shard_id, &ops, &fleet->options.deadlines);
-	return open_board(fleet, worker);
+	r = open_board(fleet, worker);
+	if (r < 0)
+		return r;
+	/* Those of before were told by the supervisor of before. */
+	worker->losses_seen = board_shard_counter(worker->board, BOARD_COUNTER_loss_windows);
+	return 0;
 }
 
 static void init_timers(struct fleet *fleet)
@@ -485,6 +491,8 @@ int fleet_new(struct loop *loop, const struct fleet_options *options, const stru
 	}
 	watchdog_init(&fleet->watchdog, options->watchdog_ns);
 	oom_init(&fleet->oom);
+	/* A stall before the first look is one too. */
+	fleet->watchdog.checked_ns = clock_boottime_ns();
 	init_timers(fleet);
 	fleet->spawning = true;
 	loop_at_pass_end(loop, &fleet->pump, pump, fleet);

@@ -11,10 +11,11 @@
 #include "shared/control/exit_code.h"
 #include "shared/log/log.h"
 #include "shared/loop/loop.h"
+#include "supervisor/reexec.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/surroundings.h"
 
-enum mode { MODE_RUN, MODE_CHECK, MODE_HELP, MODE_VERSION, MODE_SAMPLE };
+enum mode { MODE_RUN, MODE_CHECK, MODE_CHECK_JSON, MODE_HELP, MODE_VERSION, MODE_SAMPLE };
 
 struct arguments {
 	enum mode mode;
@@ -27,6 +28,7 @@ static const struct flag {
 	const char *help;
 } flags[] = {
 	{ "--check", MODE_CHECK, "validate configuration and surroundings, say what is wrong, start nothing" },
+	{ "--check-json", MODE_CHECK_JSON, "the same as one JSON object on stdout; asked by a shoald that reloads" },
 	{ "--help", MODE_HELP, "this text" },
 	{ "--version", MODE_VERSION, "version and build" },
 	{ "--print-sample-config", MODE_SAMPLE, "a commented shoal.ini" },
@@ -39,8 +41,7 @@ static void print_help(void)
 	       "  --config FILE            configuration (default: ./shoal.ini, /etc/shoal/shoal.ini)\n");
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		printf("  %-24s %s\n", flags[i].name, flags[i].help);
-	printf("\nOptions, in rising order: shoal.ini, environment SHOAL_<SECTION>_<KEY>, flag --section.key=value.\n"
-	       "The bot's token comes by DISCORD_TOKEN, discord.token_file or shoal.ini, never by a flag.\n\n");
+	putchar('\n');
 	config_print_help(stdout);
 }
 
@@ -111,9 +112,10 @@ static void log_start(const struct config *config, const char *host)
 			 KV_MSG("postgres.conninfo is not set: settings of guilds (/settings) say that they are off"));
 }
 
-static int run(const struct config *config, const char *worker_path)
+static int run(const struct config *config, const char *worker_path, struct reexec *reexec,
+	       const struct reexec_legacy *legacy)
 {
-	struct supervisor_options options = { .worker_path = worker_path };
+	struct supervisor_options options = { .worker_path = worker_path, .reexec = reexec, .legacy = legacy };
 	enum exit_code code = EXIT_CODE_INTERNAL;
 	struct supervisor supervisor;
 	struct loop loop;
@@ -140,36 +142,104 @@ static int run(const struct config *config, const char *worker_path)
 	return result;
 }
 
-static int start(const struct arguments *arguments, int argc, char **argv)
+/* One line on stdout: what this program would be with this configuration, or why it can't be. */
+static int answer_check(const struct config *config, const char *worker_path, const char *error)
+{
+	char host[256];
+	json_t *answer;
+
+	if (error) {
+		answer = json_pack("{s:b, s:s}", "ok", 0, "error", error);
+	} else {
+		surroundings_host(config, host, sizeof(host));
+		answer = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "ok", 1, "version",
+				   shoal_version, "build_id", shoal_build_id, "worker", worker_path,
+				   "supervisor.runtime_dir", config->supervisor_runtime_dir, "supervisor.state_dir",
+				   config->supervisor_state_dir, "supervisor.cluster", config->supervisor_cluster,
+				   "supervisor.host_id", host, "supervisor.http_listen", config->supervisor_http_listen,
+				   "shard_count", (json_int_t)config->discord_shard_count, "intents_auto",
+				   strcmp(config->discord_intents, "auto") == 0);
+	}
+	if (!answer || json_dumpf(answer, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF || fflush(stdout) == EOF) {
+		json_decref(answer);
+		return EXIT_CODE_INTERNAL;
+	}
+	json_decref(answer);
+	return error ? EXIT_CODE_CONFIG : EXIT_CODE_OK;
+}
+
+/* The configuration and what it needs around it. On failure @error says why. */
+static int prepare(const struct arguments *arguments, int *argc, char **argv, struct config **ret_config,
+		   char worker_path[SURROUNDINGS_PATH_SIZE], char error[CONFIG_ERROR_SIZE + SURROUNDINGS_ERROR_SIZE])
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	int r;
+
+	r = config_load(arguments->config_path, argc, argv, &config, error);
+	if (r < 0) {
+		if (!error[0])
+			snprintf(error, CONFIG_ERROR_SIZE, "%s", error_text(r));
+		return -EINVAL;
+	}
+	if (*argc > 1) {
+		snprintf(error, CONFIG_ERROR_SIZE, "there is no argument %s", argv[1]);
+		return -E2BIG;
+	}
+	if (arguments->mode != MODE_CHECK_JSON)
+		set_up_log(config);
+	r = surroundings_worker_path(config, worker_path);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "supervisor.worker: the path is too long");
+		return -EINVAL;
+	}
+	r = surroundings_check(config, worker_path, error);
+	if (r == 0)
+		r = surroundings_make_dirs(config, error);
+	if (r == 0)
+		*ret_config = TAKE(config);
+	return r;
+}
+
+static int start(const struct arguments *arguments, int argc, char **argv, struct reexec *reexec,
+		 const struct reexec_legacy *legacy)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
 	char error[CONFIG_ERROR_SIZE + SURROUNDINGS_ERROR_SIZE] = "", worker_path[SURROUNDINGS_PATH_SIZE];
 	int r;
 
-	r = config_load(arguments->config_path, &argc, argv, &config, error);
-	if (r < 0)
-		return refuse(EXIT_CODE_CONFIG, error[0] ? error : error_text(r));
-	if (argc > 1)
-		return usage("there is no argument ", argv[1]);
-	set_up_log(config);
-	r = surroundings_worker_path(config, worker_path);
-	if (r < 0)
-		return refuse(EXIT_CODE_CONFIG, "supervisor.worker: the path is too long");
-	r = surroundings_check(config, worker_path, error);
-	if (r == 0)
-		r = surroundings_make_dirs(config, error);
+	r = prepare(arguments, &argc, argv, &config, worker_path, error);
+	if (arguments->mode == MODE_CHECK_JSON)
+		return answer_check(config, worker_path, r < 0 ? error : NULL);
+	if (r == -E2BIG)
+		return usage(error, "");
 	if (r < 0)
 		return refuse(r == -ENOSPC ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG, error);
 	if (arguments->mode == MODE_CHECK) {
 		printf("shoald: the configuration is good\n");
 		return EXIT_CODE_OK;
 	}
-	return run(config, worker_path);
+	return run(config, worker_path, reexec, legacy);
+}
+
+/* As it was given: reading the options moves the words about. NULL: no memory. */
+static char **copy_argv(int argc, char **argv)
+{
+	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+
+	for (int i = 0; copy && i < argc; i++)
+		copy[i] = argv[i];
+	return copy;
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { .mode = MODE_RUN, .config_path = "" };
+	CLEANUP(cleanup_free) char **own_argv = copy_argv(argc, argv);
+	struct reexec_legacy legacy;
+	CLEANUP(reexec_finish) struct reexec reexec = { 0 };
+
+	if (!own_argv || reexec_remember(&reexec, own_argv, &legacy) < 0)
+		return refuse(EXIT_CODE_RESOURCE, "no memory");
 
 	if (take_flags(&argc, argv, &arguments) < 0)
 		return usage("--config wants a file", "");
@@ -185,6 +255,6 @@ int main(int argc, char **argv)
 		return EXIT_CODE_OK;
 	default:
 		surroundings_harden();
-		return start(&arguments, argc, argv);
+		return start(&arguments, argc, argv, &reexec, &legacy);
 	}
 }

@@ -18,6 +18,7 @@ struct manifest {
 	json_t *events;   /* array of names, may be NULL */
 	json_t *commands; /* array of objects as PUT to Discord */
 	char hash[80];
+	char build_id[32]; /* "" where the program does not say */
 };
 
 struct manifest_run;

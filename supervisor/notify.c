@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -50,6 +51,25 @@ void notify_status(struct notify *notify, const char *format, ...)
 		return;
 	memcpy(notify->status, text, sizeof(text));
 	snprintf(state, sizeof(state), "STATUS=%s", text);
+	tell(state);
+}
+
+void notify_reloading(struct notify *notify)
+{
+	char state[64];
+
+	(void)notify;
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		 (uint64_t)(clock_monotonic_ns() / NS_PER_US));
+	tell(state);
+}
+
+void notify_reloaded(struct notify *notify)
+{
+	char state[64];
+
+	notify->ready = true;
+	snprintf(state, sizeof(state), "READY=1\nMAINPID=%d", (int)getpid());
 	tell(state);
 }
 

@@ -23,6 +23,9 @@ void notify_init(struct notify *notify);
 void notify_ready(struct notify *notify);
 /* "15/16 shards ready". */
 void notify_status(struct notify *notify, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Around an exec in place: the service is not ready in between, and stays the same process. */
+void notify_reloading(struct notify *notify);
+void notify_reloaded(struct notify *notify);
 void notify_stopping(struct notify *notify);
 /* The start waits for something outside (the API): systemd's start time-out shall not run out meanwhile. */
 void notify_extend(struct notify *notify, uint64_t more_ms);

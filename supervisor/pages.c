@@ -39,7 +39,7 @@ static int metrics(void *arg, struct buf *body)
 
 static int put_json(json_t *json, struct buf *body)
 {
-	CLEANUP(cleanup_free) char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	CLEANUP(cleanup_free) char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
 	int r;
 
 	json_decref(json);
@@ -56,7 +56,7 @@ static int status(void *arg, struct buf *body)
 
 static int shards(void *arg, struct buf *body)
 {
-	return put_json(json_pack("{s:o}", "shards", report_shards(arg)), body);
+	return put_json(report_fleet(arg), body);
 }
 
 static int index_page(void *arg, struct buf *body)

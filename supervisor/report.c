@@ -97,6 +97,12 @@ json_t *report_shards(const struct supervisor *supervisor)
 	return shards;
 }
 
+json_t *report_fleet(const struct supervisor *supervisor)
+{
+	return json_pack("{s:I, s:I, s:o}", "shard_count", (json_int_t)supervisor->plan.shard_count, "generation",
+			 (json_int_t)supervisor->plan.generation, "shards", report_shards(supervisor));
+}
+
 static json_t *ledger_report(const struct supervisor *supervisor)
 {
 	struct ledger_status status;
@@ -138,6 +144,16 @@ static void put_id(json_t *object, const char *key, uint64_t id)
 	put_text(object, key, id != 0 ? text : "");
 }
 
+/* How many shards miss something outside. */
+static uint64_t shards_with(const struct supervisor *supervisor, enum board_counter gauge)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; supervisor->fleet && i < supervisor->fleet->count; i++)
+		count += board_shard_counter(supervisor->fleet->workers[i].board, gauge) != 0;
+	return count;
+}
+
 json_t *report_status(const struct supervisor *supervisor)
 {
 	const struct config *config = supervisor->config;
@@ -149,6 +165,7 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_text(status, "version", shoal_version);
 	put_text(status, "build_id", shoal_build_id);
 	put_int(status, "pid", (uint64_t)getpid());
+	put_int(status, "serial", supervisor->reexec->serial);
 	put_text(status, "host", supervisor->host);
 	put_text(status, "cluster", config->supervisor_cluster);
 	put_text(status, "phase", supervisor_phase_name(supervisor->phase));
@@ -170,7 +187,10 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_int(status, "invalid_requests", board_host_invalid_count(supervisor->board, clock_boottime_ns()));
 	json_object_set_new(status, "nats", json_boolean(config->nats_url[0] != '\0'));
 	json_object_set_new(status, "postgres", json_boolean(config->postgres_conninfo[0] != '\0'));
+	put_int(status, "nats_away", shards_with(supervisor, BOARD_COUNTER_nats_away));
+	put_int(status, "postgres_away", shards_with(supervisor, BOARD_COUNTER_postgres_away));
 	json_object_set_new(status, "ledger", ledger_report(supervisor));
+	json_object_set_new(status, "alerts", alerts_report(&supervisor->alerts));
 	json_object_set_new(status, "shards", report_shards(supervisor));
 	return status;
 }
@@ -268,6 +288,8 @@ static void put_ledger_metrics(struct metrics *metrics, const struct ledger *led
 	metrics_u64(metrics, "identify_denials", status.denied, NULL);
 	metrics_family(metrics, "identify_waiting", METRICS_GAUGE, "identify requests that wait for their bucket");
 	metrics_u64(metrics, "identify_waiting", status.waiting, NULL);
+	metrics_family(metrics, "identify_exhausted", METRICS_GAUGE, "1 when more starts are needed than are left");
+	metrics_u64(metrics, "identify_exhausted", status.exhausted, NULL);
 }
 
 int report_metrics(const struct supervisor *supervisor, struct buf *out)
@@ -286,6 +308,7 @@ int report_metrics(const struct supervisor *supervisor, struct buf *out)
 	metrics_family(&metrics, "invalid_requests", METRICS_GAUGE, "401, 403 and 429 answers in the last 10 minutes");
 	metrics_u64(&metrics, "invalid_requests", board_host_invalid_count(supervisor->board, clock_boottime_ns()),
 		    NULL);
+	alerts_metrics(&supervisor->alerts, &metrics);
 	if (supervisor->ledger)
 		put_ledger_metrics(&metrics, supervisor->ledger);
 	if (supervisor->fleet) {

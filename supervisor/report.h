@@ -11,6 +11,8 @@
 /* New references. */
 json_t *report_status(const struct supervisor *supervisor);
 json_t *report_shards(const struct supervisor *supervisor);
+/* The shards with their count and generation. */
+json_t *report_fleet(const struct supervisor *supervisor);
 /* -ENOBUFS, -ENOMEM: @out is of no use then. */
 int report_metrics(const struct supervisor *supervisor, struct buf *out);
 /* "15/16 shards ready", or what is waited for. */

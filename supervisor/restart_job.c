@@ -27,6 +27,8 @@ struct restart_job {
 	uint64_t started_ns, shard_started_ns, deadline_ns;
 	uint64_t identifies, resumes; /* the shard's counters before */
 	int32_t old_pid;
+	bool rolling;
+	bool had_session; /* of the shard at hand, before */
 	enum stage stage;
 	uint32_t at, count;
 	uint32_t spent; /* session starts */
@@ -41,7 +43,7 @@ void restart_jobs_init(struct restart_jobs *jobs, struct fleet *fleet)
 }
 
 int restart_jobs_add(struct restart_jobs *jobs, struct control_peer *peer, int64_t id, const uint32_t *shards,
-		     uint32_t count, uint64_t deadline_ms)
+		     uint32_t count, uint64_t deadline_ms, bool rolling)
 {
 	struct restart_job *job, **last;
 
@@ -54,6 +56,7 @@ int restart_jobs_add(struct restart_jobs *jobs, struct control_peer *peer, int64
 	job->id = id;
 	job->count = count;
 	job->deadline_ms = deadline_ms;
+	job->rolling = rolling;
 	job->started_ns = clock_monotonic_ns();
 	job->done = json_array();
 	memcpy(job->shards, shards, count * sizeof(*shards));
@@ -100,14 +103,32 @@ static void free_job(struct restart_jobs *jobs, struct restart_job *job)
 	free(job);
 }
 
+static json_t *untouched(const struct restart_job *job)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = job->at + 1; i < job->count; i++)
+		json_array_append_new(list, json_integer(job->shards[i]));
+	return list;
+}
+
 static void answer(struct restart_job *job, const char *error, const char *message)
 {
 	json_t *answer;
 
+	if (error && job->rolling && job->at < job->count) {
+		const struct log_ctx ctx = { .shard = (int32_t)job->shards[job->at] };
+
+		log_error(&ctx, "restart.stopped", KV_INT("done", job->at), KV_INT("of", job->count), KV_MSG(message));
+	}
 	if (!job->peer)
 		return;
 	answer = json_pack("{s:O, s:I, s:I}", "restarted", job->done, "identifies", (json_int_t)job->spent, "took_ms",
 			   (json_int_t)((clock_monotonic_ns() - job->started_ns) / NS_PER_MS));
+	if (error && job->at < job->count) {
+		json_object_set_new(answer, "stopped_at", json_integer(job->shards[job->at]));
+		json_object_set_new(answer, "untouched", untouched(job));
+	}
 	if (error)
 		control_peer_fail_with(job->peer, job->id, error, message, answer);
 	else
@@ -119,7 +140,11 @@ static int begin(struct restart_jobs *jobs, struct restart_job *job)
 {
 	struct worker *worker = &jobs->fleet->workers[job->shards[job->at]];
 
+	struct board_session session;
+	uint64_t sequence;
+
 	job->old_pid = worker->pid;
+	job->had_session = board_shard_session(worker->board, &session, &sequence);
 	job->identifies = counter(worker, BOARD_COUNTER_identifies);
 	job->resumes = counter(worker, BOARD_COUNTER_resumes);
 	job->shard_started_ns = clock_monotonic_ns();
@@ -134,7 +159,8 @@ static uint64_t grown(uint64_t before, uint64_t now)
 	return now >= before ? now - before : now;
 }
 
-static void finish_shard(struct restart_job *job, const struct worker *worker)
+/* False: it is ready again, but not as a rolling restart wants it. */
+static bool finish_shard(struct restart_job *job, const struct worker *worker)
 {
 	uint32_t shard = job->shards[job->at];
 	uint64_t took_ms = (clock_monotonic_ns() - job->shard_started_ns) / NS_PER_MS;
@@ -149,15 +175,26 @@ static void finish_shard(struct restart_job *job, const struct worker *worker)
 				     "identifies", (json_int_t)identifies));
 	log_audit(&ctx, "restart.done", KV_MS("took", took_ms), KV_U64("identifies", identifies));
 	progress(job, shard, "ready", took_ms);
+	/* What cost this shard its session may cost every other one its own: a start each. */
+	if (job->rolling && job->had_session && identifies > 0)
+		return false;
 	job->at++;
 	job->stage = STAGE_NEXT;
+	return true;
+}
+
+static bool end_with(struct restart_jobs *jobs, struct restart_job *job, const char *error, const char *message)
+{
+	answer(job, error, message);
+	free_job(jobs, job);
+	return true;
 }
 
 /* True: the job is over and freed. */
 static bool step(struct restart_jobs *jobs, struct restart_job *job)
 {
 	struct worker *worker;
-	char text[160];
+	char text[256];
 
 	if (job->stage == STAGE_NEXT) {
 		if (job->at == job->count || !job->peer) {
@@ -177,15 +214,22 @@ static bool step(struct restart_jobs *jobs, struct restart_job *job)
 	if (job->stage == STAGE_STARTING && slot_state(&worker->slot) == SLOT_RUNNING)
 		enter(job, STAGE_CONNECTING);
 	if (job->stage == STAGE_CONNECTING && fleet_shard_ready(worker)) {
-		finish_shard(job, worker);
-		return step(jobs, job);
+		if (finish_shard(job, worker))
+			return step(jobs, job);
+		snprintf(text, sizeof(text),
+			 "shard %" PRIu32 " came back by IDENTIFY, its session was lost: the others are left alone",
+			 job->shards[job->at]);
+		return end_with(jobs, job, "ENOTRESUMED", text);
+	}
+	if (job->stage != STAGE_STOPPING && worker->failing) {
+		snprintf(text, sizeof(text), "shard %" PRIu32 "'s new process keeps dying (last: %.80s)",
+			 job->shards[job->at], worker->end.text);
+		return end_with(jobs, job, "EFAILING", text);
 	}
 	if (clock_monotonic_ns() >= job->deadline_ns) {
 		snprintf(text, sizeof(text), "shard %" PRIu32 " was not ready again within %" PRIu64 " s (it is %s)",
 			 job->shards[job->at], job->deadline_ms / 1000, fleet_shard_state(worker));
-		answer(job, "ETIMEDOUT", text);
-		free_job(jobs, job);
-		return true;
+		return end_with(jobs, job, "ETIMEDOUT", text);
 	}
 	return false;
 }

@@ -3,6 +3,7 @@
 #ifndef SHOAL_SUPERVISOR_RESTART_JOB_H
 #define SHOAL_SUPERVISOR_RESTART_JOB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shared/control/control.h"
@@ -20,9 +21,10 @@ struct restart_jobs {
 };
 
 void restart_jobs_init(struct restart_jobs *jobs, struct fleet *fleet);
-/* Starts a job for @peer's request @id. @shards: copied; ids of this fleet. -ENOBUFS (too many at once), -ENOMEM. */
+/* @rolling: stops also at the first shard that came back without its session, and a stop is an alert.
+ * Starts a job for @peer's request @id. @shards: copied; ids of this fleet. -ENOBUFS (too many at once), -ENOMEM. */
 int restart_jobs_add(struct restart_jobs *jobs, struct control_peer *peer, int64_t id, const uint32_t *shards,
-		     uint32_t count, uint64_t deadline_ms);
+		     uint32_t count, uint64_t deadline_ms, bool rolling);
 /* At each slow tick, and when something changed. */
 void restart_jobs_tick(struct restart_jobs *jobs);
 /* @peer is gone: its jobs go on to the end of the shard at hand, then end. */

@@ -69,6 +69,7 @@ static void close_all(struct supervisor *supervisor)
 	loop_remove_hook(&supervisor->tick);
 	service_forget(TAKE(supervisor->job_question));
 	manifest_close(TAKE(supervisor->manifest_run));
+	reexec_close(supervisor->reexec);
 	upstream_close(supervisor->upstream);
 	commandsync_close(TAKE(supervisor->commands));
 	http_close(TAKE(supervisor->http));
@@ -261,6 +262,66 @@ static void look_after_ledger(struct supervisor *supervisor)
 		upstream_refresh(supervisor->upstream);
 }
 
+/* --- reload ------------------------------------------------------------------------------------------------------ */
+
+static void reload_refused(struct supervisor *supervisor, int error, const char *text)
+{
+	log_error(NULL, "reload.refused", KV_ERR(error), KV_MSG(text));
+	if (supervisor->reload_peer)
+		control_peer_fail(supervisor->reload_peer, supervisor->reload_id, error_name(error), text);
+	supervisor->reload_peer = NULL;
+}
+
+static void reload_failed(void *arg, int error)
+{
+	reload_refused(arg, error, "the program could not be executed; the one that runs goes on");
+}
+
+static void reload_asked(void *arg, const struct reexec_answer *answer)
+{
+	struct supervisor *supervisor = arg;
+
+	if (answer->error < 0) {
+		reload_refused(supervisor, answer->error, answer->text);
+		return;
+	}
+	log_audit(NULL, "reload.accepted", KV_STR("path", answer->path), KV_STR("build_id", answer->build_id),
+		  KV_INT("by_pid", supervisor->reload_peer ? control_peer_pid(supervisor->reload_peer) : 0));
+	/* The answer can't come from this image: who asked looks for the serial. */
+	if (supervisor->reload_peer)
+		control_peer_progress(supervisor->reload_peer, supervisor->reload_id,
+				      json_pack("{s:s, s:I, s:s}", "stage", "executing", "serial",
+						(json_int_t)supervisor->reexec->serial + 1, "build_id",
+						answer->build_id));
+	reexec_begin(supervisor->reexec, answer->path, false, reload_failed, supervisor);
+}
+
+int supervisor_reload(struct supervisor *supervisor, const char *path, struct control_peer *peer, int64_t id)
+{
+	int r;
+
+	if (supervisor->phase >= PHASE_STOPPING)
+		return -ESHUTDOWN;
+	if (supervisor->jobs.count > 0)
+		return -EBUSY;
+	r = reexec_ask(supervisor->reexec, path, reload_asked, supervisor);
+	if (r < 0)
+		return r;
+	supervisor->reload_peer = peer;
+	supervisor->reload_id = id;
+	return 0;
+}
+
+/* One that comes while another is being asked may mean a file that was changed after it was read. */
+static void hang_up(struct supervisor *supervisor)
+{
+	int r = supervisor_reload(supervisor, NULL, NULL, 0);
+
+	supervisor->hangup = r == -EBUSY;
+	if (r < 0 && r != -EBUSY)
+		log_error(NULL, "reload.refused", KV_ERR(r), KV_MSG("the reload could not be begun"));
+}
+
 /* --- hooks ------------------------------------------------------------------------------------------------------- */
 
 static void note_readiness(struct supervisor *supervisor)
@@ -279,6 +340,7 @@ static void at_pass_end(void *arg)
 {
 	struct supervisor *supervisor = arg;
 
+	reexec_pass(supervisor->reexec);
 	if (!supervisor->dirty)
 		return;
 	supervisor->dirty = false;
@@ -286,15 +348,34 @@ static void at_pass_end(void *arg)
 	tell_status(supervisor);
 }
 
+/* A worker's own log is not ours to read; its board tells that it lost something. */
+static void look_for_losses(struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->fleet->count; i++) {
+		struct worker *worker = &supervisor->fleet->workers[i];
+		uint64_t now = board_shard_counter(worker->board, BOARD_COUNTER_loss_windows);
+
+		if (now > worker->losses_seen)
+			alerts_raise(&supervisor->alerts, "gateway.loss_window", (int32_t)i,
+				     "events may have been lost; the worker's record of this event has the bounds",
+				     now - worker->losses_seen);
+		worker->losses_seen = now;
+	}
+}
+
 static void at_tick(void *arg)
 {
 	struct supervisor *supervisor = arg;
 
 	notify_tick(&supervisor->notify, clock_monotonic_ns());
+	if (supervisor->hangup)
+		hang_up(supervisor);
 	if (supervisor->phase == PHASE_RUNNING && supervisor->ticks++ % 4 == 0)
 		look_after_ledger(supervisor);
-	if (supervisor->fleet)
+	if (supervisor->fleet) {
 		restart_jobs_tick(&supervisor->jobs);
+		look_for_losses(supervisor);
+	}
 	supervisor->dirty = true;
 }
 
@@ -320,6 +401,10 @@ static void signalled(uv_signal_t *handle, int number)
 	int r;
 
 	log_info(NULL, "supervisor.signal", KV_STR("signal", strsignal(number)));
+	if (number == SIGHUP) {
+		hang_up(supervisor);
+		return;
+	}
 	if (number == SIGTERM && supervisor->phase < PHASE_STOPPING && !supervisor->job_question && service_is_ours()) {
 		r = service_ask_job(supervisor->loop, JOB_DEADLINE_MS, job_known, supervisor,
 				    &supervisor->job_question);
@@ -333,7 +418,7 @@ static void signalled(uv_signal_t *handle, int number)
 
 /* --- the beginning ----------------------------------------------------------------------------------------------- */
 
-static int take_host(struct supervisor *supervisor, enum exit_code *ret_exit_code)
+static int take_host(struct supervisor *supervisor, const struct reexec_legacy *legacy, enum exit_code *ret_exit_code)
 {
 	const char *dir = supervisor->config->supervisor_runtime_dir;
 	bool damaged = false;
@@ -343,8 +428,13 @@ static int take_host(struct supervisor *supervisor, enum exit_code *ret_exit_cod
 	r = board_host_create(dir, &damaged);
 	if (r >= 0)
 		r = board_host_open(dir, &supervisor->board);
-	if (r >= 0)
+	if (r >= 0 && legacy->lock_fd >= 0) {
+		r = board_host_inherit(supervisor->board, legacy->lock_fd);
+		if (r == -ESTALE)
+			r = board_host_lock(supervisor->board);
+	} else if (r >= 0) {
 		r = board_host_lock(supervisor->board);
+	}
 	if (r == -EAGAIN || r == -EBUSY) {
 		snprintf(text, sizeof(text),
 			 "another shoald (pid %d) runs on %s (supervisor.runtime_dir): stop it first, or give this one "
@@ -423,6 +513,7 @@ static int watch_signals(struct supervisor *supervisor)
 		if (r < 0)
 			return r;
 	}
+	reexec_unblock_signals();
 	return 0;
 }
 
@@ -453,8 +544,11 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 	supervisor->worker_env = options->worker_env;
 	supervisor->started_ns = clock_monotonic_ns();
 	buf_init(&supervisor->metrics_page, 16 * 1024 * 1024);
+	alerts_watch(&supervisor->alerts);
 	notify_init(&supervisor->notify);
-	r = take_host(supervisor, ret_exit_code);
+	supervisor->reexec = options->reexec;
+	supervisor->reexec->supervisor = supervisor;
+	r = take_host(supervisor, options->legacy, ret_exit_code);
 	if (r < 0)
 		return r;
 	r = open_doors(supervisor, ret_exit_code);
@@ -466,6 +560,9 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 	loop_at_pass_end(loop, &supervisor->pass, at_pass_end, supervisor);
 	loop_at_tick(loop, &supervisor->tick, at_tick, supervisor);
 	supervisor_adopt_early(supervisor);
+	/* Whoever waits for the reload waits for what was running, not for Discord. */
+	if (options->legacy->lock_fd >= 0 && supervisor->fleet)
+		notify_reloaded(&supervisor->notify);
 	supervisor->dirty = true;
 	return 0;
 }
@@ -478,6 +575,7 @@ void supervisor_abandon(struct supervisor *supervisor)
 
 void supervisor_finish(struct supervisor *supervisor)
 {
+	alerts_unwatch();
 	ledger_free(supervisor->ledger);
 	supervisor->ledger = NULL;
 	if (supervisor->have_manifest)

@@ -12,6 +12,7 @@
 #include "shared/control/exit_code.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
+#include "supervisor/alerts.h"
 #include "supervisor/commandsync.h"
 #include "supervisor/fleet.h"
 #include "supervisor/http.h"
@@ -19,6 +20,7 @@
 #include "supervisor/manifest.h"
 #include "supervisor/notify.h"
 #include "supervisor/plan.h"
+#include "supervisor/reexec.h"
 #include "supervisor/restart_job.h"
 #include "supervisor/service.h"
 #include "supervisor/upstream.h"
@@ -67,6 +69,11 @@ struct supervisor {
 	struct restart_jobs jobs;
 	struct notify notify;
 	struct service_question *job_question; /* SIGTERM: which job of systemd's is it? */
+	struct alerts alerts;
+	struct reexec *reexec;
+	struct control_peer *reload_peer; /* whose `reload` is under way; NULL: a signal's, or none */
+	int64_t reload_id;
+	bool hangup; /* SIGHUP came while another reload was being asked */
 	uv_signal_t signals[3];
 	uint32_t signal_count; /* of which are set up */
 	bool have_timer;
@@ -85,6 +92,8 @@ struct supervisor_options {
 	const char *worker_path;
 	const char *host;
 	char **worker_env; /* NULL-terminated; borrowed */
+	struct reexec *reexec;
+	const struct reexec_legacy *legacy;
 };
 
 /* Takes the host's lock, opens the control socket and the HTTP port, asks Discord. Everything named in @options and
@@ -98,6 +107,9 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 void supervisor_stop(struct supervisor *supervisor, int exit_code, bool logout);
 /* Ends with exit code 0 and leaves the workers running: the next supervisor adopts them. */
 void supervisor_leave(struct supervisor *supervisor);
+/* New configuration, or with @path ("" or NULL: our own) a new binary: asked first, then executed in place. @peer's
+ * request @id is told (NULL: nobody is). -EBUSY, -errno: nothing was begun. */
+int supervisor_reload(struct supervisor *supervisor, const char *path, struct control_peer *peer, int64_t id);
 /* Closes what supervisor_start() had opened before it failed. */
 void supervisor_abandon(struct supervisor *supervisor);
 /* After the loop has ended. */

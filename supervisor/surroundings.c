@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +18,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
+#include "shared/bus/subjects.h"
 #include "shared/control/control.h"
+#include "shared/db/conninfo.h"
 #include "shared/log/log.h"
 #include "supervisor/http.h"
 #include "supervisor/intents.h"
@@ -44,6 +51,50 @@ void surroundings_harden(void)
 	}
 }
 
+/* "shoal.ini:12: discord.intents: …": where the key was given, if anywhere, the key, and what is wrong with it. */
+__attribute__((format(printf, 4, 5))) static int refuse(const struct config *config, const char *key, char *error,
+							const char *format, ...)
+{
+	const char *place = config_place(config, key);
+	int len = snprintf(error, SURROUNDINGS_ERROR_SIZE, "%.160s%s%s: ", place, *place ? ": " : "", key);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error + len, SURROUNDINGS_ERROR_SIZE - (size_t)len, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int check_token(const struct config *config, char *error)
+{
+	if (config->discord_token[0])
+		return 0;
+	snprintf(error, SURROUNDINGS_ERROR_SIZE,
+		 "discord.token is not set: give the bot's token by the environment (DISCORD_TOKEN), by "
+		 "discord.token_file, or in shoal.ini");
+	return -EINVAL;
+}
+
+static int check_ca_file(const struct config *config, char *error)
+{
+	static const char key[] = "discord.ca_file";
+	const char *path = config->discord_ca_file;
+	X509 *first;
+	FILE *file;
+
+	if (!*path)
+		return 0;
+	file = fopen(path, "re");
+	if (!file)
+		return refuse(config, key, error, "\"%.240s\" can't be read: %s", path, strerror(errno));
+	first = PEM_read_X509(file, NULL, NULL, NULL);
+	fclose(file);
+	if (!first)
+		return refuse(config, key, error, "\"%.240s\" holds no certificate in PEM form", path);
+	X509_free(first);
+	return 0;
+}
+
 static int check_intents(const struct config *config, char *error)
 {
 	const char *bad = "";
@@ -52,44 +103,69 @@ static int check_intents(const struct config *config, char *error)
 
 	if (r == 0 || r == -ENODATA)
 		return 0;
-	snprintf(error, SURROUNDINGS_ERROR_SIZE,
-		 "discord.intents: \"%.*s\" is no intent; give auto, a number, or names such as GUILDS,GUILD_MESSAGES",
-		 (int)strcspn(bad, ", \t|"), bad);
-	return r;
+	return refuse(config, "discord.intents", error,
+		      "\"%.*s\" is no intent; give auto, a number, or names such as GUILDS,GUILD_MESSAGES",
+		      (int)strcspn(bad, ", \t|"), bad);
+}
+
+static int check_http_listen(const struct config *config, char *error)
+{
+	struct sockaddr_storage address;
+
+	if (!config->supervisor_http_listen[0] || http_address(config->supervisor_http_listen, &address) == 0)
+		return 0;
+	return refuse(config, "supervisor.http_listen", error,
+		      "\"%s\" is no address:port such as 127.0.0.1:9470 or [::1]:9470", config->supervisor_http_listen);
+}
+
+static int check_runtime_dir(const struct config *config, char *error)
+{
+	char socket_path[SURROUNDINGS_PATH_SIZE];
+
+	if (control_socket_path(config->supervisor_runtime_dir, socket_path, sizeof(socket_path)) == 0)
+		return 0;
+	return refuse(config, "supervisor.runtime_dir", error,
+		      "the path of the control socket in \"%s\" is too long (107 bytes at most): choose a shorter "
+		      "directory",
+		      config->supervisor_runtime_dir);
+}
+
+static int check_cluster(const struct config *config, char *error)
+{
+	if (subject_check_cluster(config->supervisor_cluster) == 0)
+		return 0;
+	return refuse(config, "supervisor.cluster", error,
+		      "\"%s\" is no name of a cluster: letters, digits, _ and - alone, %d at most",
+		      config->supervisor_cluster, SUBJECT_CLUSTER_MAX);
+}
+
+static int check_conninfo(const struct config *config, const char *key, const char *text, char *error)
+{
+	struct conninfo *conninfo = NULL;
+	char why[CONNINFO_TEXT_SIZE] = "";
+	int r = *text ? conninfo_parse(text, &conninfo, why) : 0;
+
+	conninfo_free(conninfo);
+	return r == 0 ? 0 : refuse(config, key, error, "%s", why[0] ? why : error_text(r));
 }
 
 int surroundings_check(const struct config *config, const char *worker_path, char error[SURROUNDINGS_ERROR_SIZE])
 {
-	struct sockaddr_storage address;
-	char socket_path[SURROUNDINGS_PATH_SIZE];
-	int r;
+	static int (*const checks[])(const struct config *config, char *error) = {
+		check_token, check_ca_file, check_http_listen, check_runtime_dir, check_cluster, check_intents,
+	};
+	int r = 0;
 
-	if (config->discord_token[0] == '\0') {
-		snprintf(error, SURROUNDINGS_ERROR_SIZE,
-			 "discord.token is not set: give the bot's token by the environment (DISCORD_TOKEN), by "
-			 "discord.token_file, or in shoal.ini");
-		return -EINVAL;
-	}
-	if (config->supervisor_http_listen[0] && http_address(config->supervisor_http_listen, &address) < 0) {
-		snprintf(error, SURROUNDINGS_ERROR_SIZE,
-			 "supervisor.http_listen: \"%s\" is no address:port such as 127.0.0.1:9470 or [::1]:9470",
-			 config->supervisor_http_listen);
-		return -EINVAL;
-	}
-	r = control_socket_path(config->supervisor_runtime_dir, socket_path, sizeof(socket_path));
-	if (r < 0) {
-		snprintf(error, SURROUNDINGS_ERROR_SIZE,
-			 "supervisor.runtime_dir: the path of the control socket in \"%s\" is too long (107 bytes at "
-			 "most): choose a shorter directory",
-			 config->supervisor_runtime_dir);
-		return -EINVAL;
-	}
-	if (access(worker_path, X_OK) < 0) {
-		snprintf(error, SURROUNDINGS_ERROR_SIZE, "supervisor.worker: \"%s\" can't be run: %s", worker_path,
-			 strerror(errno));
-		return -EINVAL;
-	}
-	return check_intents(config, error);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++)
+		r = checks[i](config, error);
+	if (r == 0)
+		r = check_conninfo(config, "postgres.conninfo", config->postgres_conninfo, error);
+	if (r == 0)
+		r = check_conninfo(config, "postgres.read_conninfo", config->postgres_read_conninfo, error);
+	if (r == 0 && access(worker_path, X_OK) < 0)
+		r = refuse(config, "supervisor.worker", error, "\"%.240s\" can't be run: %s", worker_path,
+			   strerror(errno));
+	return r;
 }
 
 /* Every missing part of @path; those that are there are left as they are. */
@@ -110,7 +186,7 @@ static int make_path(const char *path)
 	return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int make_dir(const char *key, const char *path, char *error)
+static int make_dir(const struct config *config, const char *key, const char *path, char *error)
 {
 	mode_t mask = umask(0022);
 	struct stat st;
@@ -122,21 +198,19 @@ static int make_dir(const char *key, const char *path, char *error)
 	if (r == 0 && !S_ISDIR(st.st_mode))
 		r = -ENOTDIR;
 	if (r < 0) {
-		snprintf(error, SURROUNDINGS_ERROR_SIZE, "%s: the directory \"%s\" can't be made: %s", key, path,
-			 error_text(r));
+		refuse(config, key, error, "the directory \"%s\" can't be made: %s", path, error_text(r));
 		return r;
 	}
 	if (st.st_uid != geteuid() || (st.st_mode & 0022)) {
-		snprintf(
-			error, SURROUNDINGS_ERROR_SIZE,
-			"%s: \"%s\" must belong to the user that runs shoald and not be writable by others (it is %03o "
-			"of user %u)",
-			key, path, st.st_mode & 0777, st.st_uid);
+		refuse(config, key, error,
+		       "\"%s\" must belong to the user that runs shoald and not be writable by others (it is %03o of "
+		       "user %u)",
+		       path, st.st_mode & 0777, st.st_uid);
 		return -EPERM;
 	}
 	if (access(path, W_OK | X_OK) < 0) {
 		r = -errno;
-		snprintf(error, SURROUNDINGS_ERROR_SIZE, "%s: \"%s\" is not writable: %s", key, path, strerror(-r));
+		refuse(config, key, error, "\"%s\" is not writable: %s", path, strerror(-r));
 		return r;
 	}
 	return 0;
@@ -144,9 +218,9 @@ static int make_dir(const char *key, const char *path, char *error)
 
 int surroundings_make_dirs(const struct config *config, char error[SURROUNDINGS_ERROR_SIZE])
 {
-	int r = make_dir("supervisor.runtime_dir", config->supervisor_runtime_dir, error);
+	int r = make_dir(config, "supervisor.runtime_dir", config->supervisor_runtime_dir, error);
 
-	return r < 0 ? r : make_dir("supervisor.state_dir", config->supervisor_state_dir, error);
+	return r < 0 ? r : make_dir(config, "supervisor.state_dir", config->supervisor_state_dir, error);
 }
 
 int surroundings_check_room(const struct config *config, uint32_t shards, char error[SURROUNDINGS_ERROR_SIZE])

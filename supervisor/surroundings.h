@@ -15,8 +15,8 @@
  * we may have. */
 void surroundings_harden(void);
 
-/* What no single option's check can see: the token is there, the HTTP address has a form, the socket's path fits, the
- * intents are known, the worker program can be run. -EINVAL. */
+/* What no single option's check can see: the token is there, the HTTP address and the conninfos have a form, the
+ * socket's path fits, intents and cluster have good names, certificates and worker program are there. -EINVAL. */
 int surroundings_check(const struct config *config, const char *worker_path, char error[SURROUNDINGS_ERROR_SIZE]);
 
 /* Makes the runtime and state directory (mode 0700) where missing; refuses one that others can write to or that belongs

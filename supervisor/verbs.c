@@ -168,10 +168,7 @@ static void handle_identified(struct supervisor *supervisor, struct control_peer
 static void handle_shards(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	(void)request;
-	control_peer_answer(peer, id,
-			    json_pack("{s:I, s:I, s:o}", "shard_count", (json_int_t)supervisor->plan.shard_count,
-				      "generation", (json_int_t)supervisor->plan.generation, "shards",
-				      report_shards(supervisor)));
+	control_peer_answer(peer, id, report_fleet(supervisor));
 }
 
 static void handle_status(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
@@ -229,6 +226,8 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 	uint32_t count = supervisor->plan.shard_count, *shards;
 	uint64_t deadline_ms = number(request, "deadline_ms");
 	size_t wanted = all ? count : json_array_size(list);
+	CLEANUP(cleanup_free) bool *named = NULL;
+	uint32_t taken = 0;
 	char text[96];
 	int r;
 
@@ -241,28 +240,46 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 		return;
 	}
 	shards = calloc(wanted, sizeof(*shards));
-	if (!shards) {
+	named = calloc(count, sizeof(*named));
+	if (!shards || !named) {
+		free(shards);
 		fail(peer, id, -ENOMEM, "no memory");
 		return;
 	}
 	for (size_t i = 0; i < wanted; i++) {
-		shards[i] = all ? (uint32_t)i : (uint32_t)json_integer_value(json_array_get(list, i));
-		if (shards[i] < count)
-			continue;
-		snprintf(text, sizeof(text), "there is no shard %" PRIu32 ": they go from 0 to %" PRIu32, shards[i],
-			 count - 1);
-		fail(peer, id, -ERANGE, text);
-		free(shards);
-		return;
+		uint32_t shard = all ? (uint32_t)i : (uint32_t)json_integer_value(json_array_get(list, i));
+
+		if (shard >= count) {
+			snprintf(text, sizeof(text), "there is no shard %" PRIu32 ": they go from 0 to %" PRIu32, shard,
+				 count - 1);
+			fail(peer, id, -ERANGE, text);
+			free(shards);
+			return;
+		}
+		if (!named[shard]) /* one named twice is meant once */
+			shards[taken++] = shard;
+		named[shard] = true;
 	}
 	/* Should a session be lost on the way, the ledger had better know today's numbers. */
 	upstream_refresh(supervisor->upstream);
-	log_audit(NULL, "restart.ordered", KV_INT("shards", (int64_t)wanted), KV_INT("by_pid", control_peer_pid(peer)));
-	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, (uint32_t)wanted,
-			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS);
+	log_audit(NULL, "restart.ordered", KV_INT("shards", taken), KV_INT("by_pid", control_peer_pid(peer)));
+	r = restart_jobs_add(&supervisor->jobs, peer, id, shards, taken,
+			     deadline_ms > 0 ? deadline_ms : RESTART_READY_DEADLINE_MS,
+			     json_is_true(json_object_get(request, "rolling")));
 	free(shards);
 	if (r < 0)
 		fail(peer, id, r, "too many restarts are under way");
+}
+
+static void handle_reload(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	const char *path = json_string_value(json_object_get(request, "binary"));
+	int r = supervisor_reload(supervisor, path, peer, id);
+
+	if (r < 0)
+		fail(peer, id, r,
+		     r == -EBUSY ? "another reload, or a restart, is under way"
+				 : "the program can't be asked what it is");
 }
 
 static void handle_stop(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
@@ -307,8 +324,10 @@ const struct verb_row verb_rows[] = {
 	  handle_metrics, "Prometheus text, in slices" },
 	{ "restart", VERB_OPERATOR,
 	  { { "shards", VERB_U32_LIST, false, PLAN_SHARDS_MAX }, { "all", VERB_BOOL, false, 0 },
-	    { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
+	    { "rolling", VERB_BOOL, false, 0 }, { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
 	  handle_restart, "restarts shards one by one by RESUME" },
+	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
+	  "re-executes the supervisor in place: new configuration, or a new binary" },
 	{ "stop", VERB_OPERATOR, { { "logout", VERB_BOOL, false, 0 } }, handle_stop,
 	  "stops the fleet; sessions stay resumable unless logout" },
 };
@@ -418,6 +437,8 @@ static void on_closed(void *arg, struct control_peer *peer)
 		fleet_peer_gone(supervisor->fleet, peer, worker);
 	}
 	restart_jobs_peer_gone(&supervisor->jobs, peer);
+	if (supervisor->reload_peer == peer)
+		supervisor->reload_peer = NULL;
 	if (supervisor->stop_peer == peer)
 		supervisor->stop_peer = NULL;
 }

@@ -42,6 +42,7 @@ struct worker {
 	uint64_t started_ns;     /* monotonic, of this process: spawn or adoption */
 	uint64_t ready_since_ns; /* monotonic; 0: not ready at the last look */
 	uint64_t backoff_ms;     /* the wait decided for the last death */
+	uint64_t losses_seen;    /* loss windows on its board that were told already */
 	uint32_t restarts;       /* processes after the first */
 	uint32_t spawned;
 	int32_t pid;

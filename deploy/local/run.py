@@ -125,6 +125,13 @@ def migrate(build, env):
                          f"{done.stdout}{done.stderr}".rstrip())
 
 
+def leave_database(runtime_dir, url):
+    """Where the private database is, for `shoalctl migrate` in a second terminal; goes with the folder."""
+    with open(os.open(os.path.join(runtime_dir, "private.ini"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w",
+              encoding="utf-8") as f:
+        f.write(f"[postgres]\nconninfo = {url}\n")
+
+
 def banner(build, facts):
     here = os.path.relpath(build)
     say()
@@ -133,6 +140,8 @@ def banner(build, facts):
     say(f"  lies in {facts['runtime_dir']}  (removed at the end)")
     say(f"  look    in a second terminal:  {here}/shoalctl top")
     say(f"  page    http://{facts['http']}/  with /healthz /readyz /metrics{facts['http_note']}")
+    if facts["control"]:
+        say(f"  act     {facts['control']}  discord-sim's control: members and faults on demand (tests/sim/README.md)")
     say(f"  stop    Ctrl-C{facts['limit']}")
     say()
 
@@ -155,6 +164,8 @@ def run(build):
         runtime_dir, state_dir = os.path.join(folder, "run"), os.path.join(folder, "state")
         for path in (runtime_dir, state_dir):
             os.mkdir(path, 0o700)
+        if want_postgres:
+            leave_database(runtime_dir, env["DATABASE_URL"])
         http, http_note = pick_http_listen()
         env.setdefault("SHOAL_SUPERVISOR_RUNTIME_DIR", runtime_dir)
         env.setdefault("SHOAL_SUPERVISOR_STATE_DIR", state_dir)
@@ -162,7 +173,7 @@ def run(build):
         env.setdefault("SHOAL_LOG_FORMAT", "human")
         if shards:
             env.setdefault("SHOAL_DISCORD_SHARD_COUNT", str(shards))
-        sim = None
+        sim, urls = None, {}
         if not real:
             env["DISCORD_TOKEN"] = "sim-token"
             sim, urls = start_sim(build, folder, stack.janitor, env["DISCORD_TOKEN"], shards or 4)
@@ -177,6 +188,7 @@ def run(build):
                 "nats": "private" if want_nats else "NATS_URL",
                 "runtime_dir": env["SHOAL_SUPERVISOR_RUNTIME_DIR"],
                 "http": env["SHOAL_SUPERVISOR_HTTP_LISTEN"], "http_note": http_note,
+                "control": urls.get("control"),
                 "limit": f", or by itself after {seconds} s" if seconds else "",
             })
             with Link(build, env["SHOAL_SUPERVISOR_RUNTIME_DIR"]):

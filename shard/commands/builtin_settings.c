@@ -66,7 +66,13 @@ static void shown(void *arg, const char *prefix)
 {
 	struct shoal_invocation *inv = arg;
 
-	shoal_reply_printf(inv, "Commands here begin with `%s`. `/settings prefix new:` changes it.", prefix);
+	if (prefixes_is_sure(commands_services(inv)->prefixes, shoal_invocation_guild_id(inv)))
+		shoal_reply_printf(inv, "Commands here begin with `%s`. `/settings prefix new:` changes it.", prefix);
+	else
+		shoal_reply_printf(inv,
+				   "Just now commands here begin with `%s`: the database with this server's "
+				   "settings is not there.",
+				   prefix);
 	shoal_invocation_release(inv);
 }
 

@@ -136,6 +136,16 @@ const char *prefixes_peek(struct prefixes *prefixes, uint64_t guild_id)
 	return entry->prefix;
 }
 
+bool prefixes_is_sure(const struct prefixes *prefixes, uint64_t guild_id)
+{
+	const struct entry *entry;
+
+	if (guild_id == 0)
+		return true;
+	HASH_FIND(hh, prefixes->entries, &guild_id, sizeof(guild_id), entry);
+	return prefixes->db && entry && entry->known && !entry->retry_ns;
+}
+
 static void settle(struct entry *entry, const char *prefix, bool retry)
 {
 	struct waiter *waiter, *waiters = entry->waiters;
@@ -306,6 +316,8 @@ const char *prefixes_check(const char *prefix)
 	}
 	if (characters > PREFIX_CHARACTERS_MAX || strlen(prefix) >= PREFIX_SIZE)
 		return "The prefix can have 8 characters at most.";
+	if (strchr(prefix, '`'))
+		return "The prefix can't hold a backtick: Discord shows what stands between two of them as code.";
 	if (prefix[0] == '/' || prefix[0] == '<' || prefix[0] == '@' || prefix[0] == '#')
 		return "The prefix can't begin with `/`, `<`, `@` or `#`: Discord uses those itself.";
 	return NULL;

@@ -3,6 +3,7 @@
 #ifndef SHOAL_SHARD_COMMANDS_PREFIXES_H
 #define SHOAL_SHARD_COMMANDS_PREFIXES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shared/db/db.h"
@@ -28,6 +29,9 @@ const char *prefixes_peek(struct prefixes *prefixes, uint64_t guild_id);
 typedef void (*prefixes_fn)(void *arg, const char *prefix);
 /* -ENOMEM: @fn not called. */
 int prefixes_load(struct prefixes *prefixes, uint64_t guild_id, prefixes_fn fn, void *arg);
+
+/* False while the default stands in for what the database would say. After prefixes_peek() or prefixes_load(). */
+bool prefixes_is_sure(const struct prefixes *prefixes, uint64_t guild_id);
 
 /* 0 or an error as of guild_setting_fn. */
 typedef void (*prefixes_stored_fn)(void *arg, int error);

@@ -37,46 +37,48 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 
 /* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json.
  * New ones go to the end, or BOARD_REST_VERSION changes; a gauge ends its help with "(gauge)". */
-#define BOARD_SHARD_COUNTERS(X)                                                                    \
-	X(events_total, "dispatches received")                                                     \
-	X(events_handled, "dispatches handed to subscribers")                                      \
-	X(events_dropped, "dispatches that nobody subscribes to")                                  \
-	X(events_unknown, "dispatches with a name we do not know")                                 \
-	X(events_malformed, "dispatches whose data could not be decoded")                          \
-	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")                \
-	X(opcodes_unknown, "payloads with an opcode we do not know")                               \
-	X(bytes_wire, "bytes received on gateway sockets after TLS")                               \
-	X(bytes_payload, "bytes of JSON after decompression")                                      \
-	X(identifies, "IDENTIFYs sent")                                                            \
-	X(resumes, "RESUMEs that ended in RESUMED")                                                \
-	X(resumes_refused, "RESUMEs refused")                                                      \
-	X(reconnects, "gateway connections lost or left")                                          \
-	X(zombies, "connections closed because a heartbeat was not acknowledged")                  \
-	X(loss_windows, "windows in which events may have been lost")                              \
-	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")                 \
-	X(commands, "commands handled")                                                            \
-	X(commands_failed, "commands that ended in an error told to the member")                   \
-	X(interactions_late, "interactions that came too late to answer")                          \
-	X(rest_requests, "REST requests sent")                                                     \
-	X(rest_retries, "REST requests repeated")                                                  \
-	X(rest_limited, "REST 429 answers")                                                        \
-	X(rest_errors, "REST requests that failed for good")                                       \
-	X(log_dropped, "log records dropped")                                                      \
-	X(guilds, "guilds on this shard (gauge)")                                                  \
-	X(guilds_unavailable, "guilds in an outage (gauge)")                                       \
-	X(latency_us, "last gateway heartbeat round trip (gauge)")                                 \
-	X(rest_latency_us, "smoothed REST round trip (gauge)")                                     \
-	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                               \
-	X(memory_kib, "resident memory of the worker (gauge)")                                     \
-	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")        \
-	X(events_dead, "events set aside because workers crashed while they handled them")         \
-	X(interactions_expired, "interactions whose answer came after their time")                 \
-	X(events_waiting, "events in the inbox or parked that nobody has begun (gauge)")           \
-	X(events_open, "events being handled (gauge)")                                             \
-	X(events_parked, "events that had to leave the inbox before they were handled (gauge)")    \
-	X(inbox_used, "bytes used of the inbox (gauge)")                                           \
-	X(events_repeated, "dispatches that came a second time (after a RESUME) and were dropped") \
-	X(silence_probes, "sessions asked whether they still deliver, after a long silence")       \
+#define BOARD_SHARD_COUNTERS(X)                                                                 \
+	X(events_total, "dispatches received")                                                  \
+	X(events_handled, "dispatches handed to subscribers")                                   \
+	X(events_dropped, "dispatches that nobody subscribes to")                               \
+	X(events_unknown, "dispatches with a name we do not know")                              \
+	X(events_malformed, "dispatches whose data could not be decoded")                       \
+	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")             \
+	X(opcodes_unknown, "payloads with an opcode we do not know")                            \
+	X(bytes_wire, "bytes received on gateway sockets after TLS")                            \
+	X(bytes_payload, "bytes of JSON after decompression")                                   \
+	X(identifies, "IDENTIFYs sent")                                                         \
+	X(resumes, "RESUMEs that ended in RESUMED")                                             \
+	X(resumes_refused, "RESUMEs refused")                                                   \
+	X(reconnects, "gateway connections lost or left")                                       \
+	X(zombies, "connections closed because a heartbeat was not acknowledged")               \
+	X(loss_windows, "windows in which events may have been lost")                           \
+	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")              \
+	X(commands, "commands handled")                                                         \
+	X(commands_failed, "commands that ended in an error told to the member")                \
+	X(interactions_late, "interactions that came too late to answer")                       \
+	X(rest_requests, "REST requests sent")                                                  \
+	X(rest_retries, "REST requests repeated")                                               \
+	X(rest_limited, "REST 429 answers")                                                     \
+	X(rest_errors, "REST requests that failed for good")                                    \
+	X(log_dropped, "log records dropped")                                                   \
+	X(guilds, "guilds on this shard (gauge)")                                               \
+	X(guilds_unavailable, "guilds in an outage (gauge)")                                    \
+	X(latency_us, "last gateway heartbeat round trip (gauge)")                              \
+	X(rest_latency_us, "smoothed REST round trip (gauge)")                                  \
+	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                            \
+	X(memory_kib, "resident memory of the worker (gauge)")                                  \
+	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")     \
+	X(events_dead, "events set aside because workers crashed while they handled them")      \
+	X(interactions_expired, "interactions whose answer came after their time")              \
+	X(events_waiting, "events in the inbox or parked that nobody has begun (gauge)")        \
+	X(events_open, "events being handled (gauge)")                                          \
+	X(events_parked, "events that had to leave the inbox before they were handled (gauge)") \
+	X(inbox_used, "bytes used of the inbox (gauge)")                                        \
+	X(events_repeated, "dispatches that came again after a RESUME and were dropped")        \
+	X(nats_away, "1 while NATS is configured and away (gauge)")                             \
+	X(postgres_away, "1 while PostgreSQL is configured and known to be away (gauge)")       \
+	X(silence_probes, "sessions asked whether they still deliver, after a long silence")    \
 	X(silences, "connections left because such a question brought nothing")
 
 enum board_counter {
@@ -226,6 +228,10 @@ struct board_host *board_host_close(struct board_host *board);
 void board_host_closep(struct board_host **board);
 /* The supervisor's own lock on the host page. -EAGAIN: a second supervisor. */
 int board_host_lock(struct board_host *board);
+/* The lock goes with the descriptor over an exec: @keep leaves it open then (and says which: 0 or more), else not. */
+int board_host_keep(struct board_host *board, bool keep);
+/* Takes over the lock that came over an exec as @fd (taken, also on failure). -ESTALE: it is of another file. */
+int board_host_inherit(struct board_host *board, int fd);
 int board_host_is_locked(struct board_host *board);
 
 void board_host_set_ledger(struct board_host *board, const struct board_ledger *ledger);

@@ -4,8 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/base/clock.h"
 #include "shared/base/cleanup.h"
@@ -83,6 +86,28 @@ void board_host_closep(struct board_host **board)
 
 int board_host_lock(struct board_host *board)
 {
+	return board_file_lock(&board->file);
+}
+
+int board_host_keep(struct board_host *board, bool keep)
+{
+	return fcntl(board->file.fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0 ? -errno : board->file.fd;
+}
+
+int board_host_inherit(struct board_host *board, int fd_taken)
+{
+	CLEANUP(cleanup_close) int fd = fd_taken;
+	struct stat theirs, ours;
+
+	if (fstat(fd, &theirs) < 0 || fstat(board->file.fd, &ours) < 0)
+		return -errno;
+	if (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino)
+		return -ESTALE;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	close(board->file.fd);
+	board->file.fd = TAKE_FD(fd);
+	/* Taken by this very description: asked for again, so that it is certain. */
 	return board_file_lock(&board->file);
 }
 

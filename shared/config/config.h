@@ -81,6 +81,8 @@ struct config {
 	/* [log] */
 	char *log_level;
 	char *log_format; /* auto | journal | json | human */
+
+	char **places; /* see config_place(); NULL: not known */
 };
 
 enum config_option_kind { OPTION_STR, OPTION_U32, OPTION_BOOL, OPTION_CHOICE };
@@ -119,6 +121,10 @@ void config_freep(struct config **config);
  * -EINVAL with @error filled: file, line and key named. On success every secret is registered with the log and
  * DISCORD_TOKEN and the like are removed from the environment. Main thread. */
 int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE]);
+
+/* Where @key's value was given, for messages: "shoal.ini:12", "environment DISCORD_TOKEN", "command line"; "" when it
+ * is the default, or came by config_from_json(). Borrowed. */
+const char *config_place(const struct config *config, const char *key);
 
 /* All values (secrets too) as a flat JSON object "section.key": value, for the sealed memfd to a worker; and back.
  * config_from_json: -EINVAL with @error; unknown keys are ignored (a newer supervisor), missing ones default. */

@@ -44,6 +44,9 @@ static int option_from_json(struct config *config, const struct config_option *o
 		if (strlen(json_string_value(json)) == json_string_length(json))
 			return option_set(config, option, json_string_value(json), why);
 	} else if (json_is_integer(json) && option->kind == OPTION_U32) {
+		/* The least number of an option with a word is the word's; as text only the word is taken. */
+		if (option->choices && json_integer_value(json) == (json_int_t)option->min)
+			return option_set(config, option, option->choices, why);
 		if (json_integer_value(json) >= 0) {
 			snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json));
 			return option_set(config, option, number, why);

@@ -406,6 +406,19 @@ static int check_order(struct loading *loading, uint32_t floor, uint32_t cap, co
 	return refuse_key(loading, blame_cap ? cap_key : floor_key, why);
 }
 
+/* A host without a scheme is one too; nats.c would take any other scheme for nats. */
+static bool is_nats_url(const char *url)
+{
+	while (*(url += strspn(url, ", "))) {
+		size_t len = strcspn(url, ", ");
+
+		if (memmem(url, len, "://", 3) && !begins(url, "nats://", "tls://"))
+			return false;
+		url += len;
+	}
+	return true;
+}
+
 static int check(struct loading *loading)
 {
 	struct config *config = loading->config;
@@ -423,6 +436,9 @@ static int check(struct loading *loading)
 		if ((unsigned char)*c <= ' ' || (unsigned char)*c > '~')
 			return refuse_key(loading, "discord.token", "holds a space or another byte that no token has");
 	}
+	if (!is_nats_url(config->nats_url))
+		return refuse_key(loading, "nats.url",
+				  "must be nats://host:port or tls://host:port, or several of them joined by commas");
 	if (config->supervisor_http_listen[0] && !strchr(config->supervisor_http_listen, ':'))
 		return refuse_key(loading, "supervisor.http_listen", "must be address:port, or empty");
 	r = check_order(loading, config->supervisor_restart_floor_ms, config->supervisor_restart_cap_ms,
@@ -452,6 +468,32 @@ static int read_sources(struct loading *loading, int *argc, char **argv)
 	return r == 0 ? check(loading) : r;
 }
 
+const char *config_place(const struct config *config, const char *key)
+{
+	const struct config_option *option = option_find(key);
+	const char *place = option && config->places ? config->places[index_of(option)] : NULL;
+
+	return place ? place : "";
+}
+
+/* What comes after loading has the places too. */
+static int keep_places(struct loading *loading)
+{
+	struct config *config = loading->config;
+
+	config->places = calloc(config_option_count, sizeof(*config->places));
+	if (!config->places)
+		return -ENOMEM;
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (loading->source[i] == SOURCE_DEFAULT)
+			continue;
+		config->places[i] = strdup(loading->place[i]);
+		if (!config->places[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE])
 {
 	CLEANUP(config_freep) struct config *config = NULL;
@@ -470,6 +512,8 @@ int config_load(const char *path, int *argc, char **argv, struct config **ret_co
 	for (size_t i = 0; i < config_option_count; i++)
 		snprintf(loading->place[i], PLACE_SIZE, "default");
 	r = read_sources(loading, argc, argv);
+	if (r == 0)
+		r = keep_places(loading);
 	if (r < 0) {
 		if (!error[0])
 			snprintf(error, CONFIG_ERROR_SIZE, "configuration: %s", error_text(r));

@@ -44,7 +44,7 @@ const struct config_option config_options[] = {
 	{ "supervisor.host_id", OPTION_STR, AT(supervisor_host_id), "", 0, 64, 0, NULL, NULL,
 	  "this host's name in the cluster; empty: its hostname" },
 	{ "supervisor.http_listen", OPTION_STR, AT(supervisor_http_listen), "127.0.0.1:9470", 0, 128, 0, NULL, NULL,
-	  "address:port of health, metrics and dashboard; empty: off" },
+	  "address:port of health and metrics; empty: off" },
 	{ "supervisor.watchdog_timeout_ms", OPTION_U32, AT(supervisor_watchdog_timeout_ms), "10000", 500, 600000, R,
 	  NULL, NULL, "a worker whose loop stands still for this long is restarted" },
 	{ "supervisor.orphan_timeout_s", OPTION_U32, AT(supervisor_orphan_timeout_s), "120", 1, 86400, R, NULL, NULL,
@@ -317,6 +317,10 @@ static int set_u32(struct config *config, const struct config_option *option, co
 	}
 	errno = 0;
 	value = strtoull(text, NULL, 10);
+	if (option->choices && value == option->min && !errno) { /* that number stands for the word */
+		snprintf(error, OPTION_ERROR_SIZE, "%.40s is below %u (allowed: %s)", text, option->min + 1, allowed);
+		return -EINVAL;
+	}
 	if (errno || value > option->max) {
 		snprintf(error, OPTION_ERROR_SIZE, "%.40s is above %u (allowed: %s)", text, option->max, allowed);
 		return -EINVAL;
@@ -464,7 +468,10 @@ struct config *config_free(struct config *config)
 		if (config_options[i].kind == OPTION_STR)
 			replace_string(option_string(config, &config_options[i]), NULL,
 				       config_options[i].flags & OPTION_SECRET);
+		if (config->places)
+			free(config->places[i]);
 	}
+	free(config->places);
 	free(config);
 	return NULL;
 }

@@ -275,7 +275,10 @@ static void go_away(struct db *db, int error, const char *reason)
 	db->away = true;
 	snprintf(db->reason, sizeof(db->reason), "%s", reason);
 	if (news) {
-		log_warn(NULL, "db.down", KV_ERR(error), KV_MSG(db->reason));
+		log_warn(
+			NULL, "db.down", KV_STR("reason", db->reason), KV_ERR(error),
+			KV_MSG("PostgreSQL is away: guilds' settings can't be changed, and defaults stand in for them, "
+			       "until it is back (postgres.conninfo)"));
 		if (db->events.down)
 			db->events.down(db->arg, error, db->reason);
 	}

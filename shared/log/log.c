@@ -46,6 +46,8 @@ static struct {
 	char tail[2 * LOG_RECORD_MAX];
 	size_t tail_len;
 	uint64_t dropped_untold;
+	log_observer_fn observer;
+	void *observer_arg;
 	_Atomic uint64_t dropped;
 } state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -304,6 +306,27 @@ static bool tell_dropped(struct log_record record)
 	return true;
 }
 
+void log_observe(log_observer_fn fn, void *arg)
+{
+	pthread_mutex_lock(&state.lock);
+	state.observer = fn;
+	state.observer_arg = arg;
+	pthread_mutex_unlock(&state.lock);
+}
+
+static void tell_observer(const struct log_record *record)
+{
+	const char *text = "";
+	char masked[256];
+
+	for (size_t i = 0; i < record->field_count; i++)
+		if (record->fields[i].kind == LOG_KIND_STR && strcmp(record->fields[i].key, "msg") == 0 &&
+		    record->fields[i].value.text)
+			text = record->fields[i].value.text;
+	log_format_masked(&state.secrets, text, masked, sizeof(masked));
+	state.observer(state.observer_arg, record->event, record->ctx->shard, masked);
+}
+
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *event, const struct log_field *fields,
 	       size_t field_count)
 {
@@ -322,6 +345,8 @@ void log_write(enum log_level level, const struct log_ctx *ctx, const char *even
 		state.dropped_untold++;
 		atomic_fetch_add_explicit(&state.dropped, 1, memory_order_relaxed);
 	}
+	if (level == LOG_LEVEL_ERROR && state.observer)
+		tell_observer(&record);
 	pthread_mutex_unlock(&state.lock);
 	errno = saved;
 }

@@ -66,6 +66,12 @@ int log_level_parse(const char *name, enum log_level *ret_level);
 /* Records dropped since the start because their reader did not keep up (the board's log_dropped). Any thread. */
 uint64_t log_dropped(void);
 
+/* Told of every ERROR record that passed the threshold: its event, shard (-1: none) and sentence (KV_MSG, secrets
+ * masked;
+ * "" when it has none), on the thread that logs. It must not log itself. NULL ends it. */
+typedef void (*log_observer_fn)(void *arg, const char *event, int32_t shard, const char *text);
+void log_observe(log_observer_fn fn, void *arg);
+
 /* Any thread; keeps errno. Formats in journal and json alike: event = @event, dispatch = ctx->event. */
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *event, const struct log_field *fields,
 	       size_t field_count);

@@ -79,6 +79,22 @@ static size_t match_secret(const struct log_secrets *secrets, const char *text)
 	return longest;
 }
 
+void log_format_masked(const struct log_secrets *secrets, const char *text, char *out, size_t size)
+{
+	size_t at = 0;
+
+	while (*text) {
+		size_t secret = match_secret(secrets, text), len = secret ? 3 : 1;
+
+		if (at + len + 1 > size)
+			break;
+		memcpy(out + at, secret ? "***" : text, len);
+		at += len;
+		text += secret ? secret : 1;
+	}
+	out[at] = '\0';
+}
+
 /* The escaped form of what stands at @text: bytes taken; the form in @piece. */
 static size_t next_piece(const struct out *out, const char *text, enum escape escape, char piece[16])
 {

@@ -36,6 +36,8 @@ struct log_record {
 	const struct log_secrets *secrets;
 };
 
+/* @text with every secret masked, cut to @size. */
+void log_format_masked(const struct log_secrets *secrets, const char *text, char *out, size_t size);
 /* Each writes at most LOG_RECORD_MAX bytes to @out, the line feed included, and returns how many. */
 size_t log_format_json(const struct log_record *record, char out[LOG_RECORD_MAX]);
 size_t log_format_human(const struct log_record *record, bool colour, char out[LOG_RECORD_MAX]);

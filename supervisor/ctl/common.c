@@ -117,7 +117,7 @@ void ctl_print_json(const json_t *json)
 		json_object_del(copy, "id");
 		json_object_del(copy, "ok");
 	}
-	json_dumpf(copy, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	json_dumpf(copy, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(copy);
 }
@@ -171,6 +171,26 @@ static int cannot_reach(const struct ctl_options *options, int error, uint64_t t
 	return ctl_fail(options, CTL_UNREACHABLE, error_name(error), text);
 }
 
+int ctl_judge(const struct ctl_options *options, int error, json_t *answer, uint64_t waited_ms)
+{
+	int r;
+
+	if (!answer)
+		return cannot_reach(options, error < 0 ? error : -EPROTO, waited_ms);
+	if (json_is_true(json_object_get(answer, "ok")))
+		return CTL_OK;
+	/* What was done before it failed is in the answer too. */
+	if (options->json) {
+		ctl_print_json(answer);
+		fprintf(stderr, "shoalctl: %s\n", ctl_clean(ctl_text(answer, "message")));
+		r = CTL_FAILED;
+	} else {
+		r = ctl_fail(options, CTL_FAILED, ctl_text(answer, "error"), ctl_clean(ctl_text(answer, "message")));
+	}
+	json_decref(answer);
+	return r;
+}
+
 int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout_ms, control_progress_fn progress,
 	    void *arg, json_t **ret_answer)
 {
@@ -179,15 +199,10 @@ int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout
 	int r;
 
 	r = control_call(options->runtime_dir, request, wait_ms, progress, arg, &answer);
-	if (!answer)
-		return cannot_reach(options, r < 0 ? r : -EPROTO, wait_ms);
-	if (!json_is_true(json_object_get(answer, "ok"))) {
-		r = ctl_fail(options, CTL_FAILED, ctl_text(answer, "error"), ctl_clean(ctl_text(answer, "message")));
-		json_decref(answer);
-		return r;
-	}
-	*ret_answer = answer;
-	return CTL_OK;
+	r = ctl_judge(options, r, answer, wait_ms);
+	if (r == CTL_OK)
+		*ret_answer = answer;
+	return r;
 }
 
 /* <folder of this program>/run, the link that `make run` leaves for us. */

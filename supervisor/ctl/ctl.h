@@ -37,6 +37,7 @@ int ctl_status(int argc, char **argv, const struct ctl_options *options);
 int ctl_shards(int argc, char **argv, const struct ctl_options *options);
 int ctl_top(int argc, char **argv, const struct ctl_options *options);
 int ctl_restart(int argc, char **argv, const struct ctl_options *options);
+int ctl_reload(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options);
@@ -48,6 +49,10 @@ int ctl_migrate(int argc, char **argv, const struct ctl_options *options);
  * was printed already (as JSON with --json). */
 int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout_ms, control_progress_fn progress,
 	    void *arg, json_t **ret_answer);
+/* What control_call() gave: CTL_OK when it is an answer with ok:true; else the failure is printed and @answer gone. */
+int ctl_judge(const struct ctl_options *options, int error, json_t *answer, uint64_t waited_ms);
+/* Waits until the supervisor's image number @serial (status) answers; *ret_status is the caller's. */
+int ctl_await_serial(const struct ctl_options *options, int64_t serial, uint64_t timeout_ms, json_t **ret_status);
 /* Prints a failure: @code is a stable word, @message a sentence. Returns @exit. */
 int ctl_fail(const struct ctl_options *options, int exit, const char *code, const char *message);
 int ctl_usage(const char *verb, const char *what);

@@ -19,7 +19,10 @@ static const struct verb {
 	{ "status", "", ctl_status, "the supervisor, its session starts, and a line a shard" },
 	{ "shards", "", ctl_shards, "every shard's state and figures" },
 	{ "top", "[--once] [--interval S]", ctl_top, "a live view of all shards; q quits" },
-	{ "restart", "N... | --all", ctl_restart, "restart shards one by one by RESUME; waits until each is ready" },
+	{ "restart", "N... | --all | --rolling [N...]", ctl_restart,
+	  "restart shards one by one by RESUME; --rolling stops at the first that lost its session" },
+	{ "reload", "[--binary PATH]", ctl_reload,
+	  "the supervisor executes itself anew in place: new configuration or program" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
@@ -136,7 +139,7 @@ int main(int argc, char **argv)
 		printf("shoalctl %s (build %s)\n", shoal_version, shoal_build_id);
 		return CTL_OK;
 	}
-	if (arguments.help) {
+	if (arguments.help || (argc == 2 && strcmp(argv[1], "help") == 0)) {
 		print_help();
 		return CTL_OK;
 	}

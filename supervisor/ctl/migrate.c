@@ -2,6 +2,7 @@
  * to the supervisor. Synchronous. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "shared/db/migrate.h"
 #include "supervisor/ctl/ctl.h"
 
+#define PRIVATE_CONFIG_NAME     "private.ini" /* written by deploy/local/run.py */
 #define LOCK_TIMEOUT_DEFAULT_MS 30000
 #define LOCK_TIMEOUT_MAX_MS     3600000
 
@@ -262,17 +264,36 @@ static int parse(int argc, char **argv, struct call *call, const struct action *
 	return CTL_OK;
 }
 
+/* The configuration that says where the database is: the usual one, else what `make run` leaves about its private
+ * database beside the control socket. NULL: neither does. @ret_own: the caller's to free, or NULL. */
+static const struct config *database_config(const struct ctl_options *options, struct config **ret_own)
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	char path[PATH_MAX], error[CONFIG_ERROR_SIZE];
+
+	if (options->config->postgres_conninfo[0])
+		return options->config;
+	if (snprintf(path, sizeof(path), "%s/" PRIVATE_CONFIG_NAME, options->runtime_dir) >= (int)sizeof(path) ||
+	    access(path, R_OK) < 0 || config_load(path, NULL, NULL, &config, error) < 0 ||
+	    !config->postgres_conninfo[0])
+		return NULL;
+	return *ret_own = TAKE(config);
+}
+
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options)
 {
 	struct call call = { .options = options, .lock_timeout_ms = LOCK_TIMEOUT_DEFAULT_MS };
 	const struct action *action = NULL;
 	uint32_t timeout_ms = options->config->postgres_connect_timeout_ms;
+	CLEANUP(config_freep) struct config *own = NULL;
+	const struct config *config;
 	int r;
 
 	r = parse(argc, argv, &call, &action);
 	if (r != CTL_OK)
 		return r;
-	if (!options->config->postgres_conninfo[0])
+	config = database_config(options, &own);
+	if (!config)
 		return ctl_fail(options, CTL_CONFIG, "EINVAL",
 				"no database is configured: set postgres.conninfo, or DATABASE_URL in the environment");
 	r = migrate_find_sql_dir(call.sql_dir_given, call.sql_dir, sizeof(call.sql_dir), &call.error);
@@ -280,7 +301,7 @@ int ctl_migrate(int argc, char **argv, const struct ctl_options *options)
 		return fail(&call, r);
 	if (options->timeout_given)
 		timeout_ms = (uint32_t)options->timeout_ms;
-	r = migrate_open(options->config->postgres_conninfo, timeout_ms, &call.migrate, &call.error);
+	r = migrate_open(config->postgres_conninfo, timeout_ms, &call.migrate, &call.error);
 	if (r == -EINVAL)
 		return ctl_fail(options, CTL_CONFIG, "EINVAL", call.error.text);
 	if (r < 0)

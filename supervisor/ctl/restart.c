@@ -1,4 +1,4 @@
-/* shoalctl restart N… | --all: shards are restarted by RESUME, one after the other, and waited for. */
+/* shoalctl restart N… | --all | --rolling [N…]: shards are restarted by RESUME, one after the other, and waited for. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ int ctl_restart(int argc, char **argv, const struct ctl_options *options)
 {
 	json_t *request = json_pack("{s:s}", "verb", "restart"), *shards = json_array(), *answer = NULL;
 	uint64_t count = 1;
-	bool all = false;
+	bool all = false, rolling = false;
 	int r;
 
 	for (int i = 1; i < argc; i++) {
@@ -49,21 +49,28 @@ int ctl_restart(int argc, char **argv, const struct ctl_options *options)
 			all = true;
 			continue;
 		}
+		if (strcmp(argv[i], "--rolling") == 0) {
+			rolling = true;
+			continue;
+		}
 		if (!parse_shard(argv[i], &shard)) {
 			json_decref(request);
 			json_decref(shards);
-			return ctl_usage("restart", "give the numbers of shards, or --all");
+			return ctl_usage("restart", "give the numbers of shards, --all, or --rolling");
 		}
 		json_array_append_new(shards, json_integer(shard));
 	}
+	if (rolling && json_array_size(shards) == 0)
+		all = true;
 	if (!all && json_array_size(shards) == 0) {
 		json_decref(request);
 		json_decref(shards);
-		return ctl_usage("restart", "which shards? give their numbers, or --all");
+		return ctl_usage("restart", "which shards? give their numbers, --all, or --rolling");
 	}
 	count = all ? 1024 : json_array_size(shards);
 	if (all)
 		json_object_set_new(request, "all", json_true());
+	json_object_set_new(request, "rolling", json_boolean(rolling));
 	json_object_set_new(request, "shards", shards);
 	r = ctl_ask(options, request, count * SHARD_TIMEOUT_MS, progress, (void *)options, &answer);
 	if (r != CTL_OK)

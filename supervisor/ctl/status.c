@@ -40,6 +40,43 @@ static void print_ledger(const json_t *ledger)
 	       json_is_true(json_object_get(ledger, "exhausted")) ? "  EXHAUSTED" : "");
 }
 
+/* "on", "off (nats.url)", "AWAY from 2 of 4 shards". */
+static void print_outside(const json_t *status, const char *label, const char *on_key, const char *away_key,
+			  const char *option)
+{
+	int64_t away = ctl_int(status, away_key);
+
+	if (!json_is_true(json_object_get(status, on_key)))
+		printf("%s off (%s)", label, option);
+	else if (away > 0)
+		printf("%s AWAY from %" PRId64 " of %" PRId64 " shards", label, away, ctl_int(status, "shard_count"));
+	else
+		printf("%s on", label);
+}
+
+#define ALERTS_SHOWN 5
+
+static void print_alerts(const json_t *alerts)
+{
+	size_t i;
+	const json_t *alert;
+
+	json_array_foreach(alerts, i, alert)
+	{
+		char shard[32] = "";
+
+		if (i == ALERTS_SHOWN) {
+			printf("                and %zu more (--json)\n", json_array_size(alerts) - i);
+			return;
+		}
+		if (json_is_integer(json_object_get(alert, "shard")))
+			snprintf(shard, sizeof(shard), " shard %" PRId64, ctl_int(alert, "shard"));
+		printf("%-15s %s %s%s (%" PRId64 " times): %s\n", i == 0 ? "ALERTS" : "",
+		       ctl_clean(ctl_text(alert, "last")), ctl_clean(ctl_text(alert, "event")), shard,
+		       ctl_int(alert, "count"), ctl_clean(ctl_text(alert, "text")));
+	}
+}
+
 static void print_status(const json_t *status)
 {
 	printf("shoald %s (build %s) on %s, cluster %s, pid %" PRId64 ", up %s\n",
@@ -51,10 +88,13 @@ static void print_status(const json_t *status)
 	       ctl_int(status, "shard_count"), ctl_int(status, "generation"), ctl_int(status, "recommended"));
 	print_ledger(json_object_get(status, "ledger"));
 	printf("commands        %s\n", ctl_clean(ctl_text(status, "commands")));
-	printf("outside         NATS %s, PostgreSQL %s\n", json_is_true(json_object_get(status, "nats")) ? "on" : "off",
-	       json_is_true(json_object_get(status, "postgres")) ? "on" : "off");
+	printf("outside         ");
+	print_outside(status, "NATS", "nats", "nats_away", "nats.url");
+	print_outside(status, ", PostgreSQL", "postgres", "postgres_away", "postgres.conninfo");
+	putchar('\n');
 	if (json_is_true(json_object_get(status, "token_invalid")))
 		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
+	print_alerts(json_object_get(status, "alerts"));
 	putchar('\n');
 	print_shards(json_object_get(status, "shards"));
 }

@@ -81,10 +81,18 @@ def test_too_many_guilds_on_a_shard(make_sim, make_fleet):
     ("[discord]\nshard_count = many\n", ["shoal.ini:{line}", r"discord\.shard_count", "many"]),
     ("[discord]\nshard_cuont = 4\n", ["shoal.ini:{line}", r"discord\.shard_cuont", "shard_count"]),
     ("[gateway]\nzombie_grace_ms = 99999999\n", ["shoal.ini:{line}", r"gateway\.zombie_grace_ms", "99999999"]),
+    ("[discord]\nshard_count = 0\n", ["shoal.ini:{line}", r"discord\.shard_count", "1 to"]),
+    ("[discord]\nca_file = /no/such.pem\n", ["shoal.ini:{line}", r"discord\.ca_file", "No such file"]),
+    ("[discord]\nca_file = /dev/null\n", ["shoal.ini:{line}", r"discord\.ca_file", "no certificate"]),
+    ("[discord]\nintents = GUILDS,NOPE\n", ["shoal.ini:{line}", r"discord\.intents", "NOPE"]),
+    ("[supervisor]\nworker = /no/such\n", ["shoal.ini:{line}", r"supervisor\.worker", "No such file"]),
+    ("[nats]\nurl = http://127.0.0.1\n", ["shoal.ini:{line}", r"nats\.url", "nats://"]),
+    ("[postgres]\nconninfo = host=x nope=1\n", ["shoal.ini:{line}", r"postgres\.conninfo", "connection string"]),
     ("[gateway\nhello_timeout_ms = 1\n", ["shoal.ini:{before}"]),
     ("[nonsense]\nx = 1\n", ["shoal.ini:{line}", "nonsense"]),
     ("this is no line of a configuration\n", ["shoal.ini:{before}"]),
-], ids=["not a number", "unknown key", "out of range", "broken section", "unknown section", "no key"])
+], ids=["not a number", "unknown key", "out of range", "no shards", "no such certificates", "no certificates",
+        "unknown intent", "no worker", "scheme of NATS", "no conninfo", "broken section", "unknown section", "no key"])
 def test_malformed_configuration(sim, make_fleet, extra, words):
     fleet = make_fleet(sim, start=False)
     fleet.ini_extra = extra
@@ -98,6 +106,16 @@ def test_malformed_configuration(sim, make_fleet, extra, words):
     fleet.start()
     ends_with(fleet, fleets.CONFIG, *words)
     assert not sim.requests()
+
+
+def test_a_wrong_value_of_the_environment_is_named(sim, make_fleet):
+    fleet = make_fleet(sim, start=False)
+    fleet.write_ini()
+    checked = subprocess.run([fleets.harness.program("shoald"), "--config", fleet.ini, "--check"],
+                             env={**fleet.env(), "SHOAL_SUPERVISOR_CLUSTER": "a.b"}, cwd=fleet.folder,
+                             capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert checked.returncode == fleets.CONFIG
+    assert re.search(r"environment SHOAL_SUPERVISOR_CLUSTER: supervisor\.cluster: .*letters", checked.stderr), checked
 
 
 def test_check_takes_a_good_configuration(sim, make_fleet):

@@ -92,6 +92,18 @@ def test_without_a_supervisor_it_says_how_to_start_one(folder):
     assert done.returncode != 0 and "error" in json.loads(done.stdout or done.stderr)
 
 
+def test_restart_takes_each_shard_once(fleet):
+    done = json.loads(fleet.ctl_run("restart", "2", "1", "2", "--json").stdout)
+    assert [one["shard"] for one in done["restarted"]] == [2, 1], done
+
+
+def test_figures_are_printed_as_they_are_meant(fleet):
+    """Not 0.14899999999999999."""
+    for text in (fleet.ctl_run("shards", "--json").stdout, fleet.http("/api/v1/shards")[2]):
+        for figure in re.findall(r'_(?:ms|per_s)": ?([\d.e-]+)', str(text)):
+            assert len(figure) <= 12, figure
+
+
 def test_restart_of_what_is_not_there_is_refused(fleet):
     done = fleet.ctl_run("restart", "99")
     assert done.returncode != 0 and "99" in done.stderr, done.stderr
@@ -101,6 +113,10 @@ def test_restart_of_what_is_not_there_is_refused(fleet):
 def test_stop_by_an_operator(fleet):
     assert fleet.ctl_run("stop").returncode == 0
     assert fleet.ended() == fleets.OK
+
+
+def test_help_is_a_verb_too(fleet):
+    assert fleet.ctl_run("help").stdout == fleet.ctl_run("--help").stdout != ""
 
 
 def test_unknown_verb_is_named(fleet):
@@ -163,6 +179,7 @@ def test_health_pages(fleet):
     status, kind, text = fleet.http("/api/v1/status")
     assert status == 200 and kind.startswith("application/json")
     assert len(json.loads(text)["shards"]) == 4
+    assert json.loads(fleet.http("/api/v1/shards")[2]).keys() == fleet.ctl("shards").keys()
     assert fleet.http("/no/such/page")[0] == 404
     assert fleet.http("/healthz", "DELETE")[0] == 405
 

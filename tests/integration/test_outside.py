@@ -42,6 +42,7 @@ def test_nats_goes_and_comes_back(sim, make_fleet, private):
     eventually(lambda: "4 of 4 shards" in stats(sim), "all four shards in /stats", fleet)
     private.nats.kill()
     ping(sim)
+    eventually(lambda: "NATS AWAY from 4 of 4 shards" in fleet.ctl_run("status").stdout, "status says so", fleet)
     words = stats(sim)
     assert "4 of 4" not in words and re.search(r"can't ask each other|broke just now|No answer", words), words
     private.nats.start()
@@ -55,10 +56,17 @@ def test_postgres_goes_and_comes_back(sim, make_fleet, private):
     fleet.ready(shards=4)
     manager = {"permissions": str(1 << 3)}
     assert "begin with `?`" in text_of(sim.answer(sim.use("settings", set_prefix("?"), **manager)))
+    assert "PostgreSQL on" in fleet.ctl_run("status").stdout
     private.postgres.kill()
     ping(sim)
+    # Of a guild whose prefix is not known, none is claimed.
+    shown = text_of(sim.answer(sim.use("settings", [{"name": "prefix", "type": 1, "options": []}], guild=1, **manager)))
+    assert re.search(r"Just now .*`!`.*database", shown), shown
     refused = text_of(sim.answer(sim.use("settings", set_prefix("%"), **manager)))
     assert "database" in refused and "begin with" not in refused, refused
+    eventually(lambda: re.search(r"PostgreSQL AWAY from [1-4] of 4 shards", fleet.ctl_run("status").stdout),
+               "status says that the database is away", fleet)
+    assert "postgres.conninfo" in procs.file_tail(fleet.log)
     private.postgres.start()
     eventually(lambda: "begin with `%`" in text_of(sim.answer(sim.use("settings", set_prefix("%"), **manager))),
                "/settings stores again", fleet)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -97,6 +98,14 @@ def test_serves_and_is_found_and_leaves_nothing(start):
     # The members of the fake Discord are at work, and are answered.
     procs.wait_until(lambda: all(one["events"] > 20 for one in json.loads(run.ctl("status", "--json").stdout)["shards"]),
                      60, "traffic on every shard", interval_s=0.2)
+    # It finds the private database, too.
+    migrated = json.loads(run.ctl("migrate", "status", "--json").stdout)
+    assert migrated["applied"] > 0 and migrated["pending"] == 0, migrated
+    private = os.path.join(folder, "run", "private.ini")
+    assert os.stat(private).st_mode & 0o777 == 0o600
+    control = re.search(r"act +(http://\S+)", run.text()).group(1)
+    with urllib.request.urlopen(f"{control}/state", timeout=10) as answer:
+        assert len(json.load(answer)["sessions"]) == 4
     address = run.until(r"page +http://(\S+?)/").group(1)
     with socket.create_connection((address.rsplit(":", 1)[0], int(address.rsplit(":", 1)[1])), timeout=10) as s:
         s.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

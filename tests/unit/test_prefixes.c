@@ -41,6 +41,8 @@ static void test_bad_prefixes(void **state)
 		{ "<@1>", "Discord" },
 		{ "@", "Discord" },
 		{ "#", "Discord" },
+		{ "`", "backtick" },
+		{ "!`", "backtick" },
 		{ "\xC2\xA0", "seen" },         /* no-break space */
 		{ "\xC2\x85", "seen" },         /* a control character above ASCII */
 		{ "\xC2\xAD", "seen" },         /* soft hyphen */
