@@ -166,6 +166,7 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_text(status, "build_id", shoal_build_id);
 	put_int(status, "pid", (uint64_t)getpid());
 	put_int(status, "serial", supervisor->reexec->serial);
+	put_text(status, "binary", supervisor->reexec->own_path);
 	put_text(status, "host", supervisor->host);
 	put_text(status, "cluster", config->supervisor_cluster);
 	put_text(status, "phase", supervisor_phase_name(supervisor->phase));

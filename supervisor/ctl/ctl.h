@@ -38,6 +38,7 @@ int ctl_shards(int argc, char **argv, const struct ctl_options *options);
 int ctl_top(int argc, char **argv, const struct ctl_options *options);
 int ctl_restart(int argc, char **argv, const struct ctl_options *options);
 int ctl_reload(int argc, char **argv, const struct ctl_options *options);
+int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options);
@@ -53,6 +54,8 @@ int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout
 int ctl_judge(const struct ctl_options *options, int error, json_t *answer, uint64_t waited_ms);
 /* Waits until the supervisor's image number @serial (status) answers; *ret_status is the caller's. */
 int ctl_await_serial(const struct ctl_options *options, int64_t serial, uint64_t timeout_ms, json_t **ret_status);
+/* Reloads into @binary (NULL: the same) and waits; *ret_status is the new image's, the caller's. */
+int ctl_do_reload(const struct ctl_options *options, const char *binary, json_t **ret_status);
 /* Prints a failure: @code is a stable word, @message a sentence. Returns @exit. */
 int ctl_fail(const struct ctl_options *options, int exit, const char *code, const char *message);
 int ctl_usage(const char *verb, const char *what);

@@ -23,6 +23,8 @@ static const struct verb {
 	  "restart shards one by one by RESUME; --rolling stops at the first that lost its session" },
 	{ "reload", "[--binary PATH]", ctl_reload,
 	  "the supervisor executes itself anew in place: new configuration or program" },
+	{ "upgrade", "[--binary PATH] [--canary N --soak S]", ctl_upgrade,
+	  "supervisor in place, workers rolling by RESUME; a canary that does worse is turned back" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },

@@ -37,26 +37,37 @@ static void note_serial(void *arg, const json_t *progress)
 	*(int64_t *)arg = ctl_int(progress, "serial");
 }
 
-int ctl_reload(int argc, char **argv, const struct ctl_options *options)
+int ctl_do_reload(const struct ctl_options *options, const char *binary, json_t **ret_status)
 {
 	json_t *request = json_pack("{s:s}", "verb", "reload"), *answer = NULL;
 	int64_t serial = 0;
 	int r;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--binary") != 0 || i + 1 == argc) {
-			json_decref(request);
-			return ctl_usage("reload", "takes --binary PATH or nothing");
-		}
-		json_object_set_new(request, "binary", json_string(argv[++i]));
-	}
+	if (binary)
+		json_object_set_new(request, "binary", json_string(binary));
 	r = control_call(options->runtime_dir, request, options->timeout_given ? options->timeout_ms : ASK_TIMEOUT_MS,
 			 note_serial, &serial, &answer);
 	/* The connection ends with the image that had it. */
 	if (r < 0 && serial > 0)
-		r = ctl_await_serial(options, serial, ASK_TIMEOUT_MS, &answer);
-	else
-		r = ctl_judge(options, r, answer, ASK_TIMEOUT_MS);
+		return ctl_await_serial(options, serial, ASK_TIMEOUT_MS, ret_status);
+	r = ctl_judge(options, r, answer, ASK_TIMEOUT_MS);
+	if (r == CTL_OK)
+		*ret_status = answer;
+	return r;
+}
+
+int ctl_reload(int argc, char **argv, const struct ctl_options *options)
+{
+	const char *binary = NULL;
+	json_t *answer = NULL;
+	int r;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--binary") != 0 || i + 1 == argc)
+			return ctl_usage("reload", "takes --binary PATH or nothing");
+		binary = argv[++i];
+	}
+	r = ctl_do_reload(options, binary, &answer);
 	if (r != CTL_OK)
 		return r;
 	if (options->json)

@@ -1,0 +1,109 @@
+"""`shoalctl upgrade`: another build takes over in place, shard by shard by RESUME; a canary that does worse is turned
+back. The other build is made here: its build
+id and the version of its board's rest differ, so that each reads what the other wrote."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import harness
+import procs
+
+NEW_ID = "00000000be77"
+
+
+@pytest.fixture(scope="module")
+def new_build(tmp_path_factory):
+    """The folder of another build of the same programs."""
+    build = str(tmp_path_factory.mktemp("new") / "build")
+    # Objects keep their times, so that only what differs is compiled: the build id, and the board.
+    shutil.copytree(os.path.join(harness.BUILD, "obj"), os.path.join(build, "obj"), copy_function=shutil.copy2)
+    shutil.rmtree(os.path.join(build, "obj", "shared", "board"))
+    done = subprocess.run(["make", "-s", f"BUILD={build}", f"BUILD_ID={NEW_ID}", "OPT=-O2 -DBOARD_REST_VERSION=2",
+                           f"SANITIZE={int(harness.SANITIZE)}", f"{build}/shoald", f"{build}/shoal-shard"],
+                          cwd=harness.ROOT, check=False, text=True, capture_output=True, timeout=400)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    told = subprocess.run([f"{build}/shoal-shard", "--version"], capture_output=True, text=True, check=True, timeout=30)
+    assert NEW_ID in told.stdout
+    yield build
+    shutil.rmtree(build, ignore_errors=True)
+
+
+def spent(sim):
+    return sim.summary()["identifies"]["total"]
+
+
+def build_ids(fleet):
+    status = fleet.status()
+    return [status["build_id"]] + [one["build_id"] for one in status["shards"]]
+
+
+def test_upgrade_and_back_under_traffic(make_sim, make_fleet, servers, new_build):
+    sim = make_sim(guilds=64)
+    fleet = make_fleet(sim, database=servers.database(), nats=servers.nats)
+    fleet.ready(shards=4)
+    old_id, before, pid = build_ids(fleet)[0], spent(sim), fleet.process.pid
+    assert old_id != NEW_ID
+    sim.post("/traffic", rate=200)
+    answer = fleet.ctl("upgrade", "--binary", os.path.join(new_build, "shoald"), timeout_s=90)
+    assert build_ids(fleet) == [NEW_ID] * 5 and answer["identifies_spent"] == 0
+    fleet.ready(shards=4)
+    # And the other way: the older build reads what the newer one wrote.
+    fleet.ctl("upgrade", "--binary", harness.program("shoald"), timeout_s=90)
+    assert build_ids(fleet) == [old_id] * 5
+    fleet.ready(shards=4)
+    sim.post("/traffic", rate=0)
+    assert spent(sim) == before and fleet.process.pid == pid and fleet.process.poll() is None
+    assert sum(one["loss_windows"] for one in fleet.status()["shards"]) == 0
+    summary = sim.wait_all_answered()
+    for kind in ("messages", "interactions"):
+        assert summary[kind]["doubled"] == 0, summary
+
+
+def test_canary_that_does_well_is_followed_by_the_rest(sim, fleet, new_build):
+    before = spent(sim)
+    fleet.ctl("upgrade", "--binary", os.path.join(new_build, "shoald"), "--canary", "1", "--soak", "2", timeout_s=90)
+    assert build_ids(fleet) == [NEW_ID] * 5 and spent(sim) == before
+    fleet.ready(shards=4)
+
+
+def test_canary_that_crashes_is_turned_back(sim, fleet, new_build):
+    """Its worker dies while it is watched: supervisor and canary are the old ones again, nobody else was touched."""
+    before, pids, old = spent(sim), fleet.pids(), build_ids(fleet)
+    upgrade = subprocess.Popen([harness.program("shoalctl"), "upgrade", "--json", "--binary",
+                                os.path.join(new_build, "shoald"), "--canary", "1", "--soak", "60"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=fleet.folder,
+                               env={**fleet.env(), "SHOAL_SUPERVISOR_RUNTIME_DIR": fleet.runtime_dir})
+    try:
+        procs.wait_until(lambda: [one for one in fleet.records("restart.done") if one["shard"] == 0], 30,
+                         "the canary restarted")
+        # As a worker that crashes, until its conduct is seen: the first look may come after the death.
+        for _ in range(20):
+            if upgrade.poll() is not None or len(fleet.records("supervisor.reexec")) > 1:
+                break
+            victim = fleet.shard(0)
+            if victim["state"] == "ready" and victim["build_id"] == NEW_ID:
+                os.kill(victim["pid"], signal.SIGSEGV)
+                fleets_gone(victim["pid"])
+            fleet.ready(shards=4)
+        out, err = upgrade.communicate(timeout=60)
+    finally:
+        upgrade.kill()
+        upgrade.wait()
+    assert upgrade.returncode == 1 and "turned back" in out, out + err
+    assert build_ids(fleet) == old
+    after = fleet.pids()
+    assert all(after[shard] == pids[shard] for shard in (1, 2, 3)) and spent(sim) == before
+
+
+def fleets_gone(pid):
+    procs.wait_until(lambda: procs.process_start_ticks(pid) is None, 20, f"process {pid} gone")
+
+
+def test_program_that_does_not_start_changes_nothing(sim, fleet):
+    before, ids = fleet.pids(), build_ids(fleet)
+    done = fleet.ctl_run("upgrade", "--binary", "/bin/false")
+    assert done.returncode == 1 and fleet.pids() == before and build_ids(fleet) == ids
