@@ -31,7 +31,6 @@
 #define DEFAULT_QUEUE         1024
 #define DEFAULT_INFLIGHT      16
 #define DEFAULT_IDLE_MS       120000
-#define INTERACTIONS_MAX      256 /* callbacks open at once; beyond it something is wrong with us */
 #define LANES_MAX             16384
 #define IDLE_CONNECTIONS      16
 #define SWEEP_NS              (30 * NS_PER_S)
@@ -653,7 +652,7 @@ static int send_checked(struct rest *rest, const struct rest_request *request, r
 		return -ESHUTDOWN;
 	if (request->route < 0 || request->route >= ROUTE_COUNT || !fn)
 		return -EINVAL;
-	if (route_rows[request->route].flags & ROUTE_INTERACTION ? rest->interactions >= INTERACTIONS_MAX
+	if (route_rows[request->route].flags & ROUTE_INTERACTION ? rest->interactions >= REST_INTERACTIONS_MAX
 								 : rest->queued >= rest->options.queue_max)
 		return -ENOBUFS;
 	r = call_new(request, fn, arg, transfer_wire_base(rest->wire), rest->limits, rest->options.timeout_ms, now_ns,

@@ -25,7 +25,9 @@
 #define REST_REQUEST_MAX     (4 * 1024 * 1024) /* of our own body */
 #define REST_DEADLINE_MAX_MS (15 * 60 * 1000)
 #define REST_INTERACTION_MS  3000 /* the first answer to an interaction, from Discord's side */
-#define REST_TEXT_SIZE       256
+/* Callbacks open at once: 500 a second for the three seconds that an interaction lives, and room. */
+#define REST_INTERACTIONS_MAX 2048
+#define REST_TEXT_SIZE        256
 
 struct rest;
 

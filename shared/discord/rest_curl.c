@@ -19,6 +19,10 @@
  * HTTP/2 shares would swallow request after request. */
 #define UNACKED_MAX_MS   8000
 #define KEEPALIVE_IDLE_S 30L
+/* Where HTTP/2 is not offered, a burst would take a connection each: beyond this many calls wait their turn within
+ * curl.
+ */
+#define CONNECTIONS_MAX 256L
 
 /* A socket of curl's. */
 struct rest_socket {
@@ -245,6 +249,7 @@ static int load(struct rest_curl *curl)
 	curl_multi_setopt(curl->multi, CURLMOPT_TIMERDATA, curl);
 	curl_multi_setopt(curl->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 	curl_multi_setopt(curl->multi, CURLMOPT_MAXCONNECTS, (long)curl->max_idle_connections);
+	curl_multi_setopt(curl->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
 	return 0;
 }
 
