@@ -82,6 +82,7 @@ static void harden(void)
 	signal(SIGPIPE, SIG_IGN);
 	/* The kernel sends it to a stopped process whose parent dies: a dead supervisor must not take us along. */
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* an error where it is written, as a full disk is */
 	unsetenv("DISCORD_TOKEN");
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");

@@ -3,6 +3,8 @@
 #include "supervisor/surroundings.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -26,6 +28,7 @@
 #include "shared/bus/subjects.h"
 #include "shared/control/control.h"
 #include "shared/db/conninfo.h"
+#include "shared/discord/url.h"
 #include "shared/log/log.h"
 #include "supervisor/http.h"
 #include "supervisor/intents.h"
@@ -36,10 +39,26 @@ extern char **environ;
 #define ROOM_BASE_KIB  256
 #define ROOM_SHARD_KIB 96
 
+/* Whoever starts us with these closed would have our sockets and boards take their numbers, and our log. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void surroundings_harden(void)
 {
 	const struct rlimit none = { 0, 0 };
 	struct rlimit files;
+
+	fill_standard_descriptors();
+	/* A file size limit is then an error that is told, as a full disk is. */
+	signal(SIGXFSZ, SIG_IGN);
 
 	umask(0077);
 	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -149,10 +168,22 @@ static int check_conninfo(const struct config *config, const char *key, const ch
 	return r == 0 ? 0 : refuse(config, key, error, "%s", why[0] ? why : error_text(r));
 }
 
+/* Only its scheme is looked at where the options are read. */
+static int check_gateway_url(const struct config *config, char *error)
+{
+	struct url url;
+
+	if (!config->discord_gateway_url[0] || url_parse(config->discord_gateway_url, &url) == 0)
+		return 0;
+	return refuse(config, "discord.gateway_url", error, "\"%s\" is not of the form wss://host[:port]/",
+		      config->discord_gateway_url);
+}
+
 int surroundings_check(const struct config *config, const char *worker_path, char error[SURROUNDINGS_ERROR_SIZE])
 {
 	static int (*const checks[])(const struct config *config, char *error) = {
-		check_token, check_ca_file, check_http_listen, check_runtime_dir, check_cluster, check_intents,
+		check_token,       check_gateway_url, check_ca_file, check_http_listen,
+		check_runtime_dir, check_cluster,     check_intents,
 	};
 	int r = 0;
 

@@ -12,6 +12,8 @@
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/base/random.h"
+#include "shared/discord/url.h"
+#include "supervisor/plan.h"
 
 /* The REST client repeats within a call's deadline. The first is short, so that an operator soon reads what is wrong;
  * the later ones give a slow API its time. */
@@ -86,15 +88,16 @@ int upstream_read_gateway(const json_t *body, struct upstream_info *ret_info)
 	const json_t *limit = json_object_get(body, "session_start_limit");
 	const char *url = json_string_value(json_object_get(body, "url"));
 	uint64_t shards, total, remaining, reset_after_ms, max_concurrency;
+	struct url parts;
 
-	if (!url || strlen(url) >= sizeof(ret_info->gateway_url) ||
-	    (strncmp(url, "ws://", 5) != 0 && strncmp(url, "wss://", 6) != 0))
+	/* Every shard would dial it: what can't be dialled is no answer, whoever sent it. */
+	if (!url || strlen(url) >= sizeof(ret_info->gateway_url) || url_parse(url, &parts) < 0)
 		return -EBADMSG;
 	if (read_u64(body, "shards", &shards) < 0 || read_u64(limit, "total", &total) < 0 ||
 	    read_u64(limit, "remaining", &remaining) < 0 || read_u64(limit, "reset_after", &reset_after_ms) < 0 ||
 	    read_u64(limit, "max_concurrency", &max_concurrency) < 0)
 		return -EBADMSG;
-	if (shards == 0 || max_concurrency == 0)
+	if (shards == 0 || shards > PLAN_SHARDS_MAX || max_concurrency == 0)
 		return -EBADMSG;
 	snprintf(ret_info->gateway_url, sizeof(ret_info->gateway_url), "%s", url);
 	ret_info->recommended = u32_of(shards);

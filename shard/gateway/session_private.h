@@ -12,7 +12,7 @@
 #include "shard/gateway/session.h"
 #include "shard/gateway/session_table.h"
 #include "shard/gateway/transport.h"
-#include "shard/gateway/url.h"
+#include "shared/discord/url.h"
 
 /* Events raised while another is worked on. One callback can raise few. */
 #define SESSION_EVENTS_MAX 32

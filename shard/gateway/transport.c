@@ -21,7 +21,7 @@
 #include "shard/gateway/frame.h"
 #include "shard/gateway/tls.h"
 #include "shard/gateway/upgrade.h"
-#include "shard/gateway/url.h"
+#include "shared/discord/url.h"
 #include "shard/gateway/wire.h"
 
 /* How long the server may take to see our close frame and close. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "shared/base/buf.h"
-#include "shard/gateway/url.h"
+#include "shared/discord/url.h"
 
 #define UPGRADE_HEAD_MAX    (16 * 1024)
 #define UPGRADE_SNIPPET_MAX 160

@@ -32,7 +32,7 @@ const struct config_option config_options[] = {
 	  "how the gateway's stream is packed: zlib-stream takes 40 KB a shard, zstd-stream 1 to 2.5 MB" },
 	{ "discord.intents", OPTION_STR, AT(discord_intents), "auto", 1, 1024, 0, NULL, NULL,
 	  "auto: what the loaded modules need; else a number, or names joined by commas" },
-	{ "discord.shard_count", OPTION_U32, AT(discord_shard_count), "auto", 0, 65536, 0, "auto", NULL,
+	{ "discord.shard_count", OPTION_U32, AT(discord_shard_count), "auto", 0, 16384, 0, "auto", NULL,
 	  "shards of the whole bot" },
 
 	{ "supervisor.runtime_dir", OPTION_STR, AT(supervisor_runtime_dir), "/run/shoal", 1, 90, OPTION_PATH, NULL,

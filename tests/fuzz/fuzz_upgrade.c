@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "shard/gateway/upgrade.h"
-#include "shard/gateway/url.h"
+#include "shared/discord/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shard/gateway/upgrade.h"
-#include "shard/gateway/url.h"
+#include "shared/discord/url.h"
 
 static void test_parse(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* WebSocket URLs: taken apart, and built as the gateway wants them. Pure. Source: discord-facts sections 2 and 3. */
-#ifndef SHOAL_GATEWAY_URL_H
-#define SHOAL_GATEWAY_URL_H
+#ifndef SHOAL_SHARED_DISCORD_URL_H
+#define SHOAL_SHARED_DISCORD_URL_H
 
 #include <stdbool.h>
 #include <stddef.h>

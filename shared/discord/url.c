@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* WebSocket URLs. What comes in was written by an operator or sent by Discord: both are checked alike, because it ends
  * up in a request's first line. */
-#include "shard/gateway/url.h"
+#include "shared/discord/url.h"
 
 #include <ctype.h>
 #include <errno.h>
