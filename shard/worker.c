@@ -650,9 +650,9 @@ static int take_board(struct worker *worker)
 	r = board_shard_open(options->runtime_dir, options->generation, options->shard_id, true, &worker->board);
 	if (r < 0) {
 		log_error(NULL, "worker.no_board",
-			  KV_MSG("this shard's board can't be opened; workers are started by shoald"),
+			  KV_MSG("this shard's board can't be opened; workers are started by shoald, which makes it"),
 			  KV_STR("runtime_dir", options->runtime_dir), KV_ERR(r));
-		return EXIT_CODE_USAGE;
+		return EXIT_CODE_RESOURCE;
 	}
 	r = board_shard_lock(worker->board);
 	if (r < 0) {
@@ -662,10 +662,12 @@ static int take_board(struct worker *worker)
 	}
 	r = board_host_open(options->runtime_dir, &worker->host);
 	if (r < 0) {
-		log_error(NULL, "worker.no_board",
-			  KV_MSG("the host's board can't be opened; workers are started by shoald"),
-			  KV_STR("runtime_dir", options->runtime_dir), KV_ERR(r));
-		return EXIT_CODE_USAGE;
+		log_error(
+			NULL, "worker.no_board",
+			KV_MSG("the host's board can't be opened: restart shoald, it makes it anew and takes over the "
+			       "workers that serve"),
+			KV_STR("runtime_dir", options->runtime_dir), KV_ERR(r));
+		return EXIT_CODE_RESOURCE;
 	}
 	worker->counters = board_shard_counters(worker->board);
 	worker->crashed = last_one_crashed(worker->board);

@@ -10,6 +10,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
+#include "shared/base/errors.h"
 #include "shared/base/random.h"
 #include "shared/log/log.h"
 #include "supervisor/process.h"
@@ -250,6 +251,56 @@ static void timer_passed(void *arg)
 
 /* --- spawning ---------------------------------------------------------------------------------------------------- */
 
+static int open_board(const struct fleet *fleet, struct worker *worker)
+{
+	const struct fleet_options *options = &fleet->options;
+	const struct log_ctx ctx = worker_ctx(worker);
+	bool damaged = false;
+	int r;
+
+	r = board_shard_create(options->runtime_dir, options->generation, worker->slot.shard_id, options->shard_count,
+			       options->inbox_kib, &damaged);
+	if (r < 0)
+		return r;
+	if (damaged)
+		log_error(&ctx, "board.damaged", KV_STR("dir", options->runtime_dir),
+			  KV_MSG("the shard's board failed its checks and was moved aside; its session is lost, so "
+				 "this shard will IDENTIFY"));
+	return board_shard_open(options->runtime_dir, options->generation, worker->slot.shard_id, true, &worker->board);
+}
+
+static void log_put_back(const struct log_ctx *ctx, const char *dir)
+{
+	log_error(ctx, "board.deleted", KV_STR("dir", dir),
+		  KV_MSG("a board was deleted while the fleet runs and was put back as it was: nobody else may remove "
+			 "files in supervisor.runtime_dir"));
+}
+
+/* Before a worker is started, with the shard's lock free: it must find boards, whatever others did to the directory. */
+static int mend_boards(const struct fleet *fleet, struct worker *worker)
+{
+	const struct fleet_options *options = &fleet->options;
+	const struct log_ctx ctx = worker_ctx(worker);
+	struct board_shard *before = worker->board;
+	int r;
+
+	/* A host's page that was scribbled on is not for us to make anew: others live on it. The worker says so. */
+	if (options->host_board && board_host_restore(options->host_board) == 1)
+		log_put_back(NULL, options->runtime_dir);
+	r = board_shard_restore(before, options->generation, worker->slot.shard_id);
+	if (r == 1)
+		log_put_back(&ctx, options->runtime_dir);
+	if (r != -SHOAL_EDAMAGED && r != -SHOAL_EVERSION && r != -ESTALE)
+		return r < 0 ? r : 0;
+	r = open_board(fleet, worker);
+	if (r < 0) {
+		worker->board = before;
+		return r;
+	}
+	board_shard_close(before);
+	return 0;
+}
+
 static int launch(struct worker *worker)
 {
 	const struct fleet_options *options = &worker->fleet->options;
@@ -285,6 +336,12 @@ static void launch_one(struct fleet *fleet)
 			give_up_launch(worker, "worker.not_adopted", r,
 				       "a process that can't be made out holds the shard's lock; looked at again, and "
 				       "started anew when it has ended");
+		return;
+	}
+	r = mend_boards(fleet, worker);
+	if (r < 0) {
+		give_up_launch(worker, "worker.no_board", r,
+			       "the shard's board is gone from supervisor.runtime_dir, and can't be made anew");
 		return;
 	}
 	r = launch(worker);
@@ -412,24 +469,6 @@ static void tick(void *arg)
 }
 
 /* --- from outside ------------------------------------------------------------------------------------------------ */
-
-static int open_board(const struct fleet *fleet, struct worker *worker)
-{
-	const struct fleet_options *options = &fleet->options;
-	const struct log_ctx ctx = worker_ctx(worker);
-	bool damaged = false;
-	int r;
-
-	r = board_shard_create(options->runtime_dir, options->generation, worker->slot.shard_id, options->shard_count,
-			       options->inbox_kib, &damaged);
-	if (r < 0)
-		return r;
-	if (damaged)
-		log_error(&ctx, "board.damaged", KV_STR("dir", options->runtime_dir),
-			  KV_MSG("the shard's board failed its checks and was moved aside; its session is lost, so "
-				 "this shard will IDENTIFY"));
-	return board_shard_open(options->runtime_dir, options->generation, worker->slot.shard_id, true, &worker->board);
-}
 
 static void free_fleet(struct fleet *fleet)
 {

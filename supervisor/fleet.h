@@ -17,6 +17,7 @@ struct fleet;
 
 struct fleet_options {
 	const char *runtime_dir;
+	struct board_host *host_board; /* borrowed; put back when it was deleted. NULL: not looked after */
 	const char *worker_path;
 	char *const *worker_env;
 	const char *log_level, *log_format; /* for its records before it has its configuration */

@@ -363,6 +363,21 @@ static void look_for_losses(struct supervisor *supervisor)
 	}
 }
 
+/* Without it no worker that starts finds us, nor shoalctl. */
+static void look_after_socket(struct supervisor *supervisor)
+{
+	int r = control_server_restore(supervisor->control);
+
+	if (r == 1)
+		log_error(NULL, "control.socket_deleted", KV_STR("dir", supervisor->config->supervisor_runtime_dir),
+			  KV_MSG("the control socket was deleted and is there again: nobody else may remove files in "
+				 "supervisor.runtime_dir"));
+	else if (r < 0 && !supervisor->socket_lost)
+		log_error(NULL, "control.no_socket", KV_STR("dir", supervisor->config->supervisor_runtime_dir),
+			  KV_ERR(r), KV_MSG("the control socket was deleted and can't be made anew; tried again"));
+	supervisor->socket_lost = r < 0;
+}
+
 static void at_tick(void *arg)
 {
 	struct supervisor *supervisor = arg;
@@ -372,6 +387,8 @@ static void at_tick(void *arg)
 		hang_up(supervisor);
 	if (supervisor->phase == PHASE_RUNNING && supervisor->ticks++ % 4 == 0)
 		look_after_ledger(supervisor);
+	if (supervisor->control && supervisor->phase < PHASE_STOPPING)
+		look_after_socket(supervisor);
 	if (supervisor->fleet) {
 		restart_jobs_tick(&supervisor->jobs);
 		look_for_losses(supervisor);
@@ -418,6 +435,21 @@ static void signalled(uv_signal_t *handle, int number)
 
 /* --- the beginning ----------------------------------------------------------------------------------------------- */
 
+/* What is short passes, also under a restart; a directory that is wrong does not. */
+static enum exit_code directory_exit_code(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+		return EXIT_CODE_RESOURCE;
+	default:
+		return EXIT_CODE_CONFIG;
+	}
+}
+
 static int take_host(struct supervisor *supervisor, const struct reexec_legacy *legacy, enum exit_code *ret_exit_code)
 {
 	const char *dir = supervisor->config->supervisor_runtime_dir;
@@ -448,7 +480,7 @@ static int take_host(struct supervisor *supervisor, const struct reexec_legacy *
 		snprintf(text, sizeof(text), "the host's board in %s (supervisor.runtime_dir) can't be made: %s%s", dir,
 			 error_text(r), r == -ENOSPC ? "; free some of it, or choose another directory" : "");
 		log_error(NULL, "supervisor.no_board", KV_MSG(text), KV_ERR(r));
-		*ret_exit_code = r == -ENOSPC || r == -ENOMEM ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG;
+		*ret_exit_code = directory_exit_code(r);
 		return r;
 	}
 	if (damaged)
@@ -475,9 +507,12 @@ static int open_doors(struct supervisor *supervisor, enum exit_code *ret_exit_co
 			       &supervisor->control);
 	if (r < 0) {
 		snprintf(text, sizeof(text), "the control socket in %s (supervisor.runtime_dir) can't be opened: %s",
-			 config->supervisor_runtime_dir, error_text(r));
+			 config->supervisor_runtime_dir,
+			 r == -ENOTSOCK ? "control.sock there is no socket: remove it" : error_text(r));
 		log_error(NULL, "control.no_socket", KV_MSG(text), KV_ERR(r));
-		*ret_exit_code = r == -EADDRINUSE ? EXIT_CODE_LOCKED : EXIT_CODE_CONFIG;
+		*ret_exit_code = r == -EADDRINUSE ? EXIT_CODE_LOCKED
+				 : r == -ENOTSOCK ? EXIT_CODE_PORT
+						  : directory_exit_code(r);
 		return r;
 	}
 	if (config->supervisor_http_listen[0] == '\0')

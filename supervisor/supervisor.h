@@ -45,6 +45,7 @@ struct supervisor {
 	bool was_ready; /* every shard was ready at the last look */
 	bool dirty;     /* something that STATUS shows has changed */
 	bool was_exhausted;
+	bool socket_lost;   /* the control socket was deleted and could not be made anew */
 	bool expect_record; /* there are traces of an earlier run, so the ledger's record should be there */
 	uint32_t ticks;
 	uint64_t started_ns;

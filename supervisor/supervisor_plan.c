@@ -66,6 +66,7 @@ static int open_fleet(struct supervisor *supervisor)
 	const struct config *config = supervisor->config;
 	struct fleet_options options = {
 		.runtime_dir = config->supervisor_runtime_dir,
+		.host_board = supervisor->board,
 		.worker_path = supervisor->worker_path,
 		.inbox_kib = config->inbox_ring_kib,
 		.worker_env = supervisor->worker_env,
@@ -108,10 +109,14 @@ static void fleet_not_opened(struct supervisor *supervisor, int error)
 
 	snprintf(cause, sizeof(cause), "the boards in %s (supervisor.runtime_dir) can't be made: %s",
 		 supervisor->config->supervisor_runtime_dir, error_text(error));
-	supervisor_stop_fatally(supervisor, EXIT_CODE_RESOURCE, cause,
-				error == -ENOSPC
-					? "Its file system is full: free some of it, or choose another directory"
-					: "Look at the directory and its rights");
+	supervisor_stop_fatally(
+		supervisor, EXIT_CODE_RESOURCE, cause,
+		error == -ENOSPC ? "Its file system is full: free some of it, or choose another directory"
+		: error == -EMFILE || error == -ENFILE
+			? "There are not enough descriptors: raise LimitNOFILE= (ulimit -n)"
+		: error == -EBUSY
+			? "A worker lives on a damaged one: it leaves by itself after supervisor.orphan_timeout_s"
+			: "Look at the directory and its rights");
 }
 
 /* What identifies ask for: the manifest's intents, or the operator's own. */
@@ -415,7 +420,8 @@ int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code)
 		snprintf(text, sizeof(text), "the worker program %s (supervisor.worker) can't be started: %s",
 			 supervisor->worker_path, error_text(r));
 		log_error(NULL, "worker.not_found", KV_MSG(text), KV_ERR(r));
-		*ret_exit_code = r == -ENOMEM || r == -EAGAIN ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG;
+		*ret_exit_code = r == -ENOMEM || r == -EAGAIN || r == -EMFILE || r == -ENFILE ? EXIT_CODE_RESOURCE
+											      : EXIT_CODE_CONFIG;
 	}
 	return r;
 }

@@ -159,6 +159,9 @@ void *board_shard_inbox(struct board_shard *board, size_t *ret_bytes);
  * lock). */
 int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
 		     struct board_shard **ret_board);
+/* See board_file_restore(): a board whose file was deleted is put back as it was (1). The address stays; whatever was
+ * got from it (header, counters, inbox) must be got anew. */
+int board_shard_restore(struct board_shard *board, uint32_t generation, uint32_t shard_id);
 struct board_shard *board_shard_close(struct board_shard *board); /* releases a lock held; returns NULL */
 void board_shard_closep(struct board_shard **board);
 
@@ -226,6 +229,8 @@ struct board_ledger {
 
 int board_host_create(const char *dir, bool *ret_damaged);
 int board_host_open(const char *dir, struct board_host **ret_board);
+/* See board_file_restore(). Whoever mapped the old file goes on with that one: its budget is then its own. */
+int board_host_restore(struct board_host *board);
 struct board_host *board_host_close(struct board_host *board);
 void board_host_closep(struct board_host **board);
 /* The supervisor's own lock on the host page. -EAGAIN: a second supervisor. */

@@ -66,18 +66,11 @@ static int check_page(const struct board_page *page, const struct board_want *wa
 	return 0;
 }
 
-/* Opens without following links and reads what the page says of itself. */
-static int open_checked(const char *path, const struct board_want *want, bool writable, struct board_page *page,
-			int *ret_fd)
+static int check_file(int fd, const struct board_want *want, struct board_page *page)
 {
-	CLEANUP(cleanup_close)
-	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
-	int r;
 
-	if (fd < 0)
-		return errno == ELOOP ? -SHOAL_EDAMAGED : -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
@@ -85,9 +78,23 @@ static int open_checked(const char *path, const struct board_want *want, bool wr
 	n = pread(fd, page, sizeof(*page), 0);
 	if (n < 0)
 		return -errno;
-	r = n < (ssize_t)sizeof(*page) ? -SHOAL_EDAMAGED : check_page(page, want, (uint64_t)st.st_size);
+	return n < (ssize_t)sizeof(*page) ? -SHOAL_EDAMAGED : check_page(page, want, (uint64_t)st.st_size);
+}
+
+/* Opens without following links and reads what the page says of itself. */
+static int open_checked(const char *path, const struct board_want *want, bool writable, struct board_page *page,
+			int *ret_fd)
+{
+	CLEANUP(cleanup_close)
+	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int r;
+
+	if (fd < 0)
+		return errno == ELOOP ? -SHOAL_EDAMAGED : -errno;
+	r = check_file(fd, want, page);
 	/* The descriptor is of use even for a damaged file: its lock tells whether somebody lives on it. */
-	*ret_fd = TAKE_FD(fd);
+	if (r == 0 || r == -SHOAL_EDAMAGED || r == -SHOAL_EVERSION)
+		*ret_fd = TAKE_FD(fd);
 	return r;
 }
 
@@ -162,13 +169,37 @@ static int write_all(int fd, const void *bytes, size_t len)
 	return 0;
 }
 
-/* A new file with @core (page filled in here) at its start, put in place by one rename. */
-static int make_file(const char *path, const struct board_want *want, unsigned char *core)
+/* A file of @size that begins with @bytes, allocated in full, put in place by one rename. */
+static int put_file(const char *path, const void *bytes, size_t len, size_t size)
 {
-	struct board_page *page = (struct board_page *)core;
 	char fresh[BOARD_PATH_SIZE + 8];
 	CLEANUP(cleanup_close) int fd = -1;
 	int r;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	do
+		r = -posix_fallocate(fd, 0, (off_t)size);
+	while (r == -EINTR);
+	if (r == 0)
+		r = write_all(fd, bytes, len);
+	if (r == 0 && fchmod(fd, 0600) < 0)
+		r = -errno;
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r < 0)
+		unlink(fresh);
+	return r;
+}
+
+/* A new file with @core (page filled in here) at its start. */
+static int make_file(const char *path, const struct board_want *want, unsigned char *core)
+{
+	struct board_page *page = (struct board_page *)core;
 
 	memset(&page->header, 0, sizeof(page->header));
 	memcpy(page->header.magic, BOARD_MAGIC, sizeof(page->header.magic));
@@ -184,25 +215,7 @@ static int make_file(const char *path, const struct board_want *want, unsigned c
 	page->header_crc = header_crc(&page->header);
 	page->core_size = want->core_size;
 	page->boot = boot_number();
-
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	if (unlink(fresh) < 0 && errno != ENOENT)
-		return -errno;
-	fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	do
-		r = -posix_fallocate(fd, 0, (off_t)want->size);
-	while (r == -EINTR);
-	if (r == 0)
-		r = write_all(fd, core, want->core_size);
-	if (r == 0 && fchmod(fd, 0600) < 0)
-		r = -errno;
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(fresh);
-	return r;
+	return put_file(path, core, want->core_size, want->size);
 }
 
 /* Times of an earlier boot would look like the far future. What is no time is kept. */
@@ -325,4 +338,41 @@ void board_file_close(struct board_file *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	*file = (struct board_file){ .fd = -1 };
+}
+
+/* --- what others do to our files -----------------------------------------------------------------------------------
+ */
+
+int board_file_restore(struct board_file *file, const struct board_want *want)
+{
+	struct board_file fresh;
+	struct board_page page;
+	struct stat st;
+	int r;
+
+	/* By read(), and the length first: a map of a file that was cut short is a SIGBUS. */
+	r = check_file(file->fd, want, &page);
+	if (r < 0)
+		return r;
+	if (page.header.size != file->size)
+		return -SHOAL_EDAMAGED;
+	if (is_same_file(file->fd, file->path))
+		return 0;
+	if (lstat(file->path, &st) == 0)
+		return -ESTALE;
+	if (errno != ENOENT)
+		return -errno;
+	r = put_file(file->path, file->map, file->size, file->size);
+	if (r == 0)
+		r = board_file_open(file->path, want, file->writable, &fresh);
+	if (r == 0 && file->locked) {
+		r = board_file_lock(&fresh);
+		if (r < 0)
+			board_file_close(&fresh);
+	}
+	if (r < 0)
+		return r;
+	board_file_close(file);
+	*file = fresh;
+	return 1;
 }

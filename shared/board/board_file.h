@@ -38,6 +38,10 @@ void board_file_close(struct board_file *file);
 /* -EAGAIN: somebody else has it; -ESTALE: the file was replaced meanwhile, open it again. */
 int board_file_lock(struct board_file *file);
 int board_file_is_locked(const struct board_file *file);
+/* Is what we have mapped still what others find under its path? 0: yes. 1: the file was deleted; a copy of what we have
+ * was put there, and @file is that one now (with our lock, if we had it; the old mapping is gone). -ESTALE: something
+ * else is there. -SHOAL_EDAMAGED: our own was scribbled on or cut short. -ENOSPC, -errno. */
+int board_file_restore(struct board_file *file, const struct board_want *want);
 
 /* Writes @data into the copy that does not count and flips. One writer. @copies: the array's first element. */
 void board_record_write(_Atomic uint64_t *flip, void *copies, size_t stride, const void *data, uint32_t length);

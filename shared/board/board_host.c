@@ -70,6 +70,15 @@ int board_host_open(const char *dir, struct board_host **ret_board)
 	return 0;
 }
 
+int board_host_restore(struct board_host *board)
+{
+	int r = board_file_restore(&board->file, &want_host);
+
+	if (r == 1)
+		board->core = (struct board_host_core *)board->file.map;
+	return r;
+}
+
 struct board_host *board_host_close(struct board_host *board)
 {
 	if (board) {

@@ -81,13 +81,28 @@ int board_shard_create(const char *dir, uint32_t generation, uint32_t shard_id, 
 	return r < 0 ? r : board_file_create(path, &want, ret_damaged);
 }
 
+/* The rest may be another version's: too short for us, it is not there. Read anew from the map, so checked anew. */
+static int find_parts(struct board_shard *board)
+{
+	uint32_t rest_offset;
+
+	board->core = (struct board_shard_core *)board->file.map;
+	board->rest = NULL;
+	rest_offset = board->core->page.header.rest_offset;
+	if (rest_offset % 8 == 0 && rest_offset <= board->file.size &&
+	    board->file.size - rest_offset >= sizeof(struct board_shard_rest))
+		board->rest = (struct board_shard_rest *)(board->file.map + rest_offset);
+	else if (board->file.writable)
+		return -SHOAL_EVERSION;
+	return 0;
+}
+
 int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
 		     struct board_shard **ret_board)
 {
 	struct board_want want = want_shard(generation, shard_id, 0, 0);
 	CLEANUP(board_shard_closep) struct board_shard *board = NULL;
 	char path[BOARD_PATH_SIZE];
-	uint32_t rest_offset;
 	int r;
 
 	r = board_shard_path(dir, generation, shard_id, path, sizeof(path));
@@ -100,15 +115,9 @@ int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bo
 	r = board_file_open(path, &want, writable, &board->file);
 	if (r < 0)
 		return r;
-	board->core = (struct board_shard_core *)board->file.map;
-	rest_offset = board->core->page.header.rest_offset;
-	/* The rest may be another version's: too short for us, it is not there. Read anew from the map, so checked
-	 * anew. */
-	if (rest_offset % 8 == 0 && rest_offset <= board->file.size &&
-	    board->file.size - rest_offset >= sizeof(struct board_shard_rest))
-		board->rest = (struct board_shard_rest *)(board->file.map + rest_offset);
-	else if (writable)
-		return -SHOAL_EVERSION;
+	r = find_parts(board);
+	if (r < 0)
+		return r;
 	*ret_board = TAKE(board);
 	return 0;
 }
@@ -120,6 +129,14 @@ struct board_shard *board_shard_close(struct board_shard *board)
 		free(board);
 	}
 	return NULL;
+}
+
+int board_shard_restore(struct board_shard *board, uint32_t generation, uint32_t shard_id)
+{
+	struct board_want want = want_shard(generation, shard_id, 0, 0);
+	int r = board_file_restore(&board->file, &want);
+
+	return r == 1 && find_parts(board) < 0 ? -SHOAL_EVERSION : r;
 }
 
 void board_shard_closep(struct board_shard **board)

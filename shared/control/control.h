@@ -95,9 +95,13 @@ struct control_server_events {
 	void (*closed)(void *arg, struct control_peer *peer);
 };
 
-/* Binds and listens. A stale socket (nobody accepts) is replaced; a live one is -EADDRINUSE. */
+/* Binds and listens. A stale socket (nobody accepts) is replaced; a live one is -EADDRINUSE; -ENOTSOCK: something else
+ * has its name. */
 int control_server_new(struct loop *loop, const char *runtime_dir, const struct control_server_events *events,
 		       void *arg, struct control_server **ret_server);
+/* Was the socket's file deleted? 0: no. 1: it was, and is there anew. Peers that are connected stay. -errno: it was,
+ * and can't be made: nobody new gets in until a later call mends it. */
+int control_server_restore(struct control_server *server);
 /* Adds id and ok. @answer: takes, also on failure (NULL: {}). Peers that do not read are closed at a bounded backlog.
  * -ENOTCONN, -ENOBUFS (that backlog), -ENOMEM, -EMSGSIZE (the peer got an error answer instead). */
 int control_peer_answer(struct control_peer *peer, int64_t id, json_t *answer);

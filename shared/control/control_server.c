@@ -386,11 +386,12 @@ static int bind_and_listen(struct control_server *server)
 	/* Before bind, so that there is no moment at which others may connect; a umask would be the whole process's. */
 	if (fchmod(server->fd, 0600) < 0)
 		return -errno;
+	/* What is no socket is nobody's door, and not ours to remove. */
+	if (lstat(server->path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
 	r = is_alive(&address);
 	if (r != 0)
 		return r < 0 ? r : -EADDRINUSE;
-	if (lstat(server->path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		return -EADDRINUSE;
 	if (unlink(server->path) < 0 && errno != ENOENT)
 		return -errno;
 	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -455,6 +456,24 @@ int control_server_new(struct loop *loop, const char *runtime_dir, const struct 
 	timer_init(&server->linger, loop, on_linger, server);
 	*ret_server = TAKE(server);
 	return 0;
+}
+
+int control_server_restore(struct control_server *server)
+{
+	struct stat st;
+	int r;
+
+	if (lstat(server->path, &st) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	/* Who is connected stays so: only the door is new. */
+	watch_free(TAKE(server->watch));
+	cleanup_close(&server->fd);
+	r = bind_and_listen(server);
+	if (r == 0)
+		r = watch_new(server->loop, server->fd, WATCH_READ, on_listen, server, &server->watch);
+	return r < 0 ? r : 1;
 }
 
 static void on_closed(void *arg)

@@ -542,6 +542,68 @@ static void test_replaced_and_held_files(void **state)
 	board_shard_close(stale);
 }
 
+static void test_a_deleted_file_is_put_back(void **state)
+{
+	struct board_shard *board = make_shard(9, true), *other = NULL;
+	struct board_session session = { 0 };
+	uint64_t sequence = 0;
+	char path[128];
+	int fd;
+
+	(void)state;
+	board_shard_set_session(board, &session_a, 41);
+	board_shard_set_sequence(board, 42);
+	assert_int_equal(board_shard_lock(board), 0);
+	assert_int_equal(board_shard_restore(board, 1, 9), 0);
+	board_shard_path(dir, 1, 9, path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(board_shard_restore(board, 1, 9), 1);
+	/* The lock has moved along, and both see one page. */
+	assert_int_equal(board_shard_open(dir, 1, 9, true, &other), 0);
+	assert_int_equal(board_shard_lock(other), -EAGAIN);
+	board_shard_set_sequence(board, 43);
+	assert_true(board_shard_session(other, &session, &sequence));
+	assert_string_equal(session.session_id, session_a.session_id);
+	assert_int_equal(sequence, 43);
+	/* Something else in its place is not touched, nor is what was scribbled on or cut short taken for good. */
+	assert_int_equal(unlink(path), 0);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(board_shard_restore(board, 1, 9), -ESTALE);
+	board_shard_close(board);
+	board_shard_close(other);
+	board = make_shard(10, true);
+	scribble(10, 0, "garbage", 7);
+	assert_int_equal(board_shard_restore(board, 1, 10), -SHOAL_EDAMAGED);
+	set_size(10, 4096);
+	assert_int_equal(board_shard_restore(board, 1, 10), -SHOAL_EDAMAGED);
+	set_size(10, 0);
+	assert_int_equal(board_shard_restore(board, 1, 10), -SHOAL_EDAMAGED);
+	board_shard_close(board);
+}
+
+static void test_a_deleted_host_page_is_put_back(void **state)
+{
+	struct board_host *board = NULL, *other = NULL;
+	char path[128];
+	bool damaged;
+
+	(void)state;
+	assert_int_equal(board_host_create(dir, &damaged), 0);
+	assert_int_equal(board_host_open(dir, &board), 0);
+	assert_int_equal(board_host_lock(board), 0);
+	board_host_set_bucket_free(board, 3, 77);
+	snprintf(path, sizeof(path), "%s/host.board", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(board_host_restore(board), 1);
+	assert_int_equal(board_host_open(dir, &other), 0);
+	assert_int_equal(board_host_lock(other), -EAGAIN);
+	assert_int_equal(board_host_bucket_free(other, 3), 77);
+	board_host_close(other);
+	board_host_close(board);
+}
+
 static void test_no_room_is_an_error_at_creation(void **state)
 {
 	char path[160];
@@ -846,6 +908,8 @@ int main(void)
 		BOARD_TEST(test_lock_has_one_owner),
 		BOARD_TEST(test_lock_dies_with_its_process),
 		BOARD_TEST(test_replaced_and_held_files),
+		BOARD_TEST(test_a_deleted_file_is_put_back),
+		BOARD_TEST(test_a_deleted_host_page_is_put_back),
 		BOARD_TEST(test_no_room_is_an_error_at_creation),
 		BOARD_TEST(test_random_kills_leave_a_whole_session),
 		BOARD_TEST(test_host_ledger_latch_and_lock),

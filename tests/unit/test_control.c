@@ -405,6 +405,13 @@ static void test_server_file_and_second_server(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(control_server_new(&loop, dir, &server_events, &side, &second), -EADDRINUSE);
+	/* Deleted by somebody else: there again, for whoever asks. */
+	assert_int_equal(control_server_restore(side.server), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(control_server_restore(side.server), 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(control_server_new(&loop, dir, &server_events, &side, &second), -EADDRINUSE);
 	memset(long_dir, 'd', sizeof(long_dir));
 	long_dir[sizeof(long_dir) - 1] = '\0';
 	assert_int_equal(control_server_new(&loop, long_dir, &server_events, &side, &second), -ENAMETOOLONG);
@@ -422,7 +429,7 @@ static void test_server_file_and_second_server(void **state)
 	stop_server();
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd);
-	assert_true(control_server_new(&loop, dir, &server_events, &side, &second) < 0);
+	assert_int_equal(control_server_new(&loop, dir, &server_events, &side, &second), -ENOTSOCK);
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 	start_server();

@@ -1,0 +1,141 @@
+"""What others do to the files of a fleet that runs: deleted, scribbled on, something else in their place. One shard may
+pay for it; the fleet does not end, and no worker stays away."""
+
+import os
+import random
+import re
+import signal
+
+import pytest
+
+import procs
+from harness import fleet as fleets
+from harness.sim import text_of
+
+
+def ping(sim, guilds=range(8)):
+    for guild in guilds:
+        assert "pong" in text_of(sim.answer(sim.use("ping", guild=guild))).lower()
+
+
+def scribble(path, how):
+    size = os.path.getsize(path)
+    with open(path, "r+b") as f:
+        f.write(b"\0" * size if how == "zeros" else random.Random(size).randbytes(size))
+
+
+@pytest.mark.parametrize("names", [r"shard-\d+-0\.board", r"host\.board", r"control\.sock", r".*\.(board|sock)"])
+def test_deleted_files_are_put_back(sim, fleet, names):
+    """A worker that dies after that RESUMEs: not even an identify is spent."""
+    gone = [name for name in os.listdir(fleet.runtime_dir) if re.fullmatch(names, name)]
+    pids = fleet.pids()
+    before = sim.summary()
+    assert gone
+    for name in gone:
+        os.unlink(os.path.join(fleet.runtime_dir, name))
+    os.kill(pids[0], signal.SIGKILL)
+    fleets.wait_gone(pids[0])
+    sim.wait(resumes=before["resumes"]["ok"] + 1)
+    fleet.ready(shards=4)
+    ping(sim)
+    assert sim.summary()["identifies"]["total"] == before["identifies"]["total"]
+    assert [one for one in fleet.records() if one.get("level") == "error" and "deleted" in one.get("event", "")]
+    for name in gone:
+        if not name.startswith("shard-") or name.endswith("-0.board"):
+            assert os.path.exists(os.path.join(fleet.runtime_dir, name)), name
+
+
+@pytest.mark.parametrize("how", ["zeros", "random"])
+def test_a_scribbled_board_costs_its_session_only(sim, fleet, how):
+    before = sim.summary()["identifies"]["total"]
+    board = next(name for name in os.listdir(fleet.runtime_dir) if re.fullmatch(r"shard-\d+-0\.board", name))
+    pid = fleet.pids()[0]
+    scribble(os.path.join(fleet.runtime_dir, board), how)
+    os.kill(pid, signal.SIGKILL)
+    fleets.wait_gone(pid)
+    fleet.wait_record("board.damaged", shard=0)
+    fleet.ready(shards=4)
+    ping(sim)
+    assert sim.summary()["identifies"]["total"] == before + 1
+
+
+def test_a_scribbled_host_page_ends_nobody(sim, fleet):
+    """It can't be made anew under those who live on it: a worker that dies waits, and the log says what to do."""
+    pids = fleet.pids()
+    scribble(os.path.join(fleet.runtime_dir, "host.board"), "zeros")
+    os.kill(pids[0], signal.SIGKILL)
+    told = fleet.wait_record("worker.no_board", shard=0)
+    assert "restart shoald" in told["msg"], told
+    fleet.wait_record("worker.died", count=2, shard=0)
+    assert fleet.process.poll() is None
+    for guild in range(16):
+        if (int(sim.get("/guild", index=guild)["id"]) >> 22) % 4 != 0:
+            assert "pong" in text_of(sim.answer(sim.use("ping", guild=guild))).lower()
+    fleet.kill_supervisor()
+    fleet.start().ready(shards=4)
+    ping(sim)
+    assert {fleet.pids()[shard] for shard in (1, 2, 3)} == {pids[shard] for shard in (1, 2, 3)}
+
+
+def test_something_else_in_the_sockets_place_is_named(sim, make_fleet):
+    fleet = make_fleet(sim, start=False)
+    os.makedirs(fleet.runtime_dir, 0o700)
+    with open(os.path.join(fleet.runtime_dir, "control.sock"), "w", encoding="ascii"):
+        pass
+    fleet.start()
+    assert fleet.ended() == fleets.PORT
+    assert "control.sock there is no socket" in fleet.messages("error")
+
+
+@pytest.mark.parametrize("fields", [{"shards": 10**9}, {"url": "wss://"}, {"url": "ws://127.0.0.1:99999/"}],
+                         ids=["shards", "no host", "no port"])
+def test_nonsense_for_an_answer_is_waited_out(sim, make_fleet, fields):
+    """What Discord answers wrongly is Discord's fault and passes; the configuration is not blamed for it."""
+    fleet = make_fleet(sim, start=False)
+    sim.fault("gateway_bot", fields=fields, times=2)
+    fleet.start().ready(shards=4, timeout_s=60)
+    assert fleet.records("api.unreachable"), fleet.messages()
+    ping(sim)
+
+
+@pytest.mark.parametrize("key, value", [
+    ("supervisor.cluster", "../../elsewhere"), ("discord.gateway_url", "wss://"),
+    ("discord.ca_file", "/nonexistent/ca.pem"),
+    ("discord.shard_count", "65536")])
+def test_what_no_worker_could_use_is_refused_at_once(sim, make_fleet, key, value):
+    fleet = make_fleet(sim, config={key: value})
+    assert fleet.ended() == fleets.CONFIG
+    assert key in procs.file_tail(fleet.log)
+    assert not sim.requests()
+
+
+@pytest.mark.parametrize("limit", ["ulimit -n 12", "ulimit -n 16", "ulimit -n 20"])
+def test_too_few_descriptors_are_no_configuration(sim, make_fleet, limit):
+    fleet = make_fleet(sim, start=False)
+    start_with(fleet, limit)
+    assert fleet.ended() == fleets.RESOURCE, procs.file_tail(fleet.log)
+    assert re.search("(?i)too many open files", procs.file_tail(fleet.log))
+
+
+def start_with(fleet, shell):
+    import harness
+    fleet.write_ini()
+    fleet.process = procs.spawn(["/bin/sh", "-c", f'{shell}; exec "$0" "$@"', harness.program("shoald"), "--config",
+                                 fleet.ini], log=fleet.log, env=fleet.env(), cwd=fleet.folder)
+    fleet.janitor.child(fleet.process)
+
+
+def test_runs_without_standard_descriptors(sim, make_fleet):
+    fleet = make_fleet(sim, start=False)
+    start_with(fleet, "exec 0<&- 1>&- 2>&-")
+    fleet.ready(shards=4)
+    ping(sim)
+    assert fleet.stop() == fleets.OK
+
+
+def test_a_burst_of_commands_is_answered(sim, fleet):
+    """More at once than a shard usually sees in a second: none is thrown away."""
+    sim.post("/ledger/reset")
+    sim.post("/interaction", guild_index=6, name="ping", count=700)
+    judged = sim.wait_all_answered()["interactions"]
+    assert (judged["sent"], judged["answered_once"], judged["doubled"]) == (700, 700, 0), judged
