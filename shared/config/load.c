@@ -387,6 +387,14 @@ static bool begins(const char *text, const char *a, const char *b)
 	return strncasecmp(text, a, strlen(a)) == 0 || strncasecmp(text, b, strlen(b)) == 0;
 }
 
+/* One of the schemes, and something of a host behind it. */
+static bool is_url(const char *text, const char *a, const char *b)
+{
+	const char *host = strstr(text, "://");
+
+	return begins(text, a, b) && strcspn(host + 3, "/?#:") > 0;
+}
+
 static int refuse_key(struct loading *loading, const char *key, const char *why)
 {
 	const struct config_option *option = option_find(key);
@@ -427,10 +435,10 @@ static int check(struct loading *loading)
 
 	while (len > 0 && config->discord_api_base[len - 1] == '/')
 		config->discord_api_base[--len] = '\0';
-	if (!begins(config->discord_api_base, "https://", "http://"))
-		return refuse_key(loading, "discord.api_base", "must begin with https:// or http://");
-	if (config->discord_gateway_url[0] && !begins(config->discord_gateway_url, "wss://", "ws://"))
-		return refuse_key(loading, "discord.gateway_url", "must begin with wss:// or ws://");
+	if (!is_url(config->discord_api_base, "https://", "http://"))
+		return refuse_key(loading, "discord.api_base", "must begin with https:// or http:// and a host");
+	if (config->discord_gateway_url[0] && !is_url(config->discord_gateway_url, "wss://", "ws://"))
+		return refuse_key(loading, "discord.gateway_url", "must begin with wss:// or ws:// and a host");
 	for (const char *c = config->discord_token; *c; c++) {
 		/* It goes into a header line. */
 		if ((unsigned char)*c <= ' ' || (unsigned char)*c > '~')

@@ -86,13 +86,14 @@ def test_too_many_guilds_on_a_shard(make_sim, make_fleet):
     ("[discord]\nca_file = /dev/null\n", ["shoal.ini:{line}", r"discord\.ca_file", "no certificate"]),
     ("[discord]\nintents = GUILDS,NOPE\n", ["shoal.ini:{line}", r"discord\.intents", "NOPE"]),
     ("[supervisor]\nworker = /no/such\n", ["shoal.ini:{line}", r"supervisor\.worker", "No such file"]),
+    ("[discord]\ngateway_url = ws://\n", ["shoal.ini:{line}", r"discord\.gateway_url", "host"]),
     ("[nats]\nurl = http://127.0.0.1\n", ["shoal.ini:{line}", r"nats\.url", "nats://"]),
     ("[postgres]\nconninfo = host=x nope=1\n", ["shoal.ini:{line}", r"postgres\.conninfo", "connection string"]),
     ("[gateway\nhello_timeout_ms = 1\n", ["shoal.ini:{before}"]),
     ("[nonsense]\nx = 1\n", ["shoal.ini:{line}", "nonsense"]),
     ("this is no line of a configuration\n", ["shoal.ini:{before}"]),
 ], ids=["not a number", "unknown key", "out of range", "no shards", "no such certificates", "no certificates",
-        "unknown intent", "no worker", "scheme of NATS", "no conninfo", "broken section", "unknown section", "no key"])
+        "unknown intent", "no worker", "no host", "scheme of NATS", "no conninfo", "broken section", "unknown section", "no key"])
 def test_malformed_configuration(sim, make_fleet, extra, words):
     fleet = make_fleet(sim, start=False)
     fleet.ini_extra = extra
