@@ -74,6 +74,8 @@ struct supervisor {
 	struct reexec *reexec;
 	struct control_peer *reload_peer; /* whose `reload` is under way; NULL: a signal's, or none */
 	int64_t reload_id;
+	struct control_peer *plan_peer; /* whose `plan upgrade` waits for the program's word */
+	int64_t plan_id;
 	bool hangup; /* SIGHUP came while another reload was being asked */
 	uv_signal_t signals[3];
 	uint32_t signal_count; /* of which are set up */

@@ -12,6 +12,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
+#include "supervisor/forecast.h"
 #include "supervisor/report.h"
 
 #define METRICS_SLICE    (256 * 1024)
@@ -282,6 +283,46 @@ static void handle_reload(struct supervisor *supervisor, struct control_peer *pe
 				 : "the program can't be asked what it is");
 }
 
+static void plan_asked(void *arg, const struct reexec_answer *answer)
+{
+	struct supervisor *supervisor = arg;
+	struct control_peer *peer = supervisor->plan_peer;
+
+	supervisor->plan_peer = NULL;
+	if (!peer)
+		return;
+	if (answer->error < 0)
+		fail(peer, supervisor->plan_id, answer->error, answer->text);
+	else
+		control_peer_answer(peer, supervisor->plan_id, forecast_restart(supervisor, answer));
+}
+
+static void handle_plan(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	const char *what = json_string_value(json_object_get(request, "what"));
+	uint32_t count = (uint32_t)number(request, "count");
+	int r;
+
+	if (supervisor->phase != PHASE_RUNNING || !supervisor->fleet) {
+		fail(peer, id, -EAGAIN, "the fleet is not running");
+	} else if (strcmp(what, "restart") == 0) {
+		control_peer_answer(peer, id, forecast_restart(supervisor, NULL));
+	} else if (strcmp(what, "reshard") == 0 && count > 0) {
+		control_peer_answer(peer, id, forecast_reshard(supervisor, count));
+	} else if (strcmp(what, "upgrade") == 0) {
+		r = reexec_ask(supervisor->reexec, json_string_value(json_object_get(request, "binary")), plan_asked,
+			       supervisor);
+		if (r < 0) {
+			fail(peer, id, r, "the program can't be asked what it is");
+			return;
+		}
+		supervisor->plan_peer = peer;
+		supervisor->plan_id = id;
+	} else {
+		fail(peer, id, -EINVAL, "plan: \"what\" must be restart, upgrade, or reshard with a count");
+	}
+}
+
 static void handle_stop(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	bool logout = json_is_true(json_object_get(request, "logout"));
@@ -326,6 +367,10 @@ const struct verb_row verb_rows[] = {
 	  { { "shards", VERB_U32_LIST, false, PLAN_SHARDS_MAX }, { "all", VERB_BOOL, false, 0 },
 	    { "rolling", VERB_BOOL, false, 0 }, { "deadline_ms", VERB_U64, false, 3600 * 1000 } },
 	  handle_restart, "restarts shards one by one by RESUME" },
+	{ "plan", VERB_OPERATOR,
+	  { { "what", VERB_STR, true, 16 }, { "binary", VERB_STR, false, 4000 },
+	    { "count", VERB_U32, false, PLAN_SHARDS_MAX } },
+	  handle_plan, "what a restart, an upgrade or another shard count would cost" },
 	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
 	  "re-executes the supervisor in place: new configuration, or a new binary" },
 	{ "stop", VERB_OPERATOR, { { "logout", VERB_BOOL, false, 0 } }, handle_stop,
@@ -437,6 +482,8 @@ static void on_closed(void *arg, struct control_peer *peer)
 		fleet_peer_gone(supervisor->fleet, peer, worker);
 	}
 	restart_jobs_peer_gone(&supervisor->jobs, peer);
+	if (supervisor->plan_peer == peer)
+		supervisor->plan_peer = NULL;
 	if (supervisor->reload_peer == peer)
 		supervisor->reload_peer = NULL;
 	if (supervisor->stop_peer == peer)

@@ -38,6 +38,7 @@ int ctl_shards(int argc, char **argv, const struct ctl_options *options);
 int ctl_top(int argc, char **argv, const struct ctl_options *options);
 int ctl_restart(int argc, char **argv, const struct ctl_options *options);
 int ctl_reload(int argc, char **argv, const struct ctl_options *options);
+int ctl_plan(int argc, char **argv, const struct ctl_options *options);
 int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);

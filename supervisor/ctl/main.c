@@ -23,6 +23,8 @@ static const struct verb {
 	  "restart shards one by one by RESUME; --rolling stops at the first that lost its session" },
 	{ "reload", "[--binary PATH]", ctl_reload,
 	  "the supervisor executes itself anew in place: new configuration or program" },
+	{ "plan", "restart | upgrade [--binary PATH] | reshard N", ctl_plan,
+	  "session starts, seconds and memory that it would cost, and why; nothing is done" },
 	{ "upgrade", "[--binary PATH] [--canary N --soak S]", ctl_upgrade,
 	  "supervisor in place, workers rolling by RESUME; a canary that does worse is turned back" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
