@@ -81,10 +81,13 @@ def test_canary_that_crashes_is_turned_back(sim, fleet, new_build):
         procs.wait_until(lambda: [one for one in fleet.records("restart.done") if one["shard"] == 0], 30,
                          "the canary restarted")
         # As a worker that crashes, until its conduct is seen: the first look may come after the death.
-        for _ in range(20):
+        for _ in range(200):
             if upgrade.poll() is not None or len(fleet.records("supervisor.reexec")) > 1:
                 break
-            victim = fleet.shard(0)
+            status = fleet.status(missing_ok=True)
+            if status is None:
+                continue  # it is turning back just now
+            victim = status["shards"][0]
             if victim["state"] == "ready" and victim["build_id"] == NEW_ID:
                 os.kill(victim["pid"], signal.SIGSEGV)
                 fleets_gone(victim["pid"])
