@@ -442,9 +442,11 @@ static int open_cache(struct worker *worker)
 	if (r < 0)
 		return r;
 	if (found.error < 0)
-		log_error(NULL, "cache.away",
-			  KV_MSG("there is no room for the guild cache: serving without it and trying again"),
-			  KV_ERR(found.error));
+		log_error(
+			NULL, "cache.away",
+			KV_MSG("there is no room for the guild cache: serving without it and trying again; free some, "
+			       "or choose another supervisor.runtime_dir"),
+			KV_STR("folder", worker->options.runtime_dir), KV_ERR(found.error));
 	else if (found.damaged)
 		log_error(NULL, "cache.dropped",
 			  KV_MSG("the guild cache was damaged; it is made anew and filled again, the session goes on"));
