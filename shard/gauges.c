@@ -40,6 +40,8 @@ void gauges_count_guilds(struct worker *worker)
 {
 	board_gauge(worker->counters, BOARD_COUNTER_guilds, cache_count(worker->cache));
 	board_gauge(worker->counters, BOARD_COUNTER_guilds_unavailable, cache_unavailable(worker->cache));
+	board_gauge(worker->counters, BOARD_COUNTER_guilds_missing, cache_missing(worker->cache));
+	board_gauge(worker->counters, BOARD_COUNTER_cache_kib, cache_bytes(worker->cache) / 1024);
 }
 
 void gauges_update(struct worker *worker)

@@ -97,6 +97,7 @@ static void close_parts(struct worker *worker)
 	if (running) {
 		if (worker->pipeline)
 			pipeline_closing(worker->pipeline);
+		worker->fill = fill_free(worker->fill);
 		commands_closing(&worker->commands);
 	}
 	worker->closing += !!worker->bus + !!worker->db + !!worker->rest;
@@ -279,11 +280,14 @@ static uint64_t on_cache_applied(void *arg)
 
 static const struct pipeline_cache pipeline_cache = { .commit = on_cache_commit, .applied = on_cache_applied };
 
-/* One that is away is tried again now and then. */
+/* What it does not know is asked of REST while the session is well; one that is away is tried again now and then. */
 static void look_after_cache(struct worker *worker)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 
+	if (worker->fill && worker->phase == WORKER_RUNNING && worker->session &&
+	    session_state(worker->session) == SHARD_STATE_READY)
+		fill_tick(worker->fill, now_ns);
 	if (!worker->cache || !cache_is_away(worker->cache) || now_ns < worker->cache_retry_ns)
 		return;
 	worker->cache_retry_ns = now_ns + CACHE_RETRY_NS;
@@ -455,6 +459,15 @@ static int open_cache(struct worker *worker)
 	return 0;
 }
 
+static int start_fill(struct worker *worker)
+{
+	struct fill_options options = { .shard_id = worker->options.shard_id,
+					.shard_count = worker->shard_count,
+					.requests_per_s = worker->config->cache_refill_per_s };
+
+	return fill_new(worker->cache, worker->rest, &options, &worker->fill);
+}
+
 static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
 {
 	struct command_services services;
@@ -493,6 +506,11 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 	commands_set_user(&worker->commands, own_user_id(worker, secrets));
 	dispatch_init(&worker->dispatch, subscriptions, subscription_count, worker->counters, worker);
 	worker->phase = WORKER_RUNNING;
+	r = start_fill(worker);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "the guild cache can't be set up: %s", error_text(r));
+		return r;
+	}
 	r = start_pipeline(worker);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "the inbox or the parked events in %s can't be opened: %s",

@@ -4,6 +4,7 @@
 #define SHOAL_SHARD_WORKER_H
 
 #include "shard/cache/cache.h"
+#include "shard/cache/fill.h"
 #include "shard/commands/commands.h"
 #include "shard/events/dispatch.h"
 #include "shard/events/pipeline.h"
@@ -46,6 +47,7 @@ struct worker {
 	struct config *config; /* NULL until the hello */
 	uint32_t shard_count;
 	struct cache *cache;
+	struct fill *fill;
 	struct rest *rest;
 	struct bus *bus;
 	struct db *db;

@@ -37,7 +37,7 @@ static const struct {
 	{ "resumes", BOARD_COUNTER_resumes },       { "identifies", BOARD_COUNTER_identifies },
 	{ "reconnects", BOARD_COUNTER_reconnects }, { "loss_windows", BOARD_COUNTER_loss_windows },
 	{ "commands", BOARD_COUNTER_commands },     { "commands_failed", BOARD_COUNTER_commands_failed },
-	{ "memory_kib", BOARD_COUNTER_memory_kib },
+	{ "memory_kib", BOARD_COUNTER_memory_kib }, { "guilds_missing", BOARD_COUNTER_guilds_missing },
 };
 
 static void put_end(json_t *object, const struct worker_end *end)

@@ -229,6 +229,8 @@ static int on_ready(struct apply *apply, const struct envelope *envelope, const 
 		head.state = GUILD_EXPECTED;
 		r = store_set_head(apply->store, ready->guilds.items[i].id, head);
 	}
+	if (r == 0)
+		store_set_listed(apply->store);
 	return r;
 }
 

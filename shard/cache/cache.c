@@ -198,6 +198,16 @@ uint64_t cache_dropped(const struct cache *cache)
 	return cache->dropped;
 }
 
+bool cache_is_listed(const struct cache *cache)
+{
+	return store_is_listed(cache->store);
+}
+
+void cache_set_listed(struct cache *cache)
+{
+	store_set_listed(cache->store);
+}
+
 int cache_found_guild(struct cache *cache, uint64_t guild_id)
 {
 	struct store_head head = store_head(cache->store, guild_id);

@@ -94,9 +94,12 @@ bool cache_is_touched(void);
 
 /* --- for refilling (fill.h) */
 
-/* Counts how often the cache was thrown away, this opening included when nothing was kept: its list of guilds is then
- * not to be believed until the next READY. */
+/* Counts how often the cache was thrown away, this opening included when nothing was kept. */
 uint64_t cache_dropped(const struct cache *cache);
+/* Whether all guilds are known by id at least: READY said so, or whoever asked REST for all of them. False after the
+ * cache was thrown away. */
+bool cache_is_listed(const struct cache *cache);
+void cache_set_listed(struct cache *cache);
 /* The bot is in @guild_id, says REST. Nothing when it is known already. */
 int cache_found_guild(struct cache *cache, uint64_t guild_id);
 /* A guild that is here and unknown, other than @after when there is another; 0: none. */

@@ -85,7 +85,7 @@ static void put_number(struct writer *writer, uint64_t number)
 /* Small whatever its sign. */
 static void put_signed(struct writer *writer, int32_t number)
 {
-	put_number(writer, ((uint32_t)number << 1) ^ (uint32_t)(number >> 31));
+	put_number(writer, ((uint32_t)number << 1) ^ (number < 0 ? UINT32_MAX : 0));
 }
 
 static void put_id(struct writer *writer, uint64_t id)

@@ -22,6 +22,7 @@ static const char store_owner[] = "guild cache";
 struct meta {
 	uint32_t version, record_version;
 	uint64_t applied;
+	uint64_t listed;
 };
 
 struct store {
@@ -31,6 +32,7 @@ struct store {
 	size_t by_state[GUILD_STATE_COUNT];
 	size_t missing;
 	uint64_t applied;
+	bool listed;
 	bool changed; /* since the last commit */
 	bool lost;
 };
@@ -79,7 +81,9 @@ static int read_meta(struct store *store, struct meta *ret_meta)
 
 static int write_meta(struct store *store, uint64_t applied)
 {
-	struct meta meta = { .version = STORE_VERSION, .record_version = RECORD_VERSION, .applied = applied };
+	struct meta meta = {
+		.version = STORE_VERSION, .record_version = RECORD_VERSION, .applied = applied, .listed = store->listed
+	};
 
 	return kv_put(store->kv, TABLE_META, key_of_meta(), (struct kv_bytes){ &meta, sizeof(meta) });
 }
@@ -89,6 +93,7 @@ static void forget_counts(struct store *store)
 	memset(store->by_state, 0, sizeof(store->by_state));
 	store->missing = 0;
 	store->applied = 0;
+	store->listed = false;
 	store->changed = false;
 	store->lost = false;
 }
@@ -135,6 +140,7 @@ static int take_over(struct store *store)
 	if (r < 0)
 		return r;
 	store->applied = meta.applied;
+	store->listed = meta.listed != 0;
 	return kv_commit(store->kv);
 }
 
@@ -356,6 +362,19 @@ int store_commit(struct store *store, uint64_t applied)
 uint64_t store_applied(const struct store *store)
 {
 	return store->applied;
+}
+
+void store_set_listed(struct store *store)
+{
+	if (!store->kv || store->listed)
+		return;
+	store->listed = true;
+	store->changed = true;
+}
+
+bool store_is_listed(const struct store *store)
+{
+	return store->listed;
 }
 
 bool store_take_lost(struct store *store)

@@ -71,6 +71,9 @@ size_t store_missing(const struct store *store);
 int store_commit(struct store *store, uint64_t applied);
 /* Of the last commit; 0: none. */
 uint64_t store_applied(const struct store *store);
+/* Whether all guilds are listed: said by READY or by REST, forgotten with the rest. */
+void store_set_listed(struct store *store);
+bool store_is_listed(const struct store *store);
 /* Writes were lost, by an earlier commit or a failed write: what is left does not belong to any position. */
 bool store_take_lost(struct store *store);
 /* Of the file. */

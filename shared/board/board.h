@@ -81,7 +81,9 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(nats_away, "1 while NATS is configured and away (gauge)")                             \
 	X(postgres_away, "1 while PostgreSQL is configured and known to be away (gauge)")       \
 	X(silence_probes, "sessions asked whether they still deliver, after a long silence")    \
-	X(silences, "connections left because such a question brought nothing")
+	X(silences, "connections left because such a question brought nothing")                 \
+	X(guilds_missing, "guilds that the cache does not know; REST is being asked (gauge)")   \
+	X(cache_kib, "guild cache on disk (gauge)")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

@@ -17,6 +17,7 @@
 	X(GET_SELF, GET, "/users/@me", SAFE, NONE, ESSENTIAL)                                                          \
 	X(GET_USER, GET, "/users/{user}", SAFE, NONE, 0)                                                               \
 	X(CREATE_DM, POST, "/users/@me/channels", SAFE, NONE, BODY)                                                    \
+	X(GET_OWN_GUILDS, GET, "/users/@me/guilds", SAFE, NONE, 0)                                                     \
 	X(LEAVE_GUILD, DELETE, "/users/@me/guilds/{guild}", SAFE, NONE, 0)                                             \
 	/* application commands */                                                                                     \
 	X(GET_COMMANDS, GET, "/applications/{application}/commands", SAFE, NONE, ESSENTIAL)                            \

@@ -134,6 +134,14 @@ void rest_guild_channels(struct rest_call *c)
 	rest_json(c, 200, list);
 }
 
+void rest_guild_threads(struct rest_call *c)
+{
+	uint64_t index;
+
+	if (guild_of(c, &index))
+		rest_json(c, 200, json_pack("{s:o,s:[]}", "threads", guild_list(index, "threads"), "members"));
+}
+
 void rest_guild_roles(struct rest_call *c)
 {
 	uint64_t index;

@@ -72,6 +72,7 @@ const struct route rest_routes[] = {
 
 	{ "GET", GUILD, "get_guild", "guild", 10, 5000, 0, rest_guild_get },
 	{ "GET", GUILD "/channels", "list_guild_channels", "guild_channels", 10, 5000, 0, rest_guild_channels },
+	{ "GET", GUILD "/threads/active", "get_active_guild_threads", "guild_threads", 10, 5000, 0, rest_guild_threads },
 	{ "GET", GUILD "/roles", "list_guild_roles", "guild_roles", 10, 5000, 0, rest_guild_roles },
 	{ "POST", GUILD "/roles", "create_guild_role", "guild_roles", 10, 5000, 0, rest_role_create },
 	{ "GET", GUILD "/roles/{}", "get_guild_role", "guild_role", 10, 5000, 0, rest_role_one },

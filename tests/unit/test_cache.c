@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -817,6 +818,63 @@ static void a_full_map_loses_nothing_else(void **state)
 	cache_close(cache);
 }
 
+/* Whatever of it fails for want of room: the worker goes on, the cache is empty or away, and back when there is room.
+ */
+static void a_full_file_system_is_survived(void **state)
+{
+	struct cache_found found;
+	struct cache *cache;
+	char path[128];
+	static char junk[4096];
+	uint64_t id;
+	bool failed = false;
+	int fd, r;
+
+	(void)state;
+	if (mount("tmpfs", dir, "tmpfs", 0, "size=1m") < 0) {
+		print_message("SKIPPED: a tmpfs can't be mounted here: %s\n", strerror(errno));
+		skip();
+	}
+	cache = open_found(&found);
+	assert_int_equal(found.error, 0);
+	for (id = 1; id <= 1000 && !failed; id++) {
+		create_guild(cache, id << 22);
+		if (id % 8 == 0)
+			failed = cache_commit(cache, id) < 0;
+	}
+	assert_true(failed);
+	assert_int_equal(cache_dropped(cache), 2);
+	assert_int_equal(cache_count(cache), 0);
+	assert_false(cache_is_listed(cache));
+	assert_false(cache_is_away(cache)); /* its own room was enough to begin anew */
+	create_guild(cache, GUILD);
+	assert_int_equal(cache_commit(cache, 1), 0);
+	assert_int_equal(view(cache)->role_count, GUILD_TEXT_ROLES);
+	/* somebody else takes all there is, while it is thrown away */
+	cache_close(cache);
+	snprintf(path, sizeof(path), "%s/junk", dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	snprintf(junk, sizeof(junk), "%s/cache-1-7/data.mdb", dir);
+	assert_int_equal(unlink(junk), 0);
+	while ((r = (int)write(fd, junk, sizeof(junk))) > 0)
+		;
+	close(fd);
+	cache = open_found(&found);
+	assert_true(found.error == -ENOSPC);
+	assert_true(cache_is_away(cache));
+	assert_null(cache_guild(cache, GUILD));
+	assert_int_equal(cache_commit(cache, 2), 0);
+	assert_false(cache_tick(cache));
+	assert_int_equal(unlink(path), 0);
+	assert_true(cache_tick(cache));
+	create_guild(cache, GUILD);
+	assert_int_equal(cache_commit(cache, 3), 0);
+	assert_int_equal(cache_applied(cache), 3);
+	cache_close(cache);
+	assert_int_equal(umount(dir), 0);
+}
+
 /* --- refilling
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -891,6 +949,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(foreign_bytes_are_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(thrown_away_when_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_map_loses_nothing_else, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_file_system_is_survived, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_miss_is_filled_by_rest, set_up, tear_down),
 	};
 
