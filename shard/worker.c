@@ -100,12 +100,14 @@ static void close_parts(struct worker *worker)
 		worker->fill = fill_free(worker->fill);
 		commands_closing(&worker->commands);
 	}
-	worker->closing += !!worker->bus + !!worker->db + !!worker->rest;
+	worker->closing += !!worker->bus + !!worker->db + !!worker->effects + !!worker->rest;
 	/* Those that there are: setting them up may have failed half-way. */
 	if (worker->bus)
 		bus_close(worker->bus, on_part_closed, worker);
 	if (worker->db)
 		db_close(worker->db, on_part_closed, worker);
+	if (worker->effects)
+		effects_close(worker->effects, on_part_closed, worker);
 	if (worker->rest)
 		rest_close(worker->rest, on_part_closed, worker);
 	if (running)
@@ -300,6 +302,16 @@ static uint32_t orphan_timeout_s(const struct worker *worker)
 	return worker->config ? worker->config->supervisor_orphan_timeout_s : ORPHAN_TIMEOUT_S;
 }
 
+/* A journal whose rows were lost is doubted until every event that a worker had begun before is handled. */
+static void trust_journal(struct worker *worker)
+{
+	struct pipeline_stats stats;
+
+	pipeline_stats(worker->pipeline, &stats);
+	if (stats.begun == 0)
+		effects_trust(worker->effects);
+}
+
 static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
@@ -311,6 +323,8 @@ static void on_tick(void *arg)
 		return;
 	check_ready(worker);
 	look_after_cache(worker);
+	if (worker->pipeline)
+		trust_journal(worker);
 	drain(worker);
 	down_since_ns = worker->phase == WORKER_CLOSING ? 0 : control_link_down_since(worker->control);
 	if (down_since_ns && clock_boottime_ns() - down_since_ns > orphan_timeout_s(worker) * NS_PER_S)
@@ -387,6 +401,17 @@ static int start_outside(struct worker *worker, const char **what)
 	return prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
 }
 
+static int start_effects(struct worker *worker)
+{
+	struct journal_options options = { .runtime_dir = worker->options.runtime_dir,
+					   .generation = worker->options.generation,
+					   .shard_id = worker->options.shard_id,
+					   .max_mib = worker->config->effects_journal_max_mib,
+					   .crashed = worker->crashed };
+
+	return effects_new(&worker->loop, &options, worker->rest, worker->counters, &worker->effects);
+}
+
 static int start_session(struct worker *worker, const json_t *secrets)
 {
 	const char *gateway_url = json_string_value(json_object_get(secrets, "gateway_url"));
@@ -413,10 +438,15 @@ static int start_pipeline(struct worker *worker)
 					    .shard_id = worker->options.shard_id,
 					    .guild_open_max = worker->config->inbox_guild_open_tickets,
 					    .parked_max_mib = worker->config->inbox_parked_max_mib,
-					    .crashed = worker->crashed };
+					    .crashed = worker->crashed,
+					    .handled = effects_handled,
+					    .handled_arg = worker->effects };
+	int r;
 
-	return pipeline_new(&worker->loop, &options, worker->board, &worker->dispatch, &pipeline_cache,
-			    &worker->pipeline);
+	r = pipeline_new(&worker->loop, &options, worker->board, &worker->dispatch, &pipeline_cache, &worker->pipeline);
+	if (r == 0)
+		trust_journal(worker);
+	return r;
 }
 
 /* Whose guilds these are: a resumed session has no READY to say it. */
@@ -490,8 +520,15 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));
 		return r;
 	}
+	r = start_effects(worker);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "the effect journal in %s can't be opened: %s",
+			 worker->options.runtime_dir, error_text(r));
+		return r;
+	}
 	services = (struct command_services){ .loop = &worker->loop,
 					      .rest = worker->rest,
+					      .effects = worker->effects,
 					      .bus = worker->bus,
 					      .control = worker->control,
 					      .board = worker->board,

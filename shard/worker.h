@@ -7,6 +7,7 @@
 #include "shard/cache/fill.h"
 #include "shard/commands/commands.h"
 #include "shard/events/dispatch.h"
+#include "shard/events/effects.h"
 #include "shard/events/pipeline.h"
 #include "shard/gateway/session.h"
 #include "shared/board/board.h"
@@ -49,6 +50,7 @@ struct worker {
 	struct cache *cache;
 	struct fill *fill;
 	struct rest *rest;
+	struct effects *effects;
 	struct bus *bus;
 	struct db *db;
 	struct prefixes *prefixes;

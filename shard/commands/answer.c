@@ -137,7 +137,7 @@ static void request_done(void *arg, const struct rest_result *result)
 	shoal_invocation_release(inv);
 }
 
-/* @body is taken, as by rest_send(). */
+/* @body is taken, as by effects_send(). */
 static void send_request(struct shoal_invocation *inv, enum route route, uint32_t deadline_ms, json_t *body)
 {
 	struct rest_request request = {
@@ -153,7 +153,7 @@ static void send_request(struct shoal_invocation *inv, enum route route, uint32_
 	int r;
 
 	shoal_invocation_hold(inv);
-	r = rest_send(inv->commands->services.rest, &request, request_done, inv, NULL);
+	r = effects_send(inv->commands->services.effects, &inv->scope, &request, request_done, inv, NULL);
 	if (r < 0) {
 		failed_to_send(inv, r, NULL);
 		shoal_invocation_release(inv);
@@ -171,15 +171,13 @@ static uint32_t callback_deadline_ms(const struct shoal_invocation *inv)
 static int build_message(const struct shoal_invocation *inv, enum payload_kind kind, uint32_t flags, json_t **ret_body)
 {
 	CLEANUP(cleanup_free) char *clipped = payload_clip(inv->reply, PAYLOAD_CONTENT_MAX);
-	char nonce[PAYLOAD_NONCE_SIZE], error[PAYLOAD_ERROR_SIZE] = "";
+	char error[PAYLOAD_ERROR_SIZE] = "";
 	struct payload_message message = { .content = clipped, .flags = flags };
 	int r;
 
 	if (!clipped)
 		return -ENOMEM;
 	if (inv->form == INVOCATION_MESSAGE) {
-		payload_nonce(inv->event_id, 0, nonce);
-		message.nonce = nonce;
 		message.reply_to = inv->event_id;
 		r = payload_message(kind, &message, error, ret_body);
 	} else if (kind == PAYLOAD_CREATE) {

@@ -10,6 +10,7 @@
 
 #include "shard/commands/invocation.h"
 #include "shard/commands/prefixes.h"
+#include "shard/events/effects.h"
 #include "shared/board/board.h"
 #include "shared/bus/bus.h"
 #include "shared/control/control.h"
@@ -20,6 +21,7 @@
 struct command_services {
 	struct loop *loop;
 	struct rest *rest;
+	struct effects *effects;
 	struct bus *bus;              /* never NULL; may be off */
 	struct control_link *control; /* may be NULL in tests */
 	struct board_shard *board;

@@ -42,6 +42,7 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv->channel_id = source->channel_id;
 	inv->user_id = source->user_id;
 	inv->ticket = ticket_hold(source->ticket);
+	effect_scope_init(&inv->scope, inv->ticket, EFFECT_LANE_COMMANDS);
 	inv->received_ns = clock_monotonic_ns();
 	inv->refs = 1;
 	answer_init(inv);

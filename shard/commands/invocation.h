@@ -6,6 +6,7 @@
 #include <shoal/command.h>
 
 #include "shard/commands/arguments.h"
+#include "shard/events/effects.h"
 #include "shard/events/ticket.h"
 #include "shared/base/machine.h"
 
@@ -34,7 +35,8 @@ struct shoal_invocation {
 	uint64_t user_id;
 	char *token; /* of the interaction; a secret; NULL for messages */
 	struct arguments arguments;
-	struct ticket *ticket; /* of the event; held; NULL: none */
+	struct ticket *ticket;     /* of the event; held; NULL: none */
+	struct effect_scope scope; /* numbers what is done for it */
 
 	/* answering */
 	struct machine answer; /* answer.c */

@@ -83,6 +83,7 @@ void dispatch_handle(struct dispatch *dispatch, const struct envelope *envelope,
 	}
 	event.guild_id = envelope->guild_id;
 	event.sequence = envelope->sequence;
+	ticket_identify(ticket, &event);
 	row->event(dispatch->arg, &event, ticket);
 	board_count(dispatch->counters, BOARD_COUNTER_events_handled, 1);
 }

@@ -18,6 +18,12 @@ uint64_t event_key_session(const char *session_id)
 	return hash | SESSION_BIT;
 }
 
+/* Numbers of these types are kept in journals that the next version reads: rows of SHOAL_EVENTS are appended, never
+ * moved. */
+_Static_assert(SHOAL_EVENT_MESSAGE_CREATE == 56 && SHOAL_EVENT_INTERACTION_CREATE == 53 &&
+		       SHOAL_EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE == 27,
+	       "event types were renumbered; a journal of the last version would be misread");
+
 /* 0: the type has no id that only this event has (a MESSAGE_UPDATE shares its message's id with other updates). */
 static uint64_t own_snowflake(const struct shoal_event *event)
 {
@@ -40,6 +46,11 @@ struct event_key event_key_make(const struct shoal_event *event, uint64_t sessio
 	if (id != 0)
 		return (struct event_key){ .scope = (uint64_t)event->type, .number = id };
 	return (struct event_key){ .scope = session | SESSION_BIT, .number = event->sequence };
+}
+
+bool event_key_has_id(struct event_key key)
+{
+	return !(key.scope & SESSION_BIT);
 }
 
 bool event_key_equal(struct event_key a, struct event_key b)

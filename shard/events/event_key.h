@@ -21,6 +21,8 @@ struct event_key {
 uint64_t event_key_session(const char *session_id);
 /* The key of a decoded event. @session: event_key_session() of the session that delivered it. */
 struct event_key event_key_make(const struct shoal_event *event, uint64_t session);
+/* Whether it is made of an id of the event's own. */
+bool event_key_has_id(struct event_key key);
 bool event_key_equal(struct event_key a, struct event_key b);
 /* "MESSAGE_CREATE/1534234506297475083" or "session 9f3a…/149", for logs and people. Returns @text. */
 char *event_key_print(struct event_key key, char text[EVENT_KEY_TEXT_SIZE]);

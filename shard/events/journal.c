@@ -33,7 +33,7 @@ static const char *const table_names[] = { "rows", "meta" };
 
 /* Keys of the second table. */
 static const char meta_opened[] = "opened"; /* boottime of the last opening */
-static const char meta_doubt[] = "doubt";   /* boottime at which rows were lost */
+static const char meta_doubt[] = "doubt";   /* boottime at which rows may have been lost */
 
 #define KEY_SIZE (sizeof(struct event_key) + sizeof(uint32_t))
 
@@ -68,7 +68,7 @@ struct journal {
 	size_t rows, bytes; /* as stored; what LMDB makes of it is up to twice as much */
 	size_t bytes_max;   /* no new row beyond */
 	struct key sweep_at;
-	uint64_t doubt_ns;           /* 0: nothing was lost */
+	bool doubtful;
 	bool dirty;                  /* handled marks that wait for the sweep's commit */
 	char body[JOURNAL_BODY_MAX]; /* of the last journal_get() */
 };
@@ -231,6 +231,17 @@ static uint64_t get_time(struct journal *journal, const char *name)
 	return boot_ns;
 }
 
+/* A write that is tried at opening: on a full disk what is there can still be read, and new intents are refused. */
+static int try_write(struct journal *journal, const char *name, uint64_t boot_ns)
+{
+	int r;
+
+	r = put_time(journal, name, boot_ns);
+	if (r == 0)
+		r = kv_commit(journal->kv);
+	return r == -ENOSPC ? 0 : r;
+}
+
 /* Reads every row, and writes once, so that a scribbled tree shows itself here and not in a handler. */
 static int check_all(struct journal *journal)
 {
@@ -238,12 +249,10 @@ static int check_all(struct journal *journal)
 
 	journal->rows = journal->bytes = 0;
 	r = set_mark(journal);
-	if (r == 0)
+	if (r == 0 || r == -ENOSPC)
 		r = kv_each(journal->kv, TABLE_ROWS, check_row, journal);
 	if (r == 0)
-		r = put_time(journal, meta_opened, clock_boottime_ns());
-	if (r == 0)
-		r = kv_commit(journal->kv);
+		r = try_write(journal, meta_opened, clock_boottime_ns());
 	remove_file(journal, mark_name);
 	return r;
 }
@@ -291,14 +300,12 @@ int journal_open(const struct journal_options *options, struct journal_found *re
 	journal->bytes_max = ((size_t)options->max_mib << 20) / NEW_SHARE;
 	r = open_checked(journal, options, &found);
 	if (r == 0 && found.fresh)
-		r = put_time(journal, meta_doubt, clock_boottime_ns());
-	if (r == 0)
-		r = kv_commit(journal->kv);
+		r = try_write(journal, meta_doubt, clock_boottime_ns());
 	if (r < 0) {
 		journal_close(journal);
 		return r;
 	}
-	journal->doubt_ns = get_time(journal, meta_doubt);
+	journal->doubtful = found.fresh || get_time(journal, meta_doubt) != 0;
 	kv_commit(journal->kv);
 	*ret_found = found;
 	*ret_journal = journal;
@@ -547,9 +554,21 @@ size_t journal_rows(const struct journal *journal)
 
 bool journal_is_doubtful(const struct journal *journal)
 {
-	uint64_t now_ns = clock_boottime_ns();
+	return journal->doubtful;
+}
 
-	return journal->doubt_ns != 0 && now_ns - journal->doubt_ns < JOURNAL_DOUBT_NS;
+void journal_trust(struct journal *journal)
+{
+	int r;
+
+	if (!journal->doubtful)
+		return;
+	r = kv_delete(journal->kv, TABLE_META, (struct kv_bytes){ meta_doubt, strlen(meta_doubt) });
+	if (r == 0)
+		r = kv_commit(journal->kv);
+	if (r < 0)
+		log_warn(NULL, "journal.trust_failed", KV_ERR(r));
+	journal->doubtful = false;
 }
 
 uint64_t journal_target(enum route route, const struct route_args *args)

@@ -22,8 +22,6 @@
 #define JOURNAL_KEEP_NS ((ROUTE_NONCE_AGE_MS + 10000) * NS_PER_MS)
 /* Rows of an event that nobody ever reports as handled (killed in the very moment, or set aside for long). */
 #define JOURNAL_AGE_MAX_NS (24 * 3600 * NS_PER_S)
-/* For so long after the journal was lost, an event that is begun again may have had rows in it. */
-#define JOURNAL_DOUBT_NS (600 * NS_PER_S)
 
 struct journal;
 
@@ -81,8 +79,11 @@ void journal_handled(struct journal *journal, struct event_key event);
 size_t journal_sweep(struct journal *journal);
 
 size_t journal_rows(const struct journal *journal);
-/* Whether rows may have been lost of events that are begun again now. */
+/* Whether rows may have been lost of events that are begun again now: the files were new or had to go, and nobody has
+ * said since that all those events are handled. Survives the process. */
 bool journal_is_doubtful(const struct journal *journal);
+/* No event is open any more that a worker had begun before the files were made. */
+void journal_trust(struct journal *journal);
 
 /* Which object a request is about: a hash of method and path, so that a row is never taken for another request's.
  * 0: the path lacks something. */

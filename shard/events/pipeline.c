@@ -25,7 +25,9 @@
 struct ticket {
 	struct pipeline *pipeline;
 	struct turn turn;
+	struct event_key key;
 	uint32_t refs;
+	bool journalled;
 	uint64_t started_ns;
 	struct ticket *prev, *next; /* open ones, oldest first; or spare */
 };
@@ -49,6 +51,9 @@ struct pipeline {
 	uint64_t replayed;
 	uint32_t applied_frames; /* since the last commit */
 	size_t applied_bytes;
+	size_t begun; /* events with turn.again that are not handled yet */
+	void (*handled)(void *arg, struct event_key event);
+	void *handled_arg;
 	bool dirty; /* something was taken or handled since the last pass */
 	bool closing;
 };
@@ -101,6 +106,18 @@ static void mark_done(struct pipeline *pipeline, const struct turn *turn)
 	pipeline->dirty = true;
 }
 
+/* First done, then told: killed in between, the journal keeps rows that nobody needs until they are old. The other way
+ * round an event could be begun again without them. */
+static void finish_event(struct ticket *ticket)
+{
+	struct pipeline *pipeline = ticket->pipeline;
+
+	mark_done(pipeline, &ticket->turn);
+	pipeline->begun -= ticket->turn.again;
+	if (ticket->journalled && pipeline->handled)
+		pipeline->handled(pipeline->handled_arg, ticket->key);
+}
+
 struct ticket *ticket_hold(struct ticket *ticket)
 {
 	if (ticket)
@@ -114,13 +131,30 @@ void ticket_release(struct ticket *ticket)
 		return;
 	/* A handler that is broken off because we stop has not handled its event. */
 	if (!ticket->pipeline->closing)
-		mark_done(ticket->pipeline, &ticket->turn);
+		finish_event(ticket);
 	ticket_close(ticket);
 }
 
 bool ticket_again(const struct ticket *ticket)
 {
 	return ticket && ticket->turn.again;
+}
+
+struct event_key ticket_key(const struct ticket *ticket)
+{
+	return ticket ? ticket->key : (struct event_key){ 0, 0 };
+}
+
+void ticket_set_journalled(struct ticket *ticket)
+{
+	if (ticket)
+		ticket->journalled = true;
+}
+
+void ticket_identify(struct ticket *ticket, const struct shoal_event *event)
+{
+	if (ticket)
+		ticket->key = event_key_make(event, ticket->turn.session);
 }
 
 /* --- parking
@@ -481,6 +515,7 @@ static int take_up(struct pipeline *pipeline, const struct inbox_record *record,
 	turn.guild_id = envelope.guild_id;
 	turn.type = (uint16_t)envelope.type;
 	pipeline->replayed++;
+	pipeline->begun += turn.again;
 	return turns_add(pipeline->turns, lane_of(envelope.type), &turn);
 }
 
@@ -497,6 +532,7 @@ static int take_up_parked(void *arg, const struct parked_record *record)
 	turn.guild_id = envelope.guild_id;
 	turn.type = (uint16_t)envelope.type;
 	pipeline->replayed++;
+	pipeline->begun += turn.again;
 	return turns_add(pipeline->turns, lane_of(envelope.type), &turn);
 }
 
@@ -568,6 +604,8 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	pipeline->counters = board_shard_counters(board);
 	pipeline->dispatch = dispatch;
 	pipeline->cache = *cache;
+	pipeline->handled = options->handled;
+	pipeline->handled_arg = options->handled_arg;
 	has_session = board_shard_session(board, &session, &recorded);
 	if (has_session)
 		pipeline->session = event_key_session(session.session_id);
@@ -635,5 +673,6 @@ void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret_
 					      .dead = parked_dead_count(pipeline->parked),
 					      .inbox_used = inbox_used(pipeline->inbox),
 					      .inbox_size = inbox_size(pipeline->inbox),
-					      .replayed = pipeline->replayed };
+					      .replayed = pipeline->replayed,
+					      .begun = pipeline->begun };
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "shard/events/dispatch.h"
+#include "shard/events/event_key.h"
 #include "shared/board/board.h"
 #include "shared/loop/loop.h"
 
@@ -32,6 +33,9 @@ struct pipeline_options {
 	uint32_t guild_open_max;
 	uint32_t parked_max_mib;
 	bool crashed; /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */
+	/* Told when an event is handled that has rows in the journal. NULL: nobody asks. */
+	void (*handled)(void *arg, struct event_key event);
+	void *handled_arg;
 };
 
 /* The cache, as far as the pipeline knows it. */
@@ -63,6 +67,7 @@ struct pipeline_stats {
 	size_t open, waiting, parked, dead;
 	size_t inbox_used, inbox_size;
 	uint64_t replayed; /* events taken up from the last worker */
+	size_t begun;      /* of those, not handled yet: the ones that a worker had begun */
 };
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret_stats);
 

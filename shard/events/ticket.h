@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "shard/events/event_key.h"
+
 struct ticket;
 
 /* NULL in, NULL out: code that is tried without a pipeline has no tickets. */
@@ -13,5 +15,12 @@ void ticket_release(struct ticket *ticket);
 
 /* Whether a worker that died had begun this event: some of its effects may be done. False for NULL. */
 bool ticket_again(const struct ticket *ticket);
+
+/* Which event it is. {0, 0} for NULL. */
+struct event_key ticket_key(const struct ticket *ticket);
+/* The journal has rows of this event: it is to be told when the event is handled. */
+void ticket_set_journalled(struct ticket *ticket);
+/* By who decodes: from now on ticket_key() knows. */
+void ticket_identify(struct ticket *ticket, const struct shoal_event *event);
 
 #endif

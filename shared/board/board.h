@@ -83,7 +83,12 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(silence_probes, "sessions asked whether they still deliver, after a long silence")    \
 	X(silences, "connections left because such a question brought nothing")                 \
 	X(guilds_missing, "guilds that the cache does not know; REST is being asked (gauge)")   \
-	X(cache_kib, "guild cache on disk (gauge)")
+	X(cache_kib, "guild cache on disk (gauge)")                                             \
+	X(effects_remembered, "effects not done again because the journal had their result")    \
+	X(effects_checked, "effects of which Discord was asked whether they had happened")      \
+	X(effects_unknown, "effects that may or may not have happened")                         \
+	X(effects_refused, "effects not begun because the journal could not keep them")         \
+	X(journal_rows, "rows in the effect journal (gauge)")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

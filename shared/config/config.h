@@ -58,6 +58,8 @@ struct config {
 	uint32_t inbox_ring_kib; /* when the shard's page is made; one that is there keeps its size */
 	uint32_t inbox_guild_open_tickets;
 	uint32_t inbox_parked_max_mib;
+	/* [effects] */
+	uint32_t effects_journal_max_mib;
 	/* [rest] */
 	uint32_t cache_max_mib;
 	uint32_t cache_refill_per_s;

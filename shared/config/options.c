@@ -103,6 +103,9 @@ const struct config_option config_options[] = {
 	{ "cache.refill_per_s", OPTION_U32, AT(cache_refill_per_s), "5", 1, 1000, R, NULL, NULL,
 	  "REST requests a second and shard for guilds that the cache does not know (after damage); one takes four" },
 
+	{ "effects.journal_max_mib", OPTION_U32, AT(effects_journal_max_mib), "64", 1, 65536, 0, NULL, NULL,
+	  "room a shard for what is remembered of effects, so that none is done twice after a crash" },
+
 	{ "rest.global_per_s", OPTION_U32, AT(rest_global_per_s), "50", 1, 100000, R, NULL, NULL,
 	  "REST requests a second over all processes of this host" },
 	{ "rest.timeout_ms", OPTION_U32, AT(rest_timeout_ms), "15000", 100, 600000, R, NULL, NULL,

@@ -35,6 +35,7 @@ struct call {
 	bool essential, maybe_done, fresh;
 	uint64_t handle;
 	rest_fn fn;
+	int (*leaving)(void *arg);
 	void *arg;
 	char *url;
 	char *body;

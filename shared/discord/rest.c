@@ -211,8 +211,10 @@ static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
 		.fresh = call->fresh,
 		.impatient = call_is_interaction(call),
 	};
-	int r = transfer_start(&call->transfer, rest->curl, rest->wire, &request, REST_BODY_MAX);
+	int r = call->leaving && call->attempts == 0 ? call->leaving(call->arg) : 0;
 
+	if (r >= 0)
+		r = transfer_start(&call->transfer, rest->curl, rest->wire, &request, REST_BODY_MAX);
 	if (r < 0)
 		return r;
 	if (call->lane)

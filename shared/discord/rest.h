@@ -73,6 +73,10 @@ struct rest_request {
 			       * 0: 3 x timeout_ms, for interaction callbacks REST_INTERACTION_MS */
 	enum rest_priority priority;
 	bool essential; /* goes on past 80 % of the invalid-request allowance though its route would not */
+	/* Called with rest_send()'s arg right before the first attempt leaves, perhaps from within rest_send(): what
+	 * must be written down first is written now. Negative: nothing leaves, and the call ends with that error. Must
+	 * not call the client. NULL: nobody asks. */
+	int (*leaving)(void *arg);
 };
 
 /* Borrowed for the callback; json_incref(body) to keep it.

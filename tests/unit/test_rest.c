@@ -1104,6 +1104,59 @@ static void test_many_callbacks(void **state)
 	run(f);
 }
 
+/* Asked with the call's own arg when the first attempt leaves: whether it has reached the server then, and what is
+ * said. */
+static struct {
+	int calls, reached, answer;
+} leaving;
+
+static int on_leaving(void *arg)
+{
+	struct told *told = arg;
+
+	leaving.calls++;
+	leaving.reached = stub_count(&told->fixture->stub);
+	return leaving.answer;
+}
+
+static void test_leaving_is_asked_once_before(void **state)
+{
+	struct fixture *f = *state;
+	struct rest_request request = create_message(true);
+	struct told *told;
+
+	STUB_SCRIPT(&f->stub, { STUB_ANSWER, 502, "", "" }, { STUB_ANSWER, 200, "", "{\"id\":\"1\"}" });
+	start(f, (struct rest_options){ 0 });
+	memset(&leaving, 0, sizeof(leaving));
+	request.leaving = on_leaving;
+	told = ask(f, request);
+	assert_int_equal(told->last.error, 0);
+	assert_int_equal(told->last.retried, 1);
+	assert_int_equal(leaving.calls, 1); /* a repetition is no new thing */
+	assert_int_equal(leaving.reached, 0);
+	assert_int_equal(stub_count(&f->stub), 2);
+}
+
+static void test_leaving_may_be_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct rest_request request = followup();
+	struct told *told;
+
+	STUB_SCRIPT(&f->stub, { STUB_ANSWER, 200, "", "{}" });
+	start(f, (struct rest_options){ 0 });
+	memset(&leaving, 0, sizeof(leaving));
+	leaving.answer = -ENOSPC;
+	request.leaving = on_leaving;
+	told = ask(f, request);
+	assert_int_equal(told->last.error, -ENOSPC);
+	assert_false(told->last.maybe_done);
+	assert_int_equal(leaving.calls, 1);
+	assert_int_equal(stub_count(&f->stub), 0);
+	assert_int_equal(ask(f, get_guild())->last.error, 0); /* the wire is free for others */
+	assert_int_equal(stub_count(&f->stub), 1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -1144,6 +1197,8 @@ int main(void)
 		TEST(test_close_from_callback),
 		TEST(test_idle_gives_back),
 		TEST(test_many_callbacks),
+		TEST(test_leaving_is_asked_once_before),
+		TEST(test_leaving_may_be_refused),
 	};
 
 	log_setup(&(struct log_options){ .level = LOG_LEVEL_AUDIT, .program = "test_rest", .fd = 2 });
