@@ -4,11 +4,13 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1036,6 +1038,85 @@ static void handled_rows_are_swept(void **state)
 	assert_int_equal(sent_count, 1);
 }
 
+/* A file system of @size bytes over the directory; skips, aloud, where that is not allowed. */
+static void small_disk(const char *size)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "size=%s", size);
+	if (mount("shoal-test", dir, "tmpfs", 0, text) < 0) {
+		print_message("skipped: no tmpfs may be mounted here (%s)\n", strerror(errno));
+		skip();
+	}
+}
+
+static void more_room(void)
+{
+	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, "size=8m"), 0);
+}
+
+static void end_small_disk(void)
+{
+	close_effects();
+	assert_int_equal(umount2(dir, MNT_DETACH), 0);
+}
+
+static void fill_disk(void)
+{
+	char path[128], bytes[4096] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/filler", dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	while (write(fd, bytes, sizeof(bytes)) == sizeof(bytes))
+		;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+}
+
+static void without_room_for_the_files_safe_ones_go_on(void **state)
+{
+	struct journal_options o = options();
+
+	(void)state;
+	small_disk("4k");
+	assert_int_equal(loop_init(&loop), 0);
+	assert_int_equal(effects_new(&loop, &o, NULL, counters, &effects), 0);
+	assert_int_equal(begin(ROUTE_EDIT_MESSAGE), 0);
+	assert_int_equal(begin(ROUTE_CREATE_FOLLOWUP), -ENOSPC);
+	assert_int_equal(counter(BOARD_COUNTER_effects_refused), 1);
+	effects_trust(effects);
+	effects_handled(effects, ticket.key);
+	more_room();
+	atomic_store(&counters[BOARD_COUNTER_journal_rows], UINT64_MAX);
+	assert_true(loop_wait_for(&loop, gauge_is_set, NULL, 10000)); /* the tick that finds room, and the next */
+	assert_int_equal(begin(ROUTE_CREATE_FOLLOWUP), 0);
+	assert_int_equal(leave(1), 0);
+	end_small_disk();
+}
+
+static void a_full_disk_still_remembers(void **state)
+{
+	(void)state;
+	small_disk("8m");
+	leave_row(ROUTE_CREATE_FOLLOWUP, JOURNAL_RESULT, 10);
+	fill_disk();
+	open_effects();
+	begin(ROUTE_CREATE_FOLLOWUP);
+	turn();
+	assert_int_equal(told.error, 0);
+	assert_true(told.already);
+	assert_int_equal(sent_count, 0);
+	for (uint32_t i = 0; i < 200; i++) { /* pages that were free take some; then it is refused before it leaves */
+		begin(ROUTE_CREATE_FOLLOWUP);
+		if (leave(i) == -ENOSPC)
+			break;
+		assert_int_not_equal(i, 199);
+	}
+	end_small_disk();
+}
+
 static void a_long_answer_is_kept_in_brief(void **state)
 {
 	char content[3000];
@@ -1225,6 +1306,8 @@ int main(void)
 		TEST(closing_leaves_intents_to_the_successor),
 		TEST(nothing_begins_while_it_closes),
 		TEST(handled_rows_are_swept),
+		TEST(without_room_for_the_files_safe_ones_go_on),
+		TEST(a_full_disk_still_remembers),
 		TEST(a_long_answer_is_kept_in_brief),
 		TEST(killed_at_every_step_nothing_is_done_twice),
 		TEST(killed_twice_neither),
