@@ -172,23 +172,34 @@ static int measure(struct kv *kv)
 	return account(kv);
 }
 
-static int open_tables(struct kv *kv, const struct kv_options *options)
+static int open_tables(struct kv *kv, const struct kv_options *options, bool make)
 {
 	MDB_txn *txn;
 	size_t i;
 	int code;
 
-	code = mdb_txn_begin(kv->env, NULL, 0, &txn);
+	code = mdb_txn_begin(kv->env, NULL, make ? 0 : MDB_RDONLY, &txn);
 	if (code != 0)
 		return from_lmdb(code);
 	for (i = 0; i < options->table_count; i++) {
-		code = mdb_dbi_open(txn, options->tables[i], MDB_CREATE, &kv->tables[i]);
+		code = mdb_dbi_open(txn, options->tables[i], make ? MDB_CREATE : 0, &kv->tables[i]);
 		if (code != 0) {
 			mdb_txn_abort(txn);
 			return from_lmdb(code);
 		}
 	}
 	return from_lmdb(mdb_txn_commit(txn));
+}
+
+/* What is all there is opened without a write: on a full disk it can still be read. */
+static int find_tables(struct kv *kv, const struct kv_options *options)
+{
+	int r = open_tables(kv, options, false);
+
+	if (r != -ENOENT)
+		return r;
+	r = reserve(kv, kv->used_bytes + (KV_SPARE_PAGES + options->table_count) * kv->page_bytes);
+	return r < 0 ? r : open_tables(kv, options, true);
 }
 
 static int env_open(struct kv *kv, const struct kv_options *options)
@@ -215,9 +226,7 @@ static int env_open(struct kv *kv, const struct kv_options *options)
 	kv->map_bytes = options->map_bytes / KV_STEP_BYTES * KV_STEP_BYTES;
 	code = measure(kv);
 	if (code == 0)
-		code = reserve(kv, kv->used_bytes + (KV_SPARE_PAGES + options->table_count) * kv->page_bytes);
-	if (code == 0)
-		code = open_tables(kv, options);
+		code = find_tables(kv, options);
 	return code < 0 ? code : account(kv);
 }
 

@@ -285,9 +285,9 @@ static void test_file_errors_name_line_and_key(void **state)
 	assert_refused("[supervisor]\ncluster = a\x1b[2J\n",
 		       "2: supervisor.cluster: the value holds control characters, or is not UTF-8");
 	assert_refused("[discord]\napi_base = discord.com\n",
-		       "2: discord.api_base: must begin with https:// or http://");
+		       "2: discord.api_base: must begin with https:// or http:// and a host");
 	assert_refused("[discord]\ngateway_url = https://x\n",
-		       "2: discord.gateway_url: must begin with wss:// or ws://");
+		       "2: discord.gateway_url: must begin with wss:// or ws:// and a host");
 	assert_refused("[discord]\ntoken = two words\n",
 		       "2: discord.token: holds a space or another byte that no token has");
 	assert_refused("[gateway]\nbackoff_cap_ms = 100\n",
