@@ -58,11 +58,12 @@ static int check_page(const struct board_page *page, const struct board_want *wa
 		return -SHOAL_EDAMAGED;
 	if (header->kind == BOARD_KIND_SHARD && header->shard_id >= header->shard_count)
 		return -SHOAL_EDAMAGED;
-	/* Newer cores only grow at their end, so any version from 1 on holds what we know, if it is as long. */
-	if (header->core_version < 1)
+	/* Cores only grow at their end. An older one is shorter, and its file holds zeros where ours goes on: every
+	 * field says by zero that nobody has written it. */
+	if (header->core_version < 1 || header->rest_offset < BOARD_REST_OFFSET)
 		return -SHOAL_EDAMAGED;
-	if (page->core_size < want->core_size || page->core_size > header->rest_offset)
-		return header->core_version < BOARD_CORE_VERSION ? -SHOAL_EVERSION : -SHOAL_EDAMAGED;
+	if (page->core_size < want->core_least || page->core_size > header->rest_offset)
+		return -SHOAL_EDAMAGED;
 	return 0;
 }
 
@@ -196,10 +197,11 @@ static int put_file(const char *path, const void *bytes, size_t len, size_t size
 	return r;
 }
 
-/* A new file with @core (page filled in here) at its start. */
+/* A new file with @core (BOARD_REST_OFFSET bytes; page filled in here) at its start. */
 static int make_file(const char *path, const struct board_want *want, unsigned char *core)
 {
 	struct board_page *page = (struct board_page *)core;
+	uint32_t kept_size = page->core_size;
 
 	memset(&page->header, 0, sizeof(page->header));
 	memcpy(page->header.magic, BOARD_MAGIC, sizeof(page->header.magic));
@@ -213,9 +215,10 @@ static int make_file(const char *path, const struct board_want *want, unsigned c
 	page->header.generation = want->generation;
 	snprintf(page->header.build_id, sizeof(page->header.build_id), "%s", shoal_build_id);
 	page->header_crc = header_crc(&page->header);
-	page->core_size = want->core_size;
+	/* A newer program's core keeps what we do not know of. */
+	page->core_size = kept_size > want->core_size ? kept_size : want->core_size;
 	page->boot = boot_number();
-	return put_file(path, core, want->core_size, want->size);
+	return put_file(path, core, page->core_size, want->size);
 }
 
 /* Times of an earlier boot would look like the far future. What is no time is kept. */
@@ -242,10 +245,10 @@ static int judge_present(int fd, const struct board_page *page, const struct boa
 
 	if (fits && page->boot == boot)
 		return 0;
-	n = pread(fd, core, want->core_size, 0);
+	n = pread(fd, core, BOARD_REST_OFFSET, 0);
 	if (n < 0)
 		return -errno;
-	if ((size_t)n < want->core_size)
+	if (n < BOARD_REST_OFFSET)
 		return -SHOAL_EDAMAGED;
 	if (page->boot != boot)
 		forget_times(core, want->kind);

@@ -17,7 +17,8 @@ struct board_want {
 	uint32_t generation, shard_id, shard_count; /* shard_count 0: any */
 	uint32_t size;
 	uint32_t size_least; /* one that is at least this long may stay as it is; 0: only @size will do */
-	uint32_t core_size;
+	uint32_t core_least; /* the core's size in its first version: no page's is shorter */
+	uint32_t core_size;  /* of this program's version */
 };
 
 struct board_file {

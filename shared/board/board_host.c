@@ -31,6 +31,7 @@ struct board_host {
 static const struct board_want want_host = {
 	.kind = BOARD_KIND_HOST,
 	.size = BOARD_HOST_SIZE,
+	.core_least = BOARD_HOST_CORE_LEAST,
 	.core_size = sizeof(struct board_host_core),
 };
 

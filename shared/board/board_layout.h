@@ -18,6 +18,11 @@
 /* Behind the rest: the inbox, up to the end of the file. What lies in it is its owner's (shard/events/inbox.c). */
 #define BOARD_INBOX_OFFSET BOARD_SHARD_SIZE
 #define BOARD_HOST_SIZE    BOARD_REST_OFFSET
+/* Cores of version 1. A core that grows (at its end; BOARD_CORE_VERSION is raised then) leaves these as they are: pages
+ * of that version are read for ever, with zeros where they end. A field that an older program does not know may be
+ * stale when one ran in between: pair it with what tells (a record's flip, a sequence). */
+#define BOARD_SHARD_CORE_LEAST 1696
+#define BOARD_HOST_CORE_LEAST  2520
 /* No page of any version is larger: a header that says more is a lie. */
 #define BOARD_SIZE_MAX (64u << 20)
 
@@ -36,7 +41,7 @@ struct board_copy {
 struct board_page {
 	struct board_header header;
 	uint32_t header_crc; /* of the header */
-	uint32_t core_size;  /* of the writer's version: what lies beyond is not there */
+	uint32_t core_size;  /* of the version that made the page; zeros lay beyond */
 	uint64_t boot;       /* which boot the times below are of */
 };
 

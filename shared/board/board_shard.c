@@ -65,6 +65,7 @@ static struct board_want want_shard(uint32_t generation, uint32_t shard_id, uint
 				    .shard_count = shard_count,
 				    .size = BOARD_INBOX_OFFSET + inbox_kib * 1024,
 				    .size_least = inbox_kib ? BOARD_INBOX_OFFSET + 1024 : 0,
+				    .core_least = BOARD_SHARD_CORE_LEAST,
 				    .core_size = sizeof(struct board_shard_core) };
 }
 

@@ -338,6 +338,47 @@ static void test_newer_core_and_rest(void **state)
 	board_shard_close(board);
 }
 
+/* Both directions, and across a file that is made anew (another inbox): what either does not know is kept. */
+static void test_a_core_of_another_length_is_read_and_kept(void **state)
+{
+	static const char later[] = "a field of a later version";
+	struct board_shard *board = make_shard(2, true);
+	struct board_session session;
+	struct board_page page;
+	bool damaged = true;
+	uint64_t sequence;
+	char found[64] = "";
+	int fd;
+
+	(void)state;
+	board_shard_set_session(board, &session_a, 41);
+	board_shard_close(board);
+	page = read_page(2);
+	page.core_size = BOARD_SHARD_CORE_LEAST; /* the first version's */
+	write_page(2, page);
+	assert_int_equal(board_shard_open(dir, 1, 2, true, &board), 0);
+	assert_true(board_shard_session(board, &session, &sequence));
+	board_shard_close(board);
+	page.core_size = 2048;
+	write_page(2, page);
+	scribble(2, 2000, later, sizeof(later));
+	assert_int_equal(board_shard_create(dir, 1, 2, 16, 128, &damaged), 0);
+	assert_false(damaged);
+	assert_int_equal(read_page(2).core_size, 2048);
+	fd = open_file(2);
+	assert_int_equal(pread(fd, found, sizeof(later), 2000), sizeof(later));
+	close(fd);
+	assert_string_equal(found, later);
+	assert_int_equal(board_shard_open(dir, 1, 2, true, &board), 0);
+	assert_true(board_shard_session(board, &session, &sequence));
+	assert_int_equal(sequence, 41);
+	board_shard_close(board);
+	page.core_size = BOARD_SHARD_CORE_LEAST - 1;
+	page.header = read_page(2).header;
+	write_page(2, page);
+	assert_int_equal(board_shard_open(dir, 1, 2, true, &board), -SHOAL_EDAMAGED);
+}
+
 static void test_wrong_length_is_refused_at_every_size(void **state)
 {
 	struct board_shard *board = make_shard(4, true);
@@ -404,7 +445,7 @@ static void test_writer_that_dies_before_the_flip(void **state)
 	struct board_file file;
 	struct board_shard_core *core;
 	const struct board_want want = {
-		.kind = BOARD_KIND_SHARD, .generation = 1, .shard_id = 6, .core_size = sizeof(*core)
+		.kind = BOARD_KIND_SHARD, .generation = 1, .shard_id = 6, .core_least = 1696, .core_size = sizeof(*core)
 	};
 	uint64_t sequence;
 	char path[128];
@@ -899,6 +940,7 @@ int main(void)
 		BOARD_TEST(test_every_flipped_header_bit_is_noticed),
 		BOARD_TEST(test_lying_header_is_refused),
 		BOARD_TEST(test_newer_core_and_rest),
+		BOARD_TEST(test_a_core_of_another_length_is_read_and_kept),
 		BOARD_TEST(test_wrong_length_is_refused_at_every_size),
 		BOARD_TEST(test_not_a_plain_file),
 		BOARD_TEST(test_damaged_copy_falls_back_to_the_older),
