@@ -69,9 +69,12 @@ struct config {
 	uint32_t rest_invalid_limit; /* 401/403/429 per 10 minutes at which we stop by ourselves */
 	/* [nats] */
 	char *nats_url; /* "" = off; secret, may hold a password */
+	char *nats_url_file;
 	/* [postgres] */
 	char *postgres_conninfo; /* "" = off; secret, may hold a password */
-	char *postgres_read_conninfo;
+	char *postgres_conninfo_file;
+	char *postgres_read_conninfo; /* "" = conninfo; secret likewise */
+	char *postgres_read_conninfo_file;
 	bool postgres_prepared;
 	uint32_t postgres_connections; /* per worker, opened when needed */
 	uint32_t postgres_connect_timeout_ms;
@@ -118,8 +121,9 @@ void config_freep(struct config **config);
 
 /* Defaults, then @path (NULL: none; "" : the first of ./shoal.ini, /etc/shoal/shoal.ini that exists), the environment,
  * and the flags among argv[1..] (--section.key=value or --section.key value; others are left, in order, in @argv with
- * @argc updated). Unknown keys and sections are errors. *_file keys are read (token_file; mode other than
- * owner-readable warned). Credentials: $CREDENTIALS_DIRECTORY/discord-token when set and no token given otherwise.
+ * @argc updated). Unknown keys and sections are errors. Files of secrets are read (token_file, url_file, conninfo_file,
+ * read_conninfo_file; mode other than owner-readable warned), and credentials: $CREDENTIALS_DIRECTORY/discord-token,
+ * nats-url, postgres-conninfo, postgres-read-conninfo, where the secret was given in no other way.
  * -EINVAL with @error filled: file, line and key named. On success every secret is registered with the log and
  * DISCORD_TOKEN and the like are removed from the environment. Main thread. */
 int config_load(const char *path, int *argc, char **argv, struct config **ret_config, char error[CONFIG_ERROR_SIZE]);

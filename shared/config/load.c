@@ -284,57 +284,127 @@ out:
 	return r;
 }
 
-/* The token by its own ways: a file, where that was said later than the token itself, else systemd's credential. */
-static int find_token(struct loading *loading)
+/* Secrets that may also be given by a file, or by a credential of systemd's. */
+static const struct secret_source {
+	const char *key, *file_key, *credential;
+} secret_sources[] = {
+	{ "discord.token", "discord.token_file", "discord-token" },
+	{ "nats.url", "nats.url_file", "nats-url" },
+	{ "postgres.conninfo", "postgres.conninfo_file", "postgres-conninfo" },
+	{ "postgres.read_conninfo", "postgres.read_conninfo_file", "postgres-read-conninfo" },
+};
+
+static int read_credential(struct loading *loading, const char *name, const struct config_option *secret)
 {
-	const struct config_option *token = option_find("discord.token"), *file = option_find("discord.token_file");
-	enum source token_source = loading->source[index_of(token)], file_source = loading->source[index_of(file)];
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	bool has_token = loading->config->discord_token[0], has_file = loading->config->discord_token_file[0];
-	char path[PATH_MAX];
+	char path[PATH_MAX], place[PLACE_SIZE];
 	struct stat st;
 
-	if (has_token && has_file && token_source == file_source)
-		return refuse(loading, loading->place[index_of(file)], file->key,
-			      "discord.token is given too: leave one of them out");
-	if (has_file && (!has_token || file_source > token_source)) {
-		char place[PLACE_SIZE];
-
-		snprintf(place, sizeof(place), "%s", loading->place[index_of(file)]);
-		return read_secret_file(loading, place, file->key, loading->config->discord_token_file, token);
-	}
-	if (has_token || !directory || snprintf(path, sizeof(path), "%s/discord-token", directory) >= PATH_MAX ||
-	    stat(path, &st) < 0)
+	if (!directory || snprintf(path, sizeof(path), "%s/%s", directory, name) >= PATH_MAX || stat(path, &st) < 0)
 		return 0;
 	/* The unit's default for a credential that the host does not have: a lone line end. */
 	if (st.st_size <= 1)
 		return 0;
-	return read_secret_file(loading, "credential discord-token", token->key, path, token);
+	snprintf(place, sizeof(place), "credential %s", name);
+	return read_secret_file(loading, place, secret->key, path, secret);
+}
+
+/* A secret by its own ways: a file, where that was said later than the secret itself, else systemd's credential. */
+static int find_secret(struct loading *loading, const struct secret_source *source)
+{
+	const struct config_option *secret = option_find(source->key), *file = option_find(source->file_key);
+	enum source secret_source = loading->source[index_of(secret)], file_source = loading->source[index_of(file)];
+	const char *path = *option_string(loading->config, file);
+	bool has_secret = **option_string(loading->config, secret);
+	char place[PLACE_SIZE], why[OPTION_ERROR_SIZE];
+
+	if (has_secret && *path && secret_source == file_source) {
+		snprintf(why, sizeof(why), "%s is given too: leave one of them out", secret->key);
+		return refuse(loading, loading->place[index_of(file)], file->key, why);
+	}
+	if (*path && (!has_secret || file_source > secret_source)) {
+		snprintf(place, sizeof(place), "%s", loading->place[index_of(file)]);
+		return read_secret_file(loading, place, file->key, path, secret);
+	}
+	return has_secret ? 0 : read_credential(loading, source->credential, secret);
+}
+
+static int find_secrets(struct loading *loading)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(secret_sources); i++)
+		r = find_secret(loading, &secret_sources[i]);
+	return r;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* As it stands, and as it is meant where a URL's %40 or a conninfo's \' stands for something. */
+static void mask_word(const char *from, size_t len)
+{
+	char word[256], meant[256];
+	size_t at = 0;
+
+	if (len == 0 || len >= sizeof(word))
+		return;
+	memcpy(word, from, len);
+	word[len] = '\0';
+	log_add_secret(word);
+	for (const char *c = word; *c; c++) {
+		if (*c == '%' && hex_digit(c[1]) >= 0 && hex_digit(c[2]) >= 0) {
+			meant[at++] = (char)(hex_digit(c[1]) * 16 + hex_digit(c[2]));
+			c += 2;
+		} else {
+			c += *c == '\\' && c[1];
+			meant[at++] = *c;
+		}
+	}
+	meant[at] = '\0';
+	if (strcmp(word, meant) != 0)
+		log_add_secret(meant);
+	explicit_bzero(word, sizeof(word));
+	explicit_bzero(meant, sizeof(meant));
+}
+
+/* How many bytes the value at @text has, and where it begins (behind a quote). */
+static const char *value_at(const char *text, size_t *ret_len)
+{
+	bool quoted = *text == '\'';
+	size_t len = 0;
+
+	text += quoted;
+	while (text[len] && (quoted ? text[len] != '\'' : !strchr(" \t&", text[len])))
+		len += text[len] == '\\' && text[len + 1] ? 2 : 1;
+	*ret_len = len;
+	return text;
 }
 
 /* The passwords within a URL or a conninfo: a library's message may quote them alone. */
 static void mask_password(const char *text)
 {
-	const char *at = strrchr(text, '@'), *scheme = strstr(text, "://"), *word = strstr(text, "password=");
-	char password[256];
+	const char *at = strrchr(text, '@'), *scheme = strstr(text, "://");
 
 	if (scheme && at && at > scheme + 3) {
 		const char *colon = memchr(scheme + 3, ':', (size_t)(at - scheme - 3));
 
-		if (colon) {
-			snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
-			log_add_secret(password);
-		}
+		if (colon)
+			mask_word(colon + 1, (size_t)(at - colon - 1));
 	}
-	if (word) {
-		const char *from = word + strlen("password=");
-		bool quoted = *from == '\'';
+	for (const char *word = text; (word = strstr(word, "password"));) {
+		size_t len;
 
-		from += quoted;
-		snprintf(password, sizeof(password), "%.*s", (int)strcspn(from, quoted ? "'" : " &"), from);
-		log_add_secret(password);
+		word += strlen("password");
+		word += strspn(word, " \t");
+		if (*word != '=')
+			continue;
+		word++;
+		word = value_at(word + strspn(word, " \t"), &len);
+		mask_word(word, len);
 	}
-	explicit_bzero(password, sizeof(password));
 }
 
 static void mask_secrets(const struct config *config)
@@ -347,7 +417,7 @@ static void mask_secrets(const struct config *config)
 		const char *text = option_text(config, &config_options[i], number);
 
 		/* An address without a password is none of a secret, and is of use in the log. */
-		if ((config_options[i].flags & OPTION_SECRET) && (strchr(text, '@') || strstr(text, "password="))) {
+		if ((config_options[i].flags & OPTION_SECRET) && (strchr(text, '@') || strstr(text, "password"))) {
 			log_add_secret(text);
 			mask_password(text);
 		}
@@ -472,7 +542,7 @@ static int read_sources(struct loading *loading, int *argc, char **argv)
 	if (r == 0 && argc && argv)
 		r = read_flags(loading, argc, argv);
 	if (r == 0)
-		r = find_token(loading);
+		r = find_secrets(loading);
 	return r == 0 ? check(loading) : r;
 }
 

@@ -115,11 +115,17 @@ const struct config_option config_options[] = {
 
 	{ "nats.url", OPTION_STR, AT(nats_url), "", 0, 1024, OPTION_SECRET, NULL, "NATS_URL",
 	  "nats://host:port, several joined by commas; empty: cross-shard features are off" },
+	{ "nats.url_file", OPTION_STR, AT(nats_url_file), "", 0, 4095, OPTION_PATH, NULL, NULL,
+	  "file that holds the url and nothing else; so does a systemd credential nats-url" },
 
 	{ "postgres.conninfo", OPTION_STR, AT(postgres_conninfo), "", 0, 2048, OPTION_SECRET, NULL, "DATABASE_URL",
 	  "libpq conninfo or postgresql:// URL, several hosts allowed; empty: what needs a database is off" },
+	{ "postgres.conninfo_file", OPTION_STR, AT(postgres_conninfo_file), "", 0, 4095, OPTION_PATH, NULL, NULL,
+	  "file that holds the conninfo and nothing else; so does a systemd credential postgres-conninfo" },
 	{ "postgres.read_conninfo", OPTION_STR, AT(postgres_read_conninfo), "", 0, 2048, OPTION_SECRET, NULL, NULL,
 	  "a standby for admins' questions; empty: the same as conninfo" },
+	{ "postgres.read_conninfo_file", OPTION_STR, AT(postgres_read_conninfo_file), "", 0, 4095, OPTION_PATH, NULL,
+	  NULL, "file that holds the read_conninfo; so does a systemd credential postgres-read-conninfo" },
 	{ "postgres.prepared", OPTION_BOOL, AT(postgres_prepared), "yes", 0, 0, 0, NULL, NULL,
 	  "use named statements; no behind a pgbouncer in transaction mode" },
 	{ "postgres.connections", OPTION_U32, AT(postgres_connections), "2", 1, 64, R, NULL, NULL,

@@ -55,7 +55,7 @@ struct log_options {
 void log_setup(const struct log_options *options);
 /* The context of every record that gives none itself (a worker sets its shard once). */
 void log_set_default(const struct log_ctx *ctx);
-/* Masks @secret wherever it would appear in a record, from now on. Copies it. At most 16; shorter than 6 bytes refused.
+/* Masks @secret wherever it would appear in a record, from now on. Copies it. At most 32; shorter than 6 bytes refused.
  */
 int log_add_secret(const char *secret);
 enum log_level log_get_level(void);

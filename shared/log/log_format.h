@@ -14,7 +14,7 @@
 #define LOG_RECORD_MAX 8192
 /* A single value's longest text; the rest is cut and the cut told. */
 #define LOG_VALUE_MAX          4096
-#define LOG_SECRETS_MAX        16
+#define LOG_SECRETS_MAX        32
 #define LOG_SECRET_MIN         6
 #define LOG_JOURNAL_FIELDS_MAX 48
 

@@ -43,6 +43,9 @@ int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options);
+int ctl_backup(int argc, char **argv, const struct ctl_options *options);
+int ctl_restore(int argc, char **argv, const struct ctl_options *options);
+int ctl_doctor(int argc, char **argv, const struct ctl_options *options);
 
 /* --- what verbs share -----------------------------------------------------------------------------------------------
  */
@@ -74,6 +77,10 @@ const char *ctl_duration(int64_t seconds);
 const char *ctl_clean(const char *text);
 /* ANSI colour for a shard's state when @colour, else "". */
 const char *ctl_state_colour(const char *state, bool colour);
+
+/* The configuration that says where the database is: the usual one, else what `make run` leaves about its private
+ * database beside the control socket. NULL: neither does. @ret_own: the caller's to free, or NULL. */
+const struct config *ctl_database_config(const struct ctl_options *options, struct config **ret_own);
 
 /* The directory to ask in: @given, the configuration where it says one, build/run beside us, else the default. */
 void ctl_find_runtime_dir(const char *given, const struct config *config, char *path, size_t size);

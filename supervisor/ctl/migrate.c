@@ -14,7 +14,6 @@
 #include "shared/db/migrate.h"
 #include "supervisor/ctl/ctl.h"
 
-#define PRIVATE_CONFIG_NAME     "private.ini" /* written by deploy/local/run.py */
 #define LOCK_TIMEOUT_DEFAULT_MS 30000
 #define LOCK_TIMEOUT_MAX_MS     3600000
 
@@ -264,22 +263,6 @@ static int parse(int argc, char **argv, struct call *call, const struct action *
 	return CTL_OK;
 }
 
-/* The configuration that says where the database is: the usual one, else what `make run` leaves about its private
- * database beside the control socket. NULL: neither does. @ret_own: the caller's to free, or NULL. */
-static const struct config *database_config(const struct ctl_options *options, struct config **ret_own)
-{
-	CLEANUP(config_freep) struct config *config = NULL;
-	char path[PATH_MAX], error[CONFIG_ERROR_SIZE];
-
-	if (options->config->postgres_conninfo[0])
-		return options->config;
-	if (snprintf(path, sizeof(path), "%s/" PRIVATE_CONFIG_NAME, options->runtime_dir) >= (int)sizeof(path) ||
-	    access(path, R_OK) < 0 || config_load(path, NULL, NULL, &config, error) < 0 ||
-	    !config->postgres_conninfo[0])
-		return NULL;
-	return *ret_own = TAKE(config);
-}
-
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options)
 {
 	struct call call = { .options = options, .lock_timeout_ms = LOCK_TIMEOUT_DEFAULT_MS };
@@ -292,7 +275,7 @@ int ctl_migrate(int argc, char **argv, const struct ctl_options *options)
 	r = parse(argc, argv, &call, &action);
 	if (r != CTL_OK)
 		return r;
-	config = database_config(options, &own);
+	config = ctl_database_config(options, &own);
 	if (!config)
 		return ctl_fail(options, CTL_CONFIG, "EINVAL",
 				"no database is configured: set postgres.conninfo, or DATABASE_URL in the environment");

@@ -432,6 +432,38 @@ static void test_credential(void **state)
 	assert_int_equal(load("[discord]\ntoken = given.otherwise\n"), 0);
 }
 
+/* Every secret that has such ways, by its file and by its credential. */
+static void test_other_secret_files(void **state)
+{
+	static const struct {
+		const char *section, *file_key, *credential, *value;
+		size_t offset;
+	} rows[] = {
+		{ "nats", "url_file", "nats-url", "nats://u:p@10.0.0.1", offsetof(struct config, nats_url) },
+		{ "postgres", "conninfo_file", "postgres-conninfo", "host=a,b target_session_attrs=read-write",
+		  offsetof(struct config, postgres_conninfo) },
+		{ "postgres", "read_conninfo_file", "postgres-read-conninfo", "host=c user=reader",
+		  offsetof(struct config, postgres_read_conninfo) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char file[TMPDIR_SIZE + 32], text[256];
+
+		snprintf(file, sizeof(file), "%s/%s", dir, rows[i].credential);
+		write_bytes(file, rows[i].value, strlen(rows[i].value), 0600);
+		snprintf(text, sizeof(text), "[%s]\n%s = %s\n", rows[i].section, rows[i].file_key, file);
+		assert_int_equal(load(text), 0);
+		assert_string_equal(*(char **)(void *)((char *)config + rows[i].offset), rows[i].value);
+		setenv("CREDENTIALS_DIRECTORY", dir, 1);
+		assert_int_equal(load(""), 0);
+		assert_string_equal(*(char **)(void *)((char *)config + rows[i].offset), rows[i].value);
+		unsetenv("CREDENTIALS_DIRECTORY");
+	}
+	assert_refused("[postgres]\nconninfo_file = /x\nconninfo = host=y\n",
+		       "2: postgres.conninfo_file: postgres.conninfo is given too: leave one of them out");
+}
+
 /* What the log wrote while @fn ran. */
 static size_t log_of(void (*fn)(void), char *text, size_t size)
 {
@@ -452,7 +484,8 @@ static size_t log_of(void (*fn)(void), char *text, size_t size)
 static void tell_secrets(void)
 {
 	log_info(NULL, "t.secrets", KV_STR("token", "x the.bots.token y"), KV_STR("url", "sw0rdfish"),
-		 KV_STR("db", "pass h0rsebattery"), KV_STR("plain", "nats://10.0.0.1:4222"));
+		 KV_STR("db", "pass h0rsebattery"), KV_STR("file", "pass st'aple"), KV_STR("meant", "c@rrect"),
+		 KV_STR("plain", "nats://10.0.0.1:4222"));
 }
 
 static void load_open_file(void)
@@ -474,13 +507,17 @@ static void test_secrets_are_masked_and_forgotten(void **state)
 	setenv("DISCORD_TOKEN", "the.bots.token", 1);
 	before = getenv("DISCORD_TOKEN");
 	setenv("DATABASE_URL", "host=x password='h0rsebattery' user=y", 1);
-	assert_int_equal(load("[nats]\nurl = nats://me:sw0rdfish@10.0.0.1:4222\n"), 0);
+	assert_int_equal(load("[nats]\nurl = nats://me:sw0rdfish@10.0.0.1:4222\n"
+			      "[postgres]\nread_conninfo = password = 'st\\'aple' host=z sslpassword=c%40rrect\n"),
+			 0);
 	/* Not even its old place holds it (that is what /proc/<pid>/environ shows). */
 	assert_string_equal(before, "");
 	assert_true(log_of(tell_secrets, text, sizeof(text)) > 0);
 	assert_null(strstr(text, "bots.token"));
 	assert_null(strstr(text, "sw0rdfish"));
 	assert_null(strstr(text, "h0rsebattery"));
+	assert_null(strstr(text, "st'aple"));
+	assert_null(strstr(text, "c@rrect"));
 	assert_non_null(strstr(text, "nats://10.0.0.1:4222"));
 	/* An error names the key of a secret, never its value. */
 	assert_int_equal(load("[discord]\ntoken = s3cret\x01word\n"), -EINVAL);
@@ -636,6 +673,7 @@ int main(void)
 		CONFIG_TEST(test_binary_and_cut_files),
 		CONFIG_TEST(test_token_file),
 		CONFIG_TEST(test_credential),
+		CONFIG_TEST(test_other_secret_files),
 		CONFIG_TEST(test_secrets_are_masked_and_forgotten),
 		CONFIG_TEST(test_json_both_ways),
 		CONFIG_TEST(test_hostile_json),

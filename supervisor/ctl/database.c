@@ -1,0 +1,236 @@
+/* Plain libpq for the verbs that work on the database themselves. Run by shoalctl, which may block. Must not print, and
+ * must not let a value of a conninfo into a text. */
+#include "supervisor/ctl/database.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/errors.h"
+#include "shared/db/db_error.h"
+#include "supervisor/ctl/ctl.h"
+
+#define PRIVATE_CONFIG_NAME "private.ini" /* written by deploy/local/run.py */
+
+const struct config *ctl_database_config(const struct ctl_options *options, struct config **ret_own)
+{
+	CLEANUP(config_freep) struct config *config = NULL;
+	char path[PATH_MAX], error[CONFIG_ERROR_SIZE];
+
+	if (options->config->postgres_conninfo[0])
+		return options->config;
+	if (snprintf(path, sizeof(path), "%s/" PRIVATE_CONFIG_NAME, options->runtime_dir) >= (int)sizeof(path) ||
+	    access(path, R_OK) < 0 || config_load(path, NULL, NULL, &config, error) < 0 ||
+	    !config->postgres_conninfo[0])
+		return NULL;
+	return *ret_own = TAKE(config);
+}
+
+/* libpq's words come in several lines with tabs: one line of them. */
+static void tidy(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++)
+		if ((unsigned char)*from >= ' ')
+			*to++ = *from;
+		else if (to > text && to[-1] != ' ')
+			*to++ = ' ';
+	while (to > text && to[-1] == ' ')
+		to--;
+	*to = '\0';
+}
+
+/* --- connecting --------------------------------------------------------------------------------------------------- */
+
+int database_connect(const char *conninfo, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
+		     struct database_error *error)
+{
+	char timeout[16];
+	const char *keywords[] = { "connect_timeout", "fallback_application_name",
+				   "gssencmode",      "client_encoding",
+				   "dbname",          NULL };
+	const char *values[] = { timeout, application_name, "disable", "UTF8", conninfo, NULL };
+	CLEANUP(database_finish) PGconn *connection = NULL;
+	PQconninfoOption *parsed;
+	struct db_refusal refusal;
+	char words[DATABASE_TEXT_SIZE / 2];
+
+	*error = (struct database_error){ 0 };
+	parsed = PQconninfoParse(conninfo, NULL);
+	if (!parsed) {
+		snprintf(error->text, sizeof(error->text),
+			 "postgres.conninfo is no connection string: expected "
+			 "postgresql://user:password@host:port/database or key=value pairs");
+		return -EINVAL;
+	}
+	PQconninfoFree(parsed);
+	/* libpq counts seconds, and takes 1 for 2. */
+	snprintf(timeout, sizeof(timeout), "%u", (timeout_ms + 999) / 1000);
+	connection = PQconnectdbParams(keywords, values, 1);
+	if (!connection)
+		return -ENOMEM;
+	if (PQstatus(connection) == CONNECTION_OK) {
+		*ret_connection = TAKE(connection);
+		return 0;
+	}
+	snprintf(words, sizeof(words), "%s", PQerrorMessage(connection));
+	tidy(words);
+	refusal = db_error_of_connect(words);
+	snprintf(error->text, sizeof(error->text), "%s%s%s", words, refusal.hint[0] ? "; " : "", refusal.hint);
+	return refusal.error;
+}
+
+void database_finish(PGconn **connection)
+{
+	PQfinish(*connection);
+	*connection = NULL;
+}
+
+void database_clear(PGresult **result)
+{
+	PQclear(*result);
+	*result = NULL;
+}
+
+void database_place(const PGconn *connection, char *text, size_t size)
+{
+	const char *host = PQhost(connection), *port = PQport(connection);
+
+	snprintf(text, size, "%s%s%s", host && *host ? host : "the default socket", port && *port ? ":" : "",
+		 port && *port ? port : "");
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+/* Waits until a result can be taken without blocking. */
+static int await_result(PGconn *connection, uint64_t deadline_ns)
+{
+	while (PQisBusy(connection)) {
+		struct pollfd poll_fd = { .fd = PQsocket(connection), .events = POLLIN };
+		uint64_t now = clock_monotonic_ns();
+		int wait_ms = -1;
+
+		if (deadline_ns) {
+			if (now >= deadline_ns)
+				return -ETIMEDOUT;
+			wait_ms = (int)((deadline_ns - now) / NS_PER_MS) + 1;
+		}
+		if (poll(&poll_fd, 1, wait_ms) < 0 && errno != EINTR)
+			return -errno;
+		if (poll_fd.revents && !PQconsumeInput(connection))
+			return 0; /* libpq has an error result ready */
+	}
+	return 0;
+}
+
+static int fail(PGconn *connection, const PGresult *result, struct database_error *error)
+{
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	const char *said = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+
+	if (!state) {
+		snprintf(error->text, sizeof(error->text), "the connection to the database broke: %s",
+			 PQerrorMessage(connection));
+		tidy(error->text);
+		return -SHOAL_EOFFLINE;
+	}
+	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s", state);
+	snprintf(error->text, sizeof(error->text), "%s (SQLSTATE %s)", said ? said : "refused", state);
+	tidy(error->text);
+	return db_error_of_sqlstate(state);
+}
+
+static bool is_good(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
+}
+
+int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int count, const char *const *values,
+		 PGresult **ret_result, struct database_error *error)
+{
+	uint64_t deadline_ns = timeout_ms ? clock_monotonic_ns() + timeout_ms * NS_PER_MS : 0;
+	DATABASE_RESULT last = NULL;
+	PGresult *next;
+	int r;
+
+	*error = (struct database_error){ 0 };
+	if (!(count ? PQsendQueryParams(connection, sql, count, NULL, values, NULL, NULL, 0)
+		    : PQsendQuery(connection, sql)))
+		return fail(connection, NULL, error);
+	for (;;) {
+		r = await_result(connection, deadline_ns);
+		if (r < 0) {
+			snprintf(error->text, sizeof(error->text), "the database did not answer within %u s",
+				 timeout_ms / 1000);
+			return r;
+		}
+		next = PQgetResult(connection);
+		if (!next)
+			break;
+		/* The first that failed counts: what follows it is its consequence. */
+		if (last && !is_good(last)) {
+			PQclear(next);
+			continue;
+		}
+		PQclear(last);
+		last = next;
+	}
+	if (!last || !is_good(last))
+		return fail(connection, last, error);
+	if (ret_result)
+		*ret_result = TAKE(last);
+	return 0;
+}
+
+/* --- fields ------------------------------------------------------------------------------------------------------- */
+
+const char *database_text(const PGresult *result, int row, const char *column)
+{
+	int number = PQfnumber(result, column);
+
+	return number >= 0 && row < PQntuples(result) ? PQgetvalue(result, row, number) : "";
+}
+
+int64_t database_int(const PGresult *result, int row, const char *column)
+{
+	return strtoll(database_text(result, row, column), NULL, 10);
+}
+
+double database_real(const PGresult *result, int row, const char *column)
+{
+	return strtod(database_text(result, row, column), NULL);
+}
+
+bool database_is_null(const PGresult *result, int row, const char *column)
+{
+	int number = PQfnumber(result, column);
+
+	return number < 0 || row >= PQntuples(result) || PQgetisnull(result, row, number);
+}
+
+bool database_bool(const PGresult *result, int row, const char *column)
+{
+	return database_text(result, row, column)[0] == 't';
+}
+
+/* --- what stands between ------------------------------------------------------------------------------------------ */
+
+int database_has_pooler(PGconn *connection, uint32_t timeout_ms, bool *ret_pooler, struct database_error *error)
+{
+	DATABASE_RESULT result = NULL;
+	int r = database_run(connection, timeout_ms, "SELECT pg_catalog.pg_backend_pid() AS pid", 0, NULL, &result,
+			     error);
+
+	if (r < 0)
+		return r;
+	*ret_pooler = database_int(result, 0, "pid") != PQbackendPID(connection);
+	return 0;
+}

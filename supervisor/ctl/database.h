@@ -1,0 +1,50 @@
+/* The database for verbs that work on it themselves (doctor, backup, restore): plain synchronous libpq, with errors in
+ * words. Blocks, each wait with an end; never on a loop. */
+#ifndef SHOAL_SUPERVISOR_CTL_DATABASE_H
+#define SHOAL_SUPERVISOR_CTL_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <postgresql/libpq-fe.h>
+
+#include "shared/base/cleanup.h"
+
+#define DATABASE_TEXT_SIZE 1024
+
+/* What went wrong, in one line for a person; never a password. */
+struct database_error {
+	char text[DATABASE_TEXT_SIZE];
+	char sqlstate[6];
+};
+
+/* Connects to @conninfo (postgres.conninfo's value; every host of it in turn, @timeout_ms each) and checks the
+ * protocol. -EINVAL: malformed. -SHOAL_EOFFLINE, -EACCES, -ENOENT: as db_error_of_connect() says. *ret: PQfinish() it.
+ */
+int database_connect(const char *conninfo, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
+		     struct database_error *error);
+void database_finish(PGconn **connection);
+
+/* Runs @sql with @count text parameters and waits at most @timeout_ms (0: without an end, for what is as long as the
+ * data is large; a broken connection still ends it). *ret_result (may be NULL): PQclear() it. -ETIMEDOUT (the
+ * connection is of no more use then), else as db_error_of_sqlstate(). */
+int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int count, const char *const *values,
+		 PGresult **ret_result, struct database_error *error);
+void database_clear(PGresult **result);
+#define DATABASE_RESULT CLEANUP(database_clear) PGresult *
+
+/* A field of a result: "" when NULL or not there. */
+const char *database_text(const PGresult *result, int row, const char *column);
+int64_t database_int(const PGresult *result, int row, const char *column);
+double database_real(const PGresult *result, int row, const char *column);
+bool database_is_null(const PGresult *result, int row, const char *column);
+bool database_bool(const PGresult *result, int row, const char *column);
+
+/* "host:port" (or the socket's folder) of where it ended up. */
+void database_place(const PGconn *connection, char *text, size_t size);
+
+/* Whether somebody stands between: a pooler gives its clients a cancel key of its own, not the server process's. */
+int database_has_pooler(PGconn *connection, uint32_t timeout_ms, bool *ret_pooler, struct database_error *error);
+
+#endif
