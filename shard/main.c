@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "shard/manifest.h"
+#include "shard/modhost/modhost.h"
 #include "shard/worker.h"
 #include "shared/base/build_id.h"
 #include "shared/log/log.h"
@@ -111,6 +112,8 @@ int main(int argc, char **argv)
 	struct worker_options options = { .shard_id = UINT32_MAX };
 	int c;
 
+
+	modhost_load();
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (c) {
 		case 's':

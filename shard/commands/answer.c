@@ -134,7 +134,7 @@ static void request_done(void *arg, const struct rest_result *result)
 	} else {
 		failed_to_send(inv, result->error, result);
 	}
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 }
 
 /* @body is taken, as by effects_send(). */
@@ -152,11 +152,11 @@ static void send_request(struct shoal_invocation *inv, enum route route, uint32_
 	};
 	int r;
 
-	shoal_invocation_hold(inv);
+	invocation_hold(inv);
 	r = effects_send(inv->commands->services.effects, &inv->scope, &request, request_done, inv, NULL);
 	if (r < 0) {
 		failed_to_send(inv, r, NULL);
-		shoal_invocation_release(inv);
+		invocation_release(inv);
 	}
 }
 

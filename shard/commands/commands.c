@@ -73,17 +73,17 @@ static void name_path(struct shoal_invocation *inv, const char *name)
 static bool check(struct shoal_invocation *inv, uint32_t flags, uint64_t permissions, const struct asker *asker)
 {
 	if ((flags & SHOAL_COMMAND_GUILD_ONLY) && inv->guild_id == 0) {
-		shoal_reply_error(inv, "`%s` works in servers only, not in direct messages.", inv->path);
+		invocation_reply_error(inv, "`%s` works in servers only, not in direct messages.", inv->path);
 		return false;
 	}
 	if (inv->form == INVOCATION_MESSAGE && (flags & SHOAL_COMMAND_SLASH_ONLY)) {
-		shoal_reply_error(inv, "Please use `/%s` for this.", inv->path);
+		invocation_reply_error(inv, "Please use `/%s` for this.", inv->path);
 		return false;
 	}
 	if (permissions && !(asker->permissions_known && shoal_permissions_cover(asker->permissions, permissions))) {
-		shoal_reply_error(inv, "You need the *%s* permission for `/%s`.",
-				  permissions & SHOAL_PERMISSION_MANAGE_GUILD ? "Manage Server" : "Administrator",
-				  inv->path);
+		invocation_reply_error(inv, "You need the *%s* permission for `/%s`.",
+				       permissions & SHOAL_PERMISSION_MANAGE_GUILD ? "Manage Server" : "Administrator",
+				       inv->path);
 		return false;
 	}
 	return true;
@@ -105,9 +105,10 @@ static void run(struct shoal_invocation *inv, const struct shoal_command *leaf)
 static void refuse(struct shoal_invocation *inv, int error, const char *text)
 {
 	if (error == -EINVAL)
-		shoal_reply_error(inv, "%s", text);
+		invocation_reply_error(inv, "%s", text);
 	else
-		shoal_reply_error(inv, "That did not work: the bot is out of memory. Please try again in a moment.");
+		invocation_reply_error(inv,
+				       "That did not work: the bot is out of memory. Please try again in a moment.");
 }
 
 /* --- slash
@@ -127,7 +128,7 @@ static void slash(struct shoal_invocation *inv, const struct shoal_interaction *
 
 	if (!command ||
 	    arguments_descend(command, data->options.items, data->options.count, &leaf, &options, &option_count) < 0) {
-		shoal_reply_error(
+		invocation_reply_error(
 			inv, "This bot does not have that command any more. Discord will drop it from the list soon.");
 		return;
 	}
@@ -202,7 +203,7 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 	} else {
 		slash(inv, interaction);
 	}
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 }
 
 /* --- messages
@@ -268,8 +269,8 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		return;
 	}
 	if (!command) {
-		shoal_reply_text(inv, "Hello! `/help` shows what I can do.");
-		shoal_invocation_release(inv);
+		invocation_reply_text(inv, "Hello! `/help` shows what I can do.");
+		invocation_release(inv);
 		return;
 	}
 	name_path(inv, command->name);
@@ -287,7 +288,7 @@ static void text_command(struct commands *commands, const struct invocation_sour
 	if (!check(inv, inv->flags, permissions, &asker)) {
 		/* told */
 	} else if (command->child_count > 0) {
-		shoal_reply_error(inv, "`%s` needs one more word; `/help` shows which.", inv->path);
+		invocation_reply_error(inv, "`%s` needs one more word; `/help` shows which.", inv->path);
 	} else {
 		r = arguments_from_text(command, content, &inv->arguments, error);
 		if (r < 0)
@@ -295,7 +296,7 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		else
 			run(inv, command);
 	}
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 }
 
 static void prefix_known(void *arg, const char *prefix)

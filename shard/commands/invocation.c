@@ -71,7 +71,7 @@ static void unlink_and_free(struct shoal_invocation *inv)
 	free(inv);
 }
 
-struct shoal_invocation *shoal_invocation_hold(struct shoal_invocation *inv)
+struct shoal_invocation *invocation_hold(struct shoal_invocation *inv)
 {
 	inv->refs++;
 	return inv;
@@ -89,10 +89,11 @@ static void apologise(struct shoal_invocation *inv)
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
 	log_error(&ctx, "commands.unanswered", KV_MSG("a command's handler ended without an answer"),
 		  KV_STR("incident", incident));
-	shoal_reply_error(inv, "Something went wrong on our side. If you report it, name incident `%s`.", incident);
+	invocation_reply_error(inv, "Something went wrong on our side. If you report it, name incident `%s`.",
+			       incident);
 }
 
-void shoal_invocation_release(struct shoal_invocation *inv)
+void invocation_release(struct shoal_invocation *inv)
 {
 	if (!inv)
 		return;
@@ -110,81 +111,75 @@ uint64_t invocation_age_ms(const struct shoal_invocation *inv)
 	return now_ms > made_ms ? now_ms - made_ms : 0;
 }
 
-uint64_t shoal_invocation_guild_id(const struct shoal_invocation *inv)
+uint64_t invocation_guild_id(const struct shoal_invocation *inv)
 {
 	return inv->guild_id;
 }
 
-uint64_t shoal_invocation_channel_id(const struct shoal_invocation *inv)
+uint64_t invocation_channel_id(const struct shoal_invocation *inv)
 {
 	return inv->channel_id;
 }
 
-uint64_t shoal_invocation_user_id(const struct shoal_invocation *inv)
+uint64_t invocation_user_id(const struct shoal_invocation *inv)
 {
 	return inv->user_id;
 }
 
-const char *shoal_invocation_string(const struct shoal_invocation *inv, const char *option, const char *fallback)
+const char *invocation_string(const struct shoal_invocation *inv, const char *option, const char *fallback)
 {
 	const struct argument *argument = arguments_find(&inv->arguments, option);
 
 	return argument && argument->text ? argument->text : fallback;
 }
 
-int64_t shoal_invocation_integer(const struct shoal_invocation *inv, const char *option, int64_t fallback)
+int64_t invocation_integer(const struct shoal_invocation *inv, const char *option, int64_t fallback)
 {
 	const struct argument *argument = arguments_find(&inv->arguments, option);
 
 	return argument ? argument->integer : fallback;
 }
 
-bool shoal_invocation_boolean(const struct shoal_invocation *inv, const char *option, bool fallback)
+bool invocation_boolean(const struct shoal_invocation *inv, const char *option, bool fallback)
 {
 	const struct argument *argument = arguments_find(&inv->arguments, option);
 
 	return argument ? argument->boolean : fallback;
 }
 
-double shoal_invocation_number(const struct shoal_invocation *inv, const char *option, double fallback)
+double invocation_number(const struct shoal_invocation *inv, const char *option, double fallback)
 {
 	const struct argument *argument = arguments_find(&inv->arguments, option);
 
 	return argument ? argument->number : fallback;
 }
 
-uint64_t shoal_invocation_id(const struct shoal_invocation *inv, const char *option, uint64_t fallback)
+uint64_t invocation_id(const struct shoal_invocation *inv, const char *option, uint64_t fallback)
 {
 	const struct argument *argument = arguments_find(&inv->arguments, option);
 
 	return argument ? argument->id : fallback;
 }
 
-int shoal_reply_text(struct shoal_invocation *inv, const char *text)
+int invocation_reply_text(struct shoal_invocation *inv, const char *text)
 {
 	return answer_give(inv, strdup(text), false);
 }
 
-int shoal_reply_printf(struct shoal_invocation *inv, const char *format, ...)
+int invocation_reply_vprintf(struct shoal_invocation *inv, bool is_error, const char *format, va_list args)
 {
-	va_list args;
 	char *text;
-	int len;
 
-	va_start(args, format);
-	len = vasprintf(&text, format, args);
-	va_end(args);
-	return len < 0 ? -ENOMEM : answer_give(inv, text, false);
+	return vasprintf(&text, format, args) < 0 ? -ENOMEM : answer_give(inv, text, is_error);
 }
 
-int shoal_reply_error(struct shoal_invocation *inv, const char *format, ...)
+int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...)
 {
 	va_list args;
-	char *text;
-	int len;
+	int r;
 
 	va_start(args, format);
-	len = vasprintf(&text, format, args);
+	r = invocation_reply_vprintf(inv, true, format, args);
 	va_end(args);
-	return len < 0 ? -ENOMEM : answer_give(inv, text, true);
+	return r;
 }

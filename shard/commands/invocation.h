@@ -61,6 +61,21 @@ struct invocation_source {
 int invocation_new(struct commands *commands, const struct invocation_source *source,
 		   struct shoal_invocation **ret_invocation);
 
+/* The functions behind those of <shoal/command.h>. */
+struct shoal_invocation *invocation_hold(struct shoal_invocation *inv);
+void invocation_release(struct shoal_invocation *inv);
+uint64_t invocation_guild_id(const struct shoal_invocation *inv);
+uint64_t invocation_channel_id(const struct shoal_invocation *inv);
+uint64_t invocation_user_id(const struct shoal_invocation *inv);
+const char *invocation_string(const struct shoal_invocation *inv, const char *option, const char *fallback);
+int64_t invocation_integer(const struct shoal_invocation *inv, const char *option, int64_t fallback);
+bool invocation_boolean(const struct shoal_invocation *inv, const char *option, bool fallback);
+double invocation_number(const struct shoal_invocation *inv, const char *option, double fallback);
+uint64_t invocation_id(const struct shoal_invocation *inv, const char *option, uint64_t fallback);
+int invocation_reply_text(struct shoal_invocation *inv, const char *text);
+int invocation_reply_vprintf(struct shoal_invocation *inv, bool is_error, const char *format, va_list args);
+int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Age of the event by its snowflake's time, milliseconds; 0 when our clock is behind Discord's. */
 uint64_t invocation_age_ms(const struct shoal_invocation *inv);
 

@@ -1,17 +1,16 @@
 /* The list of commands and what is derived from it. */
 #include "shard/commands/registry.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "shard/commands/builtin.h"
 #include "shared/base/cleanup.h"
 
-const struct shoal_command *const registry_commands[] = {
-	&command_help, &command_ping, &command_settings, &command_shards, &command_stats,
-};
-const size_t registry_command_count = ARRAY_SIZE(registry_commands);
+const struct shoal_command *registry_commands[REGISTRY_MAX];
+size_t registry_command_count;
+static struct module_entry *owners[REGISTRY_MAX];
 
 enum { INSTALL_GUILD = 0, CONTEXT_GUILD = 0, CONTEXT_BOT_DM = 1, TYPE_SLASH = 1 };
 
@@ -27,6 +26,33 @@ const struct shoal_command *registry_find(struct shoal_str name)
 	for (i = 0; i < registry_command_count; i++) {
 		if (name.len > 0 && same_name(name, registry_commands[i]->name))
 			return registry_commands[i];
+	}
+	return NULL;
+}
+
+int registry_add(const struct shoal_command *command, struct module_entry *owner)
+{
+	if (registry_find((struct shoal_str){ command->name, (uint32_t)strlen(command->name) }))
+		return -EEXIST;
+	if (registry_command_count == REGISTRY_MAX)
+		return -ENOBUFS;
+	owners[registry_command_count] = owner;
+	registry_commands[registry_command_count++] = command;
+	return 0;
+}
+
+void registry_clear(void)
+{
+	registry_command_count = 0;
+}
+
+struct module_entry *registry_owner(const struct shoal_command *command)
+{
+	size_t i;
+
+	for (i = 0; i < registry_command_count; i++) {
+		if (registry_commands[i] == command)
+			return owners[i];
 	}
 	return NULL;
 }

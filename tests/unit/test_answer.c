@@ -117,9 +117,9 @@ static void at_once(void **state)
 	const json_t *data;
 
 	(void)state;
-	assert_int_equal(shoal_reply_text(inv, "hello"), 0);
-	assert_int_equal(shoal_reply_text(inv, "again"), -EALREADY);
-	shoal_invocation_release(inv);
+	assert_int_equal(invocation_reply_text(inv, "hello"), 0);
+	assert_int_equal(invocation_reply_text(inv, "again"), -EALREADY);
+	invocation_release(inv);
 	assert_int_equal(sent_count, 1);
 	assert_int_equal(sent[0].route, ROUTE_INTERACTION_CALLBACK);
 	assert_int_equal(type_of(0), 4);
@@ -136,8 +136,8 @@ static void errors_are_ephemeral(void **state)
 	const json_t *data;
 
 	(void)state;
-	shoal_reply_error(inv, "no %s", "way");
-	shoal_invocation_release(inv);
+	invocation_reply_error(inv, "no %s", "way");
+	invocation_release(inv);
 	data = json_object_get(sent[0].body, "data");
 	assert_int_equal(json_integer_value(json_object_get(data, "flags")), 64);
 	complete(0, 0);
@@ -153,11 +153,11 @@ static void deferred_when_old_then_edited(void **state)
 	assert_int_equal(sent_count, 1);
 	assert_int_equal(type_of(0), 5);
 	complete(0, 0);
-	assert_int_equal(shoal_reply_text(inv, "late but there"), 0);
+	assert_int_equal(invocation_reply_text(inv, "late but there"), 0);
 	assert_int_equal(sent_count, 2);
 	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
 	assert_string_equal(content_of(sent[1].body), "late but there");
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 	complete(1, 0);
 }
 
@@ -167,9 +167,9 @@ static void an_answer_does_not_overtake_its_deferral(void **state)
 
 	(void)state;
 	answer_tick(inv);
-	assert_int_equal(shoal_reply_text(inv, "meanwhile"), 0);
+	assert_int_equal(invocation_reply_text(inv, "meanwhile"), 0);
 	assert_int_equal(sent_count, 1);
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 	complete(0, 0);
 	assert_int_equal(sent_count, 2);
 	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
@@ -183,8 +183,8 @@ static void a_young_one_is_not_deferred(void **state)
 	(void)state;
 	answer_tick(inv);
 	assert_int_equal(sent_count, 0);
-	shoal_reply_text(inv, "x");
-	shoal_invocation_release(inv);
+	invocation_reply_text(inv, "x");
+	invocation_release(inv);
 	complete(0, 0);
 }
 
@@ -195,9 +195,9 @@ static void a_failed_deferral_ends_it(void **state)
 	(void)state;
 	answer_tick(inv);
 	complete(0, -SHOAL_EDISCORD);
-	assert_int_equal(shoal_reply_text(inv, "nobody hears"), 0);
+	assert_int_equal(invocation_reply_text(inv, "nobody hears"), 0);
 	assert_int_equal(sent_count, 1);
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 	assert_int_equal(atomic_load(&counters[BOARD_COUNTER_commands_failed]), 1);
 }
 
@@ -207,8 +207,8 @@ static void a_failed_deferral_with_an_answer_waiting(void **state)
 
 	(void)state;
 	answer_tick(inv);
-	shoal_reply_text(inv, "waiting");
-	shoal_invocation_release(inv);
+	invocation_reply_text(inv, "waiting");
+	invocation_release(inv);
 	complete(0, -ETIMEDOUT);
 	assert_int_equal(sent_count, 1);
 }
@@ -218,10 +218,10 @@ static void a_silent_handler_is_apologised_for(void **state)
 	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
 
 	(void)state;
-	shoal_invocation_hold(inv);
-	shoal_invocation_release(inv);
+	invocation_hold(inv);
+	invocation_release(inv);
 	assert_int_equal(sent_count, 0);
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 	assert_int_equal(sent_count, 1);
 	assert_non_null(strstr(content_of(json_object_get(sent[0].body, "data")), "incident"));
 	complete(0, 0);
@@ -233,7 +233,7 @@ static void nobody_apologises_while_closing(void **state)
 
 	(void)state;
 	commands_closing(&commands);
-	shoal_invocation_release(inv);
+	invocation_release(inv);
 	assert_int_equal(sent_count, 0);
 }
 
@@ -245,8 +245,8 @@ static void a_message_is_answered_by_a_reply(void **state)
 
 	(void)state;
 	answer_tick(inv); /* messages are never deferred */
-	shoal_reply_text(inv, "pong");
-	shoal_invocation_release(inv);
+	invocation_reply_text(inv, "pong");
+	invocation_release(inv);
 	assert_int_equal(sent_count, 1);
 	assert_int_equal(sent[0].route, ROUTE_CREATE_MESSAGE);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)id);
@@ -265,8 +265,8 @@ static void long_text_is_cut(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	shoal_reply_text(inv, text);
-	shoal_invocation_release(inv);
+	invocation_reply_text(inv, text);
+	invocation_release(inv);
 	assert_in_range(strlen(content_of(json_object_get(sent[0].body, "data"))), 1990, 2003);
 	complete(0, 0);
 }
@@ -277,8 +277,8 @@ static void a_refused_send_is_counted(void **state)
 
 	(void)state;
 	next_send_error = -ENOBUFS;
-	shoal_reply_text(inv, "x");
-	shoal_invocation_release(inv);
+	invocation_reply_text(inv, "x");
+	invocation_release(inv);
 	assert_int_equal(sent_count, 0);
 	assert_int_equal(atomic_load(&counters[BOARD_COUNTER_commands_failed]), 1);
 }

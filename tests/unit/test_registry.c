@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "shard/commands/registry.h"
+#include "shard/modhost/modhost.h"
 
 static void check_name(const char *name)
 {
@@ -89,5 +90,6 @@ int main(void)
 		cmocka_unit_test(json_has_a_row_each),
 	};
 
+	modhost_load();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of functions that a module gets. You never name it: the functions of the other headers (shoal_reply_text(),
+ * shoal_message_send(), …) are wrappers over it, so module code reads the same whether it is linked into the worker or
+ * loaded from a .so.
+ *
+ * Versions: SHOAL_ABI is major << 16 | minor. A new function goes to the end and raises the minor; any other change of
+ * this table, or of a struct that crosses it, raises the major. shoal takes a module whose major is its own and whose
+ * minor is not above its own. */
+#ifndef SHOAL_API_H
+#define SHOAL_API_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHOAL_ABI_MAJOR 1
+#define SHOAL_ABI_MINOR 0
+#ifndef SHOAL_ABI /* a test builds another one */
+#define SHOAL_ABI ((uint32_t)SHOAL_ABI_MAJOR << 16 | SHOAL_ABI_MINOR)
+#endif
+
+struct shoal_scope;
+struct shoal_invocation;
+struct shoal_result;
+struct shoal_content;
+struct shoal_modal;
+struct shoal_guild_view;
+struct shoal_permissions_member;
+struct shoal_message_send;
+struct shoal_dm_send;
+struct shoal_message_edit;
+struct shoal_message_remove;
+struct shoal_message_ref;
+struct shoal_reaction_set;
+struct shoal_thread_start;
+struct shoal_webhook_execute;
+struct shoal_member_role;
+struct shoal_member_timeout;
+struct shoal_member_nick;
+struct shoal_member_ref;
+struct shoal_member_ban;
+struct shoal_bulk_ban;
+
+struct shoal_api {
+	uint32_t abi;  /* of the worker */
+	uint32_t size; /* of this table */
+
+	/* <shoal/scope.h> */
+	struct shoal_scope *(*scope_hold)(struct shoal_scope *scope);
+	void (*scope_release)(struct shoal_scope *scope);
+	void (*scope_cancel)(struct shoal_scope *scope);
+	bool (*scope_again)(const struct shoal_scope *scope);
+	struct shoal_scope *(*scope_of_module)(struct shoal_scope *scope);
+	void (*set_data)(struct shoal_scope *scope, void *data);
+	void *(*data)(const struct shoal_scope *scope);
+	int (*timer_start)(struct shoal_scope *scope, uint64_t delay_ms, void (*fn)(void *arg, int error), void *arg,
+			   uint64_t *ret_id);
+	int (*timer_cancel)(struct shoal_scope *scope, uint64_t id);
+	int64_t (*now_ms)(void);
+	uint64_t (*clock_ns)(void);
+	void *(*alloc)(struct shoal_scope *scope, size_t size);
+	void (*free)(void *memory);
+	void (*vlog)(struct shoal_scope *scope, int level, const char *event, const char *format, va_list args);
+	const struct shoal_guild_view *(*guild_get)(struct shoal_scope *scope, uint64_t guild_id);
+	uint64_t (*self)(struct shoal_scope *scope);
+	uint32_t (*shard_id)(struct shoal_scope *scope);
+
+	/* <shoal/command.h> */
+	struct shoal_invocation *(*invocation_hold)(struct shoal_invocation *inv);
+	void (*invocation_release)(struct shoal_invocation *inv);
+	struct shoal_scope *(*invocation_scope)(struct shoal_invocation *inv);
+	uint64_t (*invocation_guild_id)(const struct shoal_invocation *inv);
+	uint64_t (*invocation_channel_id)(const struct shoal_invocation *inv);
+	uint64_t (*invocation_user_id)(const struct shoal_invocation *inv);
+	uint64_t (*invocation_event_id)(const struct shoal_invocation *inv);
+	uint64_t (*invocation_message_id)(const struct shoal_invocation *inv);
+	bool (*invocation_permissions)(const struct shoal_invocation *inv, uint64_t *ret_bits);
+	const char *(*invocation_string)(const struct shoal_invocation *inv, const char *option, const char *fallback);
+	int64_t (*invocation_integer)(const struct shoal_invocation *inv, const char *option, int64_t fallback);
+	bool (*invocation_boolean)(const struct shoal_invocation *inv, const char *option, bool fallback);
+	double (*invocation_number)(const struct shoal_invocation *inv, const char *option, double fallback);
+	uint64_t (*invocation_id)(const struct shoal_invocation *inv, const char *option, uint64_t fallback);
+	const char *(*invocation_custom_id)(const struct shoal_invocation *inv);
+	const char *(*invocation_custom_rest)(const struct shoal_invocation *inv);
+	size_t (*invocation_value_count)(const struct shoal_invocation *inv);
+	const char *(*invocation_value)(const struct shoal_invocation *inv, size_t i);
+	const char *(*invocation_field)(const struct shoal_invocation *inv, const char *custom_id);
+	int (*reply)(struct shoal_invocation *inv, const struct shoal_content *content);
+	int (*reply_vprintf)(struct shoal_invocation *inv, bool is_error, const char *format, va_list args);
+	int (*update)(struct shoal_invocation *inv, const struct shoal_content *content);
+	int (*modal_show)(struct shoal_invocation *inv, const struct shoal_modal *modal);
+	int (*defer)(struct shoal_invocation *inv, uint32_t flags);
+	int (*followup)(struct shoal_invocation *inv, const struct shoal_content *content,
+			void (*fn)(void *arg, const struct shoal_result *result), void *arg);
+	int (*followup_edit)(struct shoal_invocation *inv, uint64_t message_id, const struct shoal_content *content,
+			     void (*fn)(void *arg, const struct shoal_result *result), void *arg);
+	int (*followup_delete)(struct shoal_invocation *inv, uint64_t message_id,
+			       void (*fn)(void *arg, const struct shoal_result *result), void *arg);
+	int (*original_edit)(struct shoal_invocation *inv, const struct shoal_content *content,
+			     void (*fn)(void *arg, const struct shoal_result *result), void *arg);
+	int (*original_delete)(struct shoal_invocation *inv, void (*fn)(void *arg, const struct shoal_result *result),
+			       void *arg);
+
+	/* <shoal/effects.h> */
+#define SHOAL_EFFECT(name, request)                                            \
+	int (*name)(struct shoal_scope * scope, const struct request *request, \
+		    void (*fn)(void *arg, const struct shoal_result *result), void *arg)
+	SHOAL_EFFECT(message_send, shoal_message_send);
+	SHOAL_EFFECT(dm_send, shoal_dm_send);
+	SHOAL_EFFECT(message_edit, shoal_message_edit);
+	SHOAL_EFFECT(message_remove, shoal_message_remove);
+	SHOAL_EFFECT(message_crosspost, shoal_message_ref);
+	SHOAL_EFFECT(reaction_set, shoal_reaction_set);
+	SHOAL_EFFECT(thread_start, shoal_thread_start);
+	SHOAL_EFFECT(webhook_execute, shoal_webhook_execute);
+	SHOAL_EFFECT(member_role, shoal_member_role);
+	SHOAL_EFFECT(member_timeout, shoal_member_timeout);
+	SHOAL_EFFECT(member_nick, shoal_member_nick);
+	SHOAL_EFFECT(member_kick, shoal_member_ref);
+	SHOAL_EFFECT(member_ban, shoal_member_ban);
+	SHOAL_EFFECT(member_unban, shoal_member_ref);
+	SHOAL_EFFECT(bulk_ban, shoal_bulk_ban);
+#undef SHOAL_EFFECT
+
+	/* pure helpers, <shoal/snowflake.h>, <shoal/permissions.h>, <shoal/event.h> */
+	int (*snowflake_parse)(const char *text, size_t len, uint64_t *ret_id);
+	size_t (*snowflake_print)(uint64_t id, char *text);
+	uint64_t (*permissions_in_guild)(const struct shoal_guild_view *guild,
+					 const struct shoal_permissions_member *member, int64_t now_ms);
+	bool (*permissions_in_channel)(const struct shoal_guild_view *guild,
+				       const struct shoal_permissions_member *member, uint64_t channel_id,
+				       int64_t now_ms, uint64_t *ret_bits);
+	bool (*permissions_of_bot)(const struct shoal_guild_view *guild, uint64_t user_id, uint64_t channel_id,
+				   int64_t now_ms, uint64_t *ret_bits);
+	bool (*permissions_outrank)(const struct shoal_guild_view *guild, const struct shoal_permissions_member *member,
+				    const struct shoal_permissions_member *other);
+	bool (*permissions_above_role)(const struct shoal_guild_view *guild,
+				       const struct shoal_permissions_member *member, uint64_t role_id);
+	const char *(*permission_words)(uint64_t bits);
+	const char *(*event_name)(int type);
+	const char *(*error_text)(int error);
+};
+
+/* Set by the worker before setup(). A module's own, so nothing of it is looked up by name. */
+extern const struct shoal_api *shoal_api_table __attribute__((visibility("hidden")));
+
+#endif

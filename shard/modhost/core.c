@@ -1,0 +1,12 @@
+/* The module that every shoal has: the commands of shard/commands/. It is linked in and uses what other modules can't
+ * (the board, the bus), but it is loaded, counted and blamed like any other. */
+#include <shoal/module.h>
+
+#include "shard/commands/builtin.h"
+#include "shard/modhost/table.h"
+
+static const struct shoal_command *const commands[] = {
+	&command_help, &command_ping, &command_settings, &command_shards, &command_stats,
+};
+
+SHOAL_MODULE(core, .version = SHOAL_VERSION, .description = "What every shoal has", SHOAL_COMMANDS(commands));

@@ -1,0 +1,21 @@
+/* The list of linked-in modules. Pure. */
+#include "shard/modhost/table.h"
+
+#include "shared/base/cleanup.h"
+
+static const struct shoal_module *const own[] = {
+	&shoal_module_core,
+};
+
+const struct shoal_module *table_module(size_t i)
+{
+	const struct shoal_module *const *extra = shoal_extra_modules;
+
+	if (i < ARRAY_SIZE(own))
+		return own[i];
+	if (!extra)
+		return NULL;
+	for (i -= ARRAY_SIZE(own); *extra && i > 0; i--)
+		extra++;
+	return *extra;
+}
