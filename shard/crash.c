@@ -11,6 +11,7 @@
 #include "shard/cache/cache.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
+#include "shared/board/board_guard.h"
 
 #define FRAMES_MAX  64
 #define STACK_BYTES (64 * 1024)
@@ -71,6 +72,23 @@ static void on_cache_fault(int number)
 	_exit(EXIT_CODE_CACHE);
 }
 
+/* Somebody cut off this shard's board. What we remember of it is put back, so that the next worker RESUMEs. */
+void crash_by_board(void)
+{
+	struct board_exit how = { .class = EXIT_CLASS_RETRY, .code = EXIT_CODE_BOARD };
+
+	say("shoal-shard: the shard's board was cut off under its worker; ");
+	if (board_shard_rescue(crash_board) < 0) {
+		say("it can't be put back, the session is lost\n");
+		_exit(EXIT_CODE_BOARD);
+	}
+	say("it was put back, the next worker goes on\n");
+	strcpy(how.text,
+	       "the shard's board was cut off and was put back: nobody else may touch supervisor.runtime_dir");
+	record_exit(&how);
+	_exit(EXIT_CODE_BOARD);
+}
+
 static void on_crash(int number)
 {
 	struct board_exit how = { .class = EXIT_CLASS_CRASH, .code = (uint32_t)(128 + number) };
@@ -89,13 +107,27 @@ static void on_crash(int number)
 	strcpy(how.text, "crashed by ");
 	strcat(how.text, name_of(number));
 	record_exit(&how);
-	/* SA_RESETHAND has put the default back: die of the same signal, so that the parent sees it. */
+	/* The default is back: die of the same signal, so that the parent sees it. */
 	raise(number);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	/* The kernel's word, not a kill(): then the address is one of ours. */
+	if (number == SIGBUS && info->si_code > 0) {
+		if (crash_board && board_shard_owns(crash_board, info->si_addr))
+			crash_by_board();
+		if (board_guard_fault(info->si_addr))
+			return;
+	}
+	signal(number, SIG_DFL);
+	on_crash(number);
 }
 
 void crash_install(struct board_shard *board)
 {
-	struct sigaction action = { .sa_handler = on_crash, .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK | SA_NODEFER) };
+	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	stack_t stack = { .ss_sp = crash_stack, .ss_size = sizeof(crash_stack) };
 	void *frames[1];
 	size_t i;

@@ -9,4 +9,8 @@
  */
 void crash_install(struct board_shard *board);
 
+/* The board of crash_install() was cut off: puts back what is remembered and ends the process with EXIT_CODE_BOARD.
+ * Async-signal-safe. */
+_Noreturn void crash_by_board(void);
+
 #endif

@@ -312,11 +312,27 @@ static void trust_journal(struct worker *worker)
 		effects_trust(worker->effects);
 }
 
+/* What others do to files that are ours alone. */
+static void look_after_boards(struct worker *worker)
+{
+	int r = board_shard_mend(worker->board);
+
+	if (r == -ENODATA)
+		crash_by_board();
+	if (r == 1)
+		log_error(
+			NULL, "board.scribbled", KV_STR("folder", worker->options.runtime_dir),
+			KV_MSG("somebody wrote into this shard's board; it was put right from memory: nobody else may "
+			       "touch files in supervisor.runtime_dir"));
+	board_host_look(worker->host);
+}
+
 static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
 	uint64_t down_since_ns;
 
+	look_after_boards(worker);
 	gauges_update(worker);
 	/* Its parts are going one by one, the link among them; the stamp is all that is still wanted. */
 	if (worker->phase == WORKER_CLOSING)
@@ -732,6 +748,8 @@ static int take_board(struct worker *worker)
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);
 	board_shard_stamp(worker->board, clock_boottime_ns());
+	if (board_shard_remember(worker->board) < 0)
+		return EXIT_CODE_RESOURCE;
 	crash_install(worker->board);
 	return EXIT_CODE_OK;
 }

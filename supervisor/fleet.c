@@ -117,6 +117,8 @@ static void handle_end(struct worker *worker, bool have_status, int status)
 	worker->identify_id = worker->hello_id = 0;
 	worker->ready_since_ns = 0;
 	fleet->events.gone(fleet->arg, worker);
+	if (board_shard_is_locked(worker->board) == 0)
+		board_shard_remember(worker->board); /* no memory: then it is not put back, should it be damaged now */
 	slot_step(&worker->slot, fatal ? SLOT_DIED_FATAL : SLOT_DIED);
 	settle_board(worker);
 	if (locked_out && slot_state(&worker->slot) == SLOT_BACKOFF)
@@ -264,8 +266,8 @@ static int open_board(const struct fleet *fleet, struct worker *worker)
 		return r;
 	if (damaged)
 		log_error(&ctx, "board.damaged", KV_STR("dir", options->runtime_dir),
-			  KV_MSG("the shard's board failed its checks and was moved aside; its session is lost, so "
-				 "this shard will IDENTIFY"));
+			  KV_MSG("the shard's board failed its checks and was moved aside; unless its session is known "
+				 "elsewhere, this shard will IDENTIFY"));
 	return board_shard_open(options->runtime_dir, options->generation, worker->slot.shard_id, true, &worker->board);
 }
 
@@ -297,6 +299,9 @@ static int mend_boards(const struct fleet *fleet, struct worker *worker)
 		worker->board = before;
 		return r;
 	}
+	if (board_shard_inherit(worker->board, before))
+		log_info(&ctx, "board.inherited",
+			 KV_MSG("its session was still known here: the shard will RESUME after all"));
 	board_shard_close(before);
 	return 0;
 }
@@ -351,6 +356,7 @@ static void launch_one(struct fleet *fleet)
 			       "processes and memory left?");
 		return;
 	}
+	board_shard_forget(worker->board); /* the page is its worker's now */
 	slot_step(&worker->slot, SLOT_SPAWNED);
 	log_debug(&ctx, "worker.spawned", KV_INT("pid", worker->pid));
 }
@@ -454,10 +460,35 @@ static void run_watchdog(struct fleet *fleet)
 	}
 }
 
+/* Others may cut off a file under us. A shard's page is put right by its worker, or before the next one starts. */
+static void look_after_boards(struct fleet *fleet)
+{
+	const char *dir = fleet->options.runtime_dir;
+	int r = fleet->options.host_board ? board_host_mend(fleet->options.host_board) : 0;
+
+	if (r == 1 || (r < 0 && !fleet->host_cut))
+		log_error(NULL, "board.damaged", KV_STR("dir", dir), KV_ERR(r < 0 ? r : 0),
+			  KV_MSG(r == 1 ? "somebody cut off the host's board or wrote into it; it was put right from "
+					  "memory"
+					: "the host's board was cut off and can't be put right yet; tried again"));
+	fleet->host_cut = r < 0;
+	for (uint32_t i = 0; i < fleet->count; i++) {
+		const struct log_ctx ctx = worker_ctx(&fleet->workers[i]);
+
+		if (board_shard_look(fleet->workers[i].board) == 1)
+			log_error(&ctx, "board.cut", KV_STR("dir", dir),
+				  KV_MSG("somebody cut off this shard's board; its worker puts it back and is started "
+					 "anew: "
+					 "nobody else may touch files in supervisor.runtime_dir"));
+	}
+}
+
 static void tick(void *arg)
 {
 	struct fleet *fleet = arg;
 	uint64_t now_ns = clock_monotonic_ns();
+
+	look_after_boards(fleet);
 
 	for (uint32_t i = 0; i < fleet->count; i++) {
 		look_at(&fleet->workers[i], now_ns);

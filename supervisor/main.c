@@ -6,6 +6,7 @@
 
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
+#include "shared/board/board_guard.h"
 #include "shared/base/errors.h"
 #include "shared/config/config.h"
 #include "shared/control/exit_code.h"
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
 		return EXIT_CODE_OK;
 	default:
 		surroundings_harden();
+		board_guard_install();
 		return start(&arguments, argc, argv, &reexec, &legacy);
 	}
 }

@@ -483,6 +483,7 @@ static int take_host(struct supervisor *supervisor, const struct reexec_legacy *
 		*ret_exit_code = directory_exit_code(r);
 		return r;
 	}
+	board_host_mend(supervisor->board); /* remembers it as it is */
 	if (damaged)
 		log_error(NULL, "board.damaged", KV_STR("dir", dir),
 			  KV_MSG("the host's board failed its checks and was made anew: the identify ledger waits one "

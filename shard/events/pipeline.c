@@ -48,6 +48,7 @@ struct pipeline {
 	uv_idle_t again; /* keeps the loop turning while somebody's turn is due */
 	uint64_t session;
 	uint64_t last_sequence;
+	uint64_t applied_session, applied_until; /* what of it the cache had when we took over */
 	uint64_t replayed;
 	uint32_t applied_frames; /* since the last commit */
 	size_t applied_bytes;
@@ -306,8 +307,9 @@ static void commit_cache(struct pipeline *pipeline)
 	if (r < 0)
 		log_error(NULL, "cache.commit_failed",
 			  KV_MSG("the guild cache can't be kept; is the runtime directory full?"), KV_ERR(r));
-	/* Given back even so: a cache that can't be written must not stop the events. It is rebuilt by a later
-	 * IDENTIFY. */
+	else
+		board_shard_set_applied(pipeline->board, pipeline->last_sequence);
+	/* Given back even so: a cache that can't be written must not stop the events. It is asked of REST again. */
 	inbox_release(pipeline->inbox, inbox_head(pipeline->inbox));
 }
 
@@ -375,6 +377,9 @@ static enum turn_lane lane_of(enum shoal_event_type type)
 /* What is not committed yet is applied again by a successor: a bounded lot of it, however long the pass. */
 static void apply(struct pipeline *pipeline, const struct envelope *envelope, size_t len)
 {
+	/* Sent again because the inbox was lost, and committed before that: once is enough. */
+	if (envelope->sequence <= pipeline->applied_until && pipeline->session == pipeline->applied_session)
+		return;
 	dispatch_apply(pipeline->dispatch, envelope);
 	pipeline->applied_bytes += len;
 	if (++pipeline->applied_frames >= COMMIT_FRAMES || pipeline->applied_bytes >= COMMIT_BYTES)
@@ -403,7 +408,7 @@ static int take_large(struct pipeline *pipeline, const struct dispatch_row *row,
 			return -EAGAIN;
 	}
 	if (row->raw)
-		dispatch_apply(pipeline->dispatch, envelope);
+		apply(pipeline, envelope, len);
 	commit_cache(pipeline);
 	return 0;
 }
@@ -610,6 +615,9 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	if (has_session)
 		pipeline->session = event_key_session(session.session_id);
 	pipeline->last_sequence = recorded;
+	pipeline->applied_session = pipeline->session;
+	/* A cache in which nothing is has to be told all. */
+	pipeline->applied_until = has_session && cache->applied(dispatch->arg) > 0 ? board_shard_applied(board) : 0;
 	r = open_inbox(pipeline);
 	if (r == 0)
 		r = parked_open(options->runtime_dir, options->generation, options->shard_id, options->parked_max_mib,

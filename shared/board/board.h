@@ -15,7 +15,7 @@
 
 #include "shared/control/exit_code.h"
 
-#define BOARD_CORE_VERSION 1
+#define BOARD_CORE_VERSION 2
 #ifndef BOARD_REST_VERSION /* a test builds another one */
 #define BOARD_REST_VERSION 1
 #endif
@@ -169,6 +169,26 @@ int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bo
 /* See board_file_restore(): a board whose file was deleted is put back as it was (1). The address stays; whatever was
  * got from it (header, counters, inbox) must be got anew. */
 int board_shard_restore(struct board_shard *board, uint32_t generation, uint32_t shard_id);
+
+/* From now on a copy of the core is kept in our own memory, with each word that is set: the file may be cut off or
+ * scribbled on by others. For whoever alone writes the page: its worker, or while there is none the supervisor. What is
+ * on the page must have passed its checks. Again: copied anew. -ENOMEM, -ENODATA: the file was cut off. */
+int board_shard_remember(struct board_shard *board);
+void board_shard_forget(struct board_shard *board);
+/* Does @address lie in the mapping? Async-signal-safe. */
+bool board_shard_owns(const struct board_shard *board, const void *address);
+/* The file was cut off: lengthens it and writes the copy back. The inbox is lost and will be made anew, so the session
+ * goes back to what was handled: Discord sends the rest again, and board_shard_applied() tells what of it the cache
+ * has. Async-signal-safe. -ENOENT: nothing was remembered. -ENOSPC, -errno. */
+int board_shard_rescue(struct board_shard *board);
+/* Gives @board, made anew, what @from remembers: session (as above), exit. False: there is no session in it. */
+bool board_shard_inherit(struct board_shard *board, const struct board_shard *from);
+/* Slow tick of the worker: is the core still what we wrote? 1: it was scribbled on, and is put right. -ENODATA: the
+ * file was cut off (and we have not fallen over it yet). */
+int board_shard_mend(struct board_shard *board);
+/* Slow tick of the supervisor: is the file still whole? 1: it was cut off, we look at zeros until it is put right
+ * (said once each time); else 0. */
+int board_shard_look(struct board_shard *board);
 struct board_shard *board_shard_close(struct board_shard *board); /* releases a lock held; returns NULL */
 void board_shard_closep(struct board_shard **board);
 
@@ -204,6 +224,9 @@ uint64_t board_shard_sequence(const struct board_shard *board);
 /* Up to which sequence events were handled; 0 again with a new session. */
 void board_shard_set_handled(struct board_shard *board, uint64_t sequence);
 uint64_t board_shard_handled(const struct board_shard *board);
+/* Up to which sequence the guild cache has committed all; 0 again with a new session. */
+void board_shard_set_applied(struct board_shard *board, uint64_t sequence);
+uint64_t board_shard_applied(const struct board_shard *board);
 
 void board_shard_set_exit(struct board_shard *board, const struct board_exit *how);
 bool board_shard_exit(const struct board_shard *board, struct board_exit *ret_how);
@@ -238,6 +261,12 @@ int board_host_create(const char *dir, bool *ret_damaged);
 int board_host_open(const char *dir, struct board_host **ret_board);
 /* See board_file_restore(). Whoever mapped the old file goes on with that one: its budget is then its own. */
 int board_host_restore(struct board_host *board);
+/* Slow tick of the supervisor, which remembers the page: one that was cut off or scribbled on (its head, or both copies
+ * of the ledger) is put right where it lies, so that all who mapped it see it. 1: it was. 0: all is well. -ENOSPC,
+ * -errno: we go on by ourselves and try again. */
+int board_host_mend(struct board_host *board);
+/* Slow tick of a worker: sees the page again after the supervisor has put it right. */
+void board_host_look(struct board_host *board);
 struct board_host *board_host_close(struct board_host *board);
 void board_host_closep(struct board_host **board);
 /* The supervisor's own lock on the host page. -EAGAIN: a second supervisor. */

@@ -311,6 +311,16 @@ int board_file_create(const char *path, const struct board_want *want, bool *ret
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 
+/* The host's page is everybody's: who first falls over it mends it. A shard's is its worker's, who has to know. */
+static void watch_map(struct board_file *file, enum board_kind kind)
+{
+	file->guard = (struct board_guard){ .map = file->map,
+					    .size = file->size,
+					    .fd = file->fd,
+					    .may_fill = kind == BOARD_KIND_HOST && file->writable };
+	board_guard_add(&file->guard);
+}
+
 int board_file_open(const char *path, const struct board_want *want, bool writable, struct board_file *file)
 {
 	CLEANUP(cleanup_close) int fd = -1;
@@ -328,6 +338,7 @@ int board_file_open(const char *path, const struct board_want *want, bool writab
 		return -errno;
 	*file = (struct board_file){ .fd = TAKE_FD(fd), .writable = writable, .map = map, .size = page.header.size };
 	strcpy(file->path, path);
+	watch_map(file, want->kind);
 	return 0;
 }
 
@@ -336,8 +347,10 @@ void board_file_close(struct board_file *file)
 	/* By hand: the mapping would keep the lock alive until it is gone too. */
 	if (file->locked)
 		set_lock(file->fd, F_UNLCK);
-	if (file->map)
+	if (file->map) {
+		board_guard_remove(&file->guard);
 		munmap(file->map, file->size);
+	}
 	if (file->fd >= 0)
 		close(file->fd);
 	*file = (struct board_file){ .fd = -1 };
@@ -359,8 +372,10 @@ int board_file_restore(struct board_file *file, const struct board_want *want)
 		return r;
 	if (page.header.size != file->size)
 		return -SHOAL_EDAMAGED;
-	if (is_same_file(file->fd, file->path))
-		return 0;
+	if (is_same_file(file->fd, file->path)) {
+		r = board_file_reattach(file);
+		return r < 0 ? r : 0;
+	}
 	if (lstat(file->path, &st) == 0)
 		return -ESTALE;
 	if (errno != ENOENT)
@@ -376,6 +391,49 @@ int board_file_restore(struct board_file *file, const struct board_want *want)
 	if (r < 0)
 		return r;
 	board_file_close(file);
+	board_guard_remove(&fresh.guard);
 	*file = fresh;
+	watch_map(file, want->kind);
 	return 1;
+}
+
+int board_file_reattach(struct board_file *file)
+{
+	struct stat st;
+	void *map;
+
+	if (file->guard.state == BOARD_GUARD_WHOLE)
+		return 0;
+	if (fstat(file->fd, &st) < 0)
+		return -errno;
+	if ((size_t)st.st_size < file->size)
+		return -ENODATA;
+	if (file->guard.state == BOARD_GUARD_DETACHED) {
+		map = mmap(file->map, file->size, PROT_READ | (file->writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
+			   file->fd, 0);
+		if (map == MAP_FAILED)
+			return -errno;
+	}
+	file->guard.state = BOARD_GUARD_WHOLE;
+	return 1;
+}
+
+bool board_file_is_long_enough(const struct board_file *file)
+{
+	struct stat st;
+
+	return fstat(file->fd, &st) == 0 && (size_t)st.st_size >= file->size;
+}
+
+int board_file_lengthen(const struct board_file *file)
+{
+	struct stat st;
+	int r;
+
+	do
+		r = fallocate(file->fd, 0, 0, (off_t)file->size);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 && errno == EOPNOTSUPP && fstat(file->fd, &st) == 0)
+		r = (size_t)st.st_size >= file->size ? 0 : ftruncate(file->fd, (off_t)file->size);
+	return r < 0 ? -errno : 0;
 }

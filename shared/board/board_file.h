@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/board/board_guard.h"
 #include "shared/board/board_layout.h"
 
 #define BOARD_PATH_SIZE 256
@@ -27,13 +28,15 @@ struct board_file {
 	bool locked;
 	unsigned char *map;
 	size_t size; /* of the mapping */
+	struct board_guard guard;
 	char path[BOARD_PATH_SIZE];
 };
 
 /* See board_shard_create(). A page of another shard count is made anew, without its core. -EBUSY: what is there must
  * go, but somebody holds its lock. */
 int board_file_create(const char *path, const struct board_want *want, bool *ret_damaged);
-/* Maps the whole file; fails as board_shard_open(). On success @file is to be closed. */
+/* Maps the whole file; fails as board_shard_open(). On success @file is to be closed, and must stay where it is: its
+ * guard is on a list. */
 int board_file_open(const char *path, const struct board_want *want, bool writable, struct board_file *file);
 void board_file_close(struct board_file *file);
 /* -EAGAIN: somebody else has it; -ESTALE: the file was replaced meanwhile, open it again. */
@@ -43,6 +46,13 @@ int board_file_is_locked(const struct board_file *file);
  * was put there, and @file is that one now (with our lock, if we had it; the old mapping is gone). -ESTALE: something
  * else is there. -SHOAL_EDAMAGED: our own was scribbled on or cut short. -ENOSPC, -errno. */
 int board_file_restore(struct board_file *file, const struct board_want *want);
+
+/* After the guard caught a fault: looks at the file again, at the same address, once it has its length. 0: nothing had
+ * happened. 1: done; zeros may lie where it was cut off. -ENODATA: it is still too short. -errno. */
+int board_file_reattach(struct board_file *file);
+bool board_file_is_long_enough(const struct board_file *file);
+/* Gives the file its length and room for all of it, without shortening it. Async-signal-safe. -ENOSPC, -errno. */
+int board_file_lengthen(const struct board_file *file);
 
 /* Writes @data into the copy that does not count and flips. One writer. @copies: the array's first element. */
 void board_record_write(_Atomic uint64_t *flip, void *copies, size_t stride, const void *data, uint32_t length);

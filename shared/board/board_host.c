@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
 #include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
 #include "shared/board/board_file.h"
 
 /* Share of the budget that may go out at once. The rest flows evenly: a burst of all of it, and its even flow besides,
@@ -23,6 +25,8 @@
 struct board_host {
 	struct board_file file;
 	struct board_host_core *core;
+	bool remembered;
+	_Alignas(8) unsigned char shadow[BOARD_HOST_SIZE]; /* of the last tick at which all was well */
 };
 
 /* --- file ----------------------------------------------------------------------------------------------------------
@@ -80,6 +84,45 @@ int board_host_restore(struct board_host *board)
 	return r;
 }
 
+static bool looks_well(const struct board_host *board)
+{
+	const struct board_host_core *shadow = (const struct board_host_core *)board->shadow;
+	struct board_ledger ledger;
+
+	/* The length first: a file that ends within its last page is no fault, but zeros. */
+	if (board->file.guard.state != BOARD_GUARD_WHOLE || !board_file_is_long_enough(&board->file))
+		return false;
+	if (!board->remembered)
+		return true;
+	return memcmp(&board->core->page, &shadow->page, sizeof(shadow->page)) == 0 &&
+	       (board_host_ledger(board, &ledger) || shadow->ledger_flip == 0);
+}
+
+int board_host_mend(struct board_host *board)
+{
+	int r;
+
+	if (looks_well(board)) {
+		memcpy(board->shadow, (const void *)board->core, BOARD_HOST_SIZE);
+		board->remembered = true;
+		return 0;
+	}
+	if (!board->remembered)
+		return -SHOAL_EDAMAGED;
+	r = board_file_lengthen(&board->file);
+	if (r == 0)
+		r = board_file_reattach(&board->file);
+	if (r < 0)
+		return r;
+	memcpy((void *)board->core, board->shadow, BOARD_HOST_SIZE);
+	return 1;
+}
+
+void board_host_look(struct board_host *board)
+{
+	board_file_reattach(&board->file);
+}
+
 struct board_host *board_host_close(struct board_host *board)
 {
 	if (board) {
@@ -116,7 +159,7 @@ int board_host_inherit(struct board_host *board, int fd_taken)
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	close(board->file.fd);
-	board->file.fd = TAKE_FD(fd);
+	board->file.fd = board->file.guard.fd = TAKE_FD(fd);
 	/* Taken by this very description: asked for again, so that it is certain. */
 	return board_file_lock(&board->file);
 }

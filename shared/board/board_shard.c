@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
@@ -16,7 +17,16 @@ struct board_shard {
 	struct board_file file;
 	struct board_shard_core *core;
 	struct board_shard_rest *rest;
+	struct board_shard_core *shadow; /* BOARD_REST_OFFSET bytes of our own; NULL: nothing is remembered */
+	bool cut_told;
 };
+
+/* What is set is set in both (board_shard_mend() takes any difference for damage), ours first: when the page's store
+ * faults, the copy is whole already. */
+#define EACH_CORE(board_, core_)                                                        \
+	for (struct board_shard_core *core_ = (board_)->shadow ?: (board_)->core,       \
+				     *then_ = (board_)->shadow ? (board_)->core : NULL; \
+	     core_; core_ = then_, then_ = NULL)
 
 static const char *const state_names[SHARD_STATE_COUNT] = {
 	[SHARD_STATE_NONE] = "none",
@@ -127,6 +137,7 @@ struct board_shard *board_shard_close(struct board_shard *board)
 {
 	if (board) {
 		board_file_close(&board->file);
+		free(board->shadow);
 		free(board);
 	}
 	return NULL;
@@ -196,7 +207,8 @@ void board_shard_set_owner(struct board_shard *board, uint32_t pid, uint64_t pid
 	assert(board->file.writable);
 	/* Zero-padded and cut to its size; a full field needs no NUL here, the reader puts one. */
 	memcpy(owner.build_id, build_id, strnlen(build_id, sizeof(owner.build_id)));
-	RECORD_WRITE(board->core, owner, &owner);
+	EACH_CORE(board, core)
+	RECORD_WRITE(core, owner, &owner);
 	adopt_rest(board->rest);
 }
 
@@ -232,7 +244,8 @@ void board_shard_build_id(const struct board_shard *board, char build_id[16])
 
 void board_shard_stamp(struct board_shard *board, uint64_t boottime_ns)
 {
-	atomic_store_explicit(&board->core->stamp, boottime_ns, memory_order_release);
+	EACH_CORE(board, core)
+	atomic_store_explicit(&core->stamp, boottime_ns, memory_order_release);
 }
 
 uint64_t board_shard_stamped(const struct board_shard *board)
@@ -242,7 +255,8 @@ uint64_t board_shard_stamped(const struct board_shard *board)
 
 void board_shard_set_state(struct board_shard *board, enum shard_state state)
 {
-	atomic_store_explicit(&board->core->state, (uint64_t)state, memory_order_release);
+	EACH_CORE(board, core)
+	atomic_store_explicit(&core->state, (uint64_t)state, memory_order_release);
 }
 
 uint32_t board_shard_state(const struct board_shard *board)
@@ -256,24 +270,32 @@ uint32_t board_shard_state(const struct board_shard *board)
 /* --- session -------------------------------------------------------------------------------------------------------
  */
 
-static unsigned active_session(const struct board_shard *board)
+static unsigned active_session(const struct board_shard_core *core)
 {
-	return (unsigned)(atomic_load_explicit(&board->core->session_flip, memory_order_acquire) & 1);
+	return (unsigned)(atomic_load_explicit(&core->session_flip, memory_order_acquire) & 1);
+}
+
+static void put_session(struct board_shard_core *core, const struct board_session *session, uint64_t sequence)
+{
+	int index;
+
+	index = board_record_fill(&core->session_flip, core->session, sizeof(core->session[0]), session,
+				  sizeof(*session));
+	atomic_store_explicit(&core->sequence[index], sequence, memory_order_relaxed);
+	atomic_store_explicit(&core->handled[index], 0, memory_order_relaxed);
+	atomic_store_explicit(&core->applied[index], 0, memory_order_relaxed);
+	board_record_flip(&core->session_flip);
 }
 
 void board_shard_set_session(struct board_shard *board, const struct board_session *session, uint64_t sequence)
 {
-	struct board_shard_core *core = board->core;
 	struct board_session copy = *session;
-	int index;
 
 	assert(board->file.writable);
 	copy.session_id[sizeof(copy.session_id) - 1] = '\0';
 	copy.resume_url[sizeof(copy.resume_url) - 1] = '\0';
-	index = board_record_fill(&core->session_flip, core->session, sizeof(core->session[0]), &copy, sizeof(copy));
-	atomic_store_explicit(&core->sequence[index], sequence, memory_order_relaxed);
-	atomic_store_explicit(&core->handled[index], 0, memory_order_relaxed);
-	board_record_flip(&core->session_flip);
+	EACH_CORE(board, core)
+	put_session(core, &copy, sequence);
 }
 
 void board_shard_clear_session(struct board_shard *board)
@@ -299,39 +321,42 @@ static bool is_plain_text(const char *text, size_t size)
 	return true;
 }
 
+static int read_session(const struct board_shard_core *core, struct board_session *session)
+{
+	int index = RECORD_READ(core, session, session);
+
+	if (index < 0 || !is_plain_text(session->session_id, sizeof(session->session_id)) ||
+	    !is_plain_text(session->resume_url, sizeof(session->resume_url)) || !session->session_id[0])
+		return -SHOAL_EDAMAGED;
+	return index;
+}
+
 bool board_shard_session(const struct board_shard *board, struct board_session *ret_session, uint64_t *ret_sequence)
 {
-	const struct board_shard_core *core = board->core;
 	struct board_session session;
-	int index = RECORD_READ(core, session, &session);
+	int index = read_session(board->core, &session);
 
-	if (index < 0 || !is_plain_text(session.session_id, sizeof(session.session_id)) ||
-	    !is_plain_text(session.resume_url, sizeof(session.resume_url)) || !session.session_id[0])
+	if (index < 0)
 		return false;
 	*ret_session = session;
-	*ret_sequence = atomic_load_explicit(&core->sequence[index], memory_order_acquire);
+	*ret_sequence = atomic_load_explicit(&board->core->sequence[index], memory_order_acquire);
 	return true;
 }
 
-void board_shard_set_sequence(struct board_shard *board, uint64_t sequence)
-{
-	atomic_store_explicit(&board->core->sequence[active_session(board)], sequence, memory_order_release);
-}
-
-uint64_t board_shard_sequence(const struct board_shard *board)
-{
-	return atomic_load_explicit(&board->core->sequence[active_session(board)], memory_order_acquire);
-}
-
-void board_shard_set_handled(struct board_shard *board, uint64_t sequence)
-{
-	atomic_store_explicit(&board->core->handled[active_session(board)], sequence, memory_order_release);
-}
-
-uint64_t board_shard_handled(const struct board_shard *board)
-{
-	return atomic_load_explicit(&board->core->handled[active_session(board)], memory_order_acquire);
-}
+/* The words beside the session that counts. */
+#define SESSION_WORD(name_)                                                                                          \
+	void board_shard_set_##name_(struct board_shard *board, uint64_t sequence)                                   \
+	{                                                                                                            \
+		EACH_CORE(board, core)                                                                               \
+		atomic_store_explicit(&core->name_[active_session(core)], sequence, memory_order_release);           \
+	}                                                                                                            \
+	uint64_t board_shard_##name_(const struct board_shard *board)                                                \
+	{                                                                                                            \
+		return atomic_load_explicit(&board->core->name_[active_session(board->core)], memory_order_acquire); \
+	}
+SESSION_WORD(sequence)
+SESSION_WORD(handled)
+SESSION_WORD(applied)
 
 /* --- exit ----------------------------------------------------------------------------------------------------------
  */
@@ -342,7 +367,8 @@ void board_shard_set_exit(struct board_shard *board, const struct board_exit *ho
 
 	assert(board->file.writable);
 	copy.text[sizeof(copy.text) - 1] = '\0';
-	RECORD_WRITE(board->core, exit, &copy);
+	EACH_CORE(board, core)
+	RECORD_WRITE(core, exit, &copy);
 }
 
 bool board_shard_exit(const struct board_shard *board, struct board_exit *ret_how)
@@ -354,6 +380,111 @@ bool board_shard_exit(const struct board_shard *board, struct board_exit *ret_ho
 	how.text[sizeof(how.text) - 1] = '\0';
 	*ret_how = how;
 	return true;
+}
+
+/* --- what others do to the page -------------------------------------------------------------------------------------
+ */
+
+int board_shard_remember(struct board_shard *board)
+{
+	struct board_shard_core *shadow;
+
+	if (board_file_reattach(&board->file) < 0 || !board_file_is_long_enough(&board->file))
+		return -ENODATA;
+	shadow = board->shadow ?: calloc(1, BOARD_REST_OFFSET);
+	if (!shadow)
+		return -ENOMEM;
+	memcpy((void *)shadow, (const void *)board->core, BOARD_REST_OFFSET);
+	board->shadow = shadow;
+	return 0;
+}
+
+void board_shard_forget(struct board_shard *board)
+{
+	free(board->shadow);
+	board->shadow = NULL;
+}
+
+bool board_shard_owns(const struct board_shard *board, const void *address)
+{
+	return (const unsigned char *)address >= board->file.map &&
+	       (const unsigned char *)address < board->file.map + board->file.size;
+}
+
+/* The ring is gone: all that was not handled must be sent again. What the cache has of it is told by applied, which
+ * does not change. The READY of a session is never sent again: its sequence is the least. */
+static void go_back(struct board_shard_core *core)
+{
+	unsigned index = active_session(core);
+	uint64_t handled = atomic_load(&core->handled[index]), sequence = atomic_load(&core->sequence[index]);
+
+	if (handled < sequence && sequence > 0)
+		atomic_store(&core->sequence[index], handled > 0 ? handled : 1);
+}
+
+int board_shard_rescue(struct board_shard *board)
+{
+	static const unsigned char no_ring[64];
+	int r;
+
+	if (!board->shadow)
+		return -ENOENT;
+	go_back(board->shadow);
+	r = board_file_lengthen(&board->file);
+	if (r < 0)
+		return r;
+	if (pwrite(board->file.fd, board->shadow, BOARD_REST_OFFSET, 0) != BOARD_REST_OFFSET)
+		return -EIO;
+	if (board->file.size > BOARD_INBOX_OFFSET + sizeof(no_ring) &&
+	    pwrite(board->file.fd, no_ring, sizeof(no_ring), BOARD_INBOX_OFFSET) != sizeof(no_ring))
+		return -EIO;
+	return 0;
+}
+
+bool board_shard_inherit(struct board_shard *board, const struct board_shard *from)
+{
+	const struct board_shard_core *shadow = from->shadow;
+	struct board_session session;
+	struct board_exit how;
+	int index;
+
+	if (!shadow)
+		return false;
+	if (RECORD_READ(shadow, exit, &how) >= 0)
+		board_shard_set_exit(board, &how);
+	index = read_session(shadow, &session);
+	if (index < 0)
+		return false;
+	board_shard_set_session(board, &session, atomic_load(&shadow->sequence[index]));
+	board_shard_set_handled(board, atomic_load(&shadow->handled[index]));
+	board_shard_set_applied(board, atomic_load(&shadow->applied[index]));
+	go_back(board->core);
+	return true;
+}
+
+int board_shard_mend(struct board_shard *board)
+{
+	/* A file that ends within a page is no fault there, but zeros. */
+	if (!board_file_is_long_enough(&board->file))
+		return -ENODATA;
+	/* One thread writes, and always both: any difference is somebody else's doing. */
+	if (!board->shadow || memcmp((void *)board->core, (void *)board->shadow, sizeof(*board->core)) == 0)
+		return 0;
+	memcpy((void *)board->core, (const void *)board->shadow, BOARD_REST_OFFSET);
+	return 1;
+}
+
+int board_shard_look(struct board_shard *board)
+{
+	bool cut = board->file.guard.state != BOARD_GUARD_WHOLE || !board_file_is_long_enough(&board->file);
+	bool told = board->cut_told;
+
+	if (cut && board_file_reattach(&board->file) == 1) {
+		board->cut_told = false;
+		return !told;
+	}
+	board->cut_told = cut;
+	return cut && !told;
 }
 
 /* --- counters ------------------------------------------------------------------------------------------------------

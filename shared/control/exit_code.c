@@ -30,6 +30,9 @@ static const struct exit_code_row rows[] = {
 	{ EXIT_CODE_PORT, EXIT_CLASS_FATAL, "port", "cannot listen where told: change supervisor.http_listen" },
 	{ EXIT_CODE_CACHE, EXIT_CLASS_RETRY, "cache",
 	  "the guild cache's file was cut off or damaged: it is made anew, nothing is to be done" },
+	{ EXIT_CODE_BOARD, EXIT_CLASS_RETRY, "board",
+	  "somebody cut off the shard's board under its worker: it is put back; nobody else may touch files in "
+	  "supervisor.runtime_dir" },
 };
 
 static const char *const class_names[EXIT_CLASS_COUNT] = {

@@ -31,6 +31,7 @@ enum exit_code {
 	EXIT_CODE_ORPHANED = 11,   /* CLEAN: no supervisor for orphan_timeout_s */
 	EXIT_CODE_PORT = 12,       /* FATAL: cannot listen where told */
 	EXIT_CODE_CACHE = 13,      /* RETRY: the guild cache's file failed under us; the next worker makes a new one */
+	EXIT_CODE_BOARD = 14,      /* RETRY: the shard's board was cut off under us */
 };
 
 struct exit_code_row {

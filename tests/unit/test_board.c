@@ -17,6 +17,7 @@
 #include "shared/base/errors.h"
 #include "shared/board/board.h"
 #include "shared/board/board_file.h"
+#include "shared/board/board_guard.h"
 #include "shared/board/board_layout.h"
 #include "tests/unit/tmpdir.h"
 
@@ -645,6 +646,186 @@ static void test_a_deleted_host_page_is_put_back(void **state)
 	board_host_close(board);
 }
 
+/* --- files cut off and scribbled on under those who mapped them ----------------------------------------------------
+ */
+
+static struct board_shard *make_busy_shard(uint32_t id)
+{
+	struct board_exit how = { .class = EXIT_CLASS_CRASH, .code = 139, .pid = 9 };
+	struct board_shard *board = NULL;
+	bool damaged;
+
+	assert_int_equal(board_shard_create(dir, 1, id, 16, 128, &damaged), 0);
+	assert_int_equal(board_shard_open(dir, 1, id, true, &board), 0);
+	assert_int_equal(board_shard_remember(board), 0);
+	board_shard_set_owner(board, 123, 456, "x");
+	board_shard_set_exit(board, &how);
+	board_shard_set_session(board, &session_a, 41);
+	board_shard_set_sequence(board, 50);
+	board_shard_set_handled(board, 45);
+	board_shard_set_applied(board, 48);
+	return board;
+}
+
+static void check_busy_shard(const struct board_shard *board, uint64_t expected_sequence)
+{
+	struct board_session session;
+	struct board_exit how;
+	uint64_t sequence;
+
+	assert_true(board_shard_session(board, &session, &sequence));
+	assert_string_equal(session.session_id, session_a.session_id);
+	assert_int_equal(sequence, expected_sequence);
+	assert_int_equal(board_shard_handled(board), 45);
+	assert_int_equal(board_shard_applied(board), 48);
+	assert_true(board_shard_exit(board, &how));
+	assert_int_equal(how.code, 139);
+}
+
+static void test_a_page_cut_off_is_rescued_from_memory(void **state)
+{
+	static const off_t sizes[] = { 0, 1, 71, 1000, 4096, 5000, BOARD_SHARD_SIZE, BOARD_SHARD_SIZE + 64, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct board_shard *board = make_busy_shard(11), *next = NULL;
+		char path[128];
+		size_t bytes;
+
+		board_shard_path(dir, 1, 11, path, sizeof(path));
+		memset(board_shard_inbox(board, &bytes), 7, 64);
+		set_size(11, sizes[i]);
+		assert_int_equal(board_shard_mend(board), -ENODATA);
+		assert_int_equal(board_shard_open(dir, 1, 11, true, &next), -SHOAL_EDAMAGED);
+		assert_int_equal(board_shard_rescue(board), 0);
+		assert_int_equal(board_shard_open(dir, 1, 11, true, &next), 0);
+		check_busy_shard(next, 45); /* what was not handled comes again */
+		assert_int_equal(((unsigned char *)board_shard_inbox(next, &bytes))[0], 0);
+		board_shard_close(next);
+		board_shard_close(board);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void test_nothing_is_rescued_that_was_not_remembered(void **state)
+{
+	struct board_shard *board = make_shard(11, true), *other = make_shard(12, true);
+
+	(void)state;
+	set_size(11, 0);
+	assert_int_equal(board_shard_rescue(board), -ENOENT);
+	assert_int_equal(board_shard_remember(board), -ENODATA);
+	assert_false(board_shard_inherit(other, board));
+	board_shard_close(board);
+	board_shard_close(other);
+}
+
+static void test_who_reads_a_page_that_was_cut_off_sees_zeros(void **state)
+{
+	struct board_shard *board = make_busy_shard(11), *reader = NULL;
+	struct board_session session;
+	uint64_t sequence;
+
+	(void)state;
+	board_guard_install();
+	assert_int_equal(board_shard_open(dir, 1, 11, true, &reader), 0);
+	assert_int_equal(board_shard_look(reader), 0);
+	check_busy_shard(reader, 50);
+	set_size(11, 0);
+	assert_false(board_shard_session(reader, &session, &sequence));
+	assert_int_equal(board_shard_counter(reader, BOARD_COUNTER_guilds), 0);
+	assert_int_equal(board_shard_look(reader), 1);
+	assert_int_equal(board_shard_look(reader), 0); /* said once */
+	assert_int_equal(board_shard_rescue(board), 0);
+	assert_int_equal(board_shard_look(reader), 0);
+	check_busy_shard(reader, 45); /* and both look at one page again */
+	board_shard_set_sequence(board, 99);
+	assert_int_equal(board_shard_sequence(reader), 99);
+	set_size(11, 5000); /* within a page: no fault, but zeros */
+	assert_int_equal(board_shard_look(reader), 1);
+	board_shard_close(reader);
+	board_shard_close(board);
+}
+
+static void test_a_scribbled_core_is_put_right_by_who_wrote_it(void **state)
+{
+	struct board_shard *board = make_busy_shard(11), *reader = NULL;
+	unsigned char bytes[BOARD_REST_OFFSET];
+	unsigned int seed = 5;
+
+	(void)state;
+	assert_int_equal(board_shard_open(dir, 1, 11, false, &reader), 0);
+	assert_int_equal(board_shard_mend(board), 0);
+	for (int round = 0; round < 50; round++) {
+		size_t at = (size_t)rand_r(&seed) % 1500, len = round < 25 ? 200 : sizeof(bytes) - at;
+
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (unsigned char)rand_r(&seed);
+		scribble(11, at, bytes, len);
+		board_shard_mend(board);
+		check_busy_shard(reader, 50);
+		assert_int_equal(board_shard_mend(board), 0);
+	}
+	board_shard_close(reader);
+	board_shard_close(board);
+}
+
+static void test_a_page_made_anew_inherits_what_is_remembered(void **state)
+{
+	struct board_shard *before = make_busy_shard(11), *board = NULL;
+	bool damaged;
+
+	(void)state;
+	scribble(11, 0, "garbage", 7);
+	assert_int_equal(board_shard_create(dir, 1, 11, 16, 128, &damaged), 0);
+	assert_true(damaged);
+	assert_int_equal(board_shard_open(dir, 1, 11, true, &board), 0);
+	assert_true(board_shard_inherit(board, before));
+	check_busy_shard(board, 45);
+	board_shard_close(before);
+	board_shard_close(board);
+}
+
+static void test_a_host_page_is_put_right_where_it_lies(void **state)
+{
+	struct board_ledger ledger = { .total = 1000, .remaining = 7, .max_concurrency = 1 };
+	struct board_host *board = NULL, *other = NULL;
+	unsigned char noise[BOARD_HOST_SIZE];
+	char path[128];
+	bool damaged;
+	int fd;
+
+	(void)state;
+	board_guard_install();
+	assert_int_equal(board_host_create(dir, &damaged), 0);
+	assert_int_equal(board_host_open(dir, &board), 0);
+	assert_int_equal(board_host_open(dir, &other), 0);
+	board_host_set_ledger(board, &ledger);
+	board_host_set_bucket_free(board, 3, 77);
+	assert_int_equal(board_host_mend(board), 0);
+	snprintf(path, sizeof(path), "%s/host.board", dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	for (int how = 0; how < 4; how++) {
+		if (how == 3) {
+			memset(noise, 0xA5, sizeof(noise));
+			assert_int_equal(pwrite(fd, noise, sizeof(noise), 0), sizeof(noise));
+		} else {
+			assert_int_equal(ftruncate(fd, (off_t[]){ 0, 50, 3000 }[how]), 0);
+		}
+		board_host_invalid_add(other, NS_PER_S); /* goes on, whatever it sees */
+		assert_int_equal(board_host_mend(board), 1);
+		assert_int_equal(board_host_mend(board), 0);
+		board_host_look(other);
+		memset(&ledger, 0, sizeof(ledger));
+		assert_true(board_host_ledger(other, &ledger));
+		assert_int_equal(ledger.remaining, 7);
+		assert_int_equal(board_host_bucket_free(other, 3), 77);
+	}
+	close(fd);
+	board_host_close(other);
+	board_host_close(board);
+}
+
 static void test_no_room_is_an_error_at_creation(void **state)
 {
 	char path[160];
@@ -911,7 +1092,7 @@ static void test_tables(void **state)
 		assert_string_not_equal(shard_state_name(i), "unknown");
 	assert_string_equal(shard_state_name(SHARD_STATE_COUNT), "unknown");
 	assert_string_equal(shard_state_name(UINT32_MAX), "unknown");
-	for (int code = 0; code <= EXIT_CODE_CACHE; code++) {
+	for (int code = 0; code <= EXIT_CODE_BOARD; code++) {
 		assert_non_null(exit_code_find(code));
 		assert_int_equal(exit_class_of_status(code << 8), exit_code_find(code)->class);
 	}
@@ -952,6 +1133,12 @@ int main(void)
 		BOARD_TEST(test_replaced_and_held_files),
 		BOARD_TEST(test_a_deleted_file_is_put_back),
 		BOARD_TEST(test_a_deleted_host_page_is_put_back),
+		BOARD_TEST(test_a_page_cut_off_is_rescued_from_memory),
+		BOARD_TEST(test_nothing_is_rescued_that_was_not_remembered),
+		BOARD_TEST(test_who_reads_a_page_that_was_cut_off_sees_zeros),
+		BOARD_TEST(test_a_scribbled_core_is_put_right_by_who_wrote_it),
+		BOARD_TEST(test_a_page_made_anew_inherits_what_is_remembered),
+		BOARD_TEST(test_a_host_page_is_put_right_where_it_lies),
 		BOARD_TEST(test_no_room_is_an_error_at_creation),
 		BOARD_TEST(test_random_kills_leave_a_whole_session),
 		BOARD_TEST(test_host_ledger_latch_and_lock),

@@ -196,6 +196,36 @@ static void the_cache_is_applied_when_taken(void **state)
 	assert_int_equal(stats().inbox_used, 0);
 }
 
+/* The board was cut off: its ring is gone, the session goes back to what was handled, and the cache keeps its own. */
+static void what_comes_again_after_a_rescue_is_applied_once(void **state)
+{
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(board_shard_remember(board), 0);
+	for (n = 1; n <= 3; n++)
+		assert_int_equal(take_sized(n, "GUILD_CREATE", 10), 0);
+	hold_all = true;
+	take(4);
+	board_shard_set_sequence(board, 4);
+	pass();
+	assert_int_equal(applied_count, 3);
+	assert_int_equal(board_shard_handled(board), 3);
+	assert_int_equal(board_shard_applied(board), 4);
+	assert_int_equal(board_shard_rescue(board), 0);
+	drop_worker();
+	hold_all = false;
+	start_worker(false);
+	assert_int_equal(board_shard_sequence(board), 3);
+	assert_int_equal(take_sized(3, "GUILD_CREATE", 10), 0);
+	take(4);
+	assert_int_equal(take_sized(5, "GUILD_CREATE", 10), 0);
+	pass();
+	assert_int_equal(applied_count, 4);
+	assert_int_equal(seen_count, 2); /* by the first, who did not finish, and by the second */
+	assert_int_equal(board_shard_handled(board), 5);
+}
+
 static void what_was_taken_is_handled_by_the_successor(void **state)
 {
 	uint64_t n;
@@ -357,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(handlers_start_after_the_pass),
 		TEST(the_cache_is_applied_when_taken),
+		TEST(what_comes_again_after_a_rescue_is_applied_once),
 		TEST(what_was_taken_is_handled_by_the_successor),
 		TEST(what_was_begun_is_begun_again),
 		TEST(a_full_ring_parks_and_goes_on),

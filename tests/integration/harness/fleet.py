@@ -17,8 +17,8 @@ STOP_S = 20 * harness.PATIENCE
 SANITIZER_REPORT = re.compile(r"ERROR: (?:Address|Leak)Sanitizer|runtime error: |SUMMARY: \w*Sanitizer")
 
 # Exit codes: the README's table, shared/control/exit_code.h.
-OK, INTERNAL, USAGE, CONFIG, TOKEN, SHARDING, API_VERSION, INTENTS, LOCKED, UNAVAILABLE, RESOURCE, ORPHANED, PORT, CACHE = \
-    range(14)
+OK, INTERNAL, USAGE, CONFIG, TOKEN, SHARDING, API_VERSION, INTENTS, LOCKED, UNAVAILABLE, RESOURCE, ORPHANED, PORT, CACHE, \
+    BOARD = range(15)
 
 
 class Fleet:
