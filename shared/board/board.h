@@ -88,7 +88,11 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(effects_checked, "effects of which Discord was asked whether they had happened")      \
 	X(effects_unknown, "effects that may or may not have happened")                         \
 	X(effects_refused, "effects not begun because the journal could not keep them")         \
-	X(journal_rows, "rows in the effect journal (gauge)")
+	X(journal_rows, "rows in the effect journal (gauge)")                                   \
+	X(dead_letters, "dead letters that are kept (gauge)")                                   \
+	X(dead_letters_dropped, "dead letters removed: no room for them, or too old")           \
+	X(parked_away, "1 while parked events can't be kept in the state directory (gauge)")    \
+	X(flights, "recordings of a crashed worker's last events that were saved")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

@@ -58,6 +58,12 @@ struct config {
 	uint32_t inbox_ring_kib; /* when the shard's page is made; one that is there keeps its size */
 	uint32_t inbox_guild_open_tickets;
 	uint32_t inbox_parked_max_mib;
+	/* [parked] */
+	uint32_t parked_max_mib;
+	uint32_t parked_max_age_days;
+	/* [flight] */
+	uint32_t flight_keep; /* 0 = off */
+	uint32_t flight_max_mib;
 	/* [effects] */
 	uint32_t effects_journal_max_mib;
 	/* [rest] */

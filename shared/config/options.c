@@ -96,7 +96,17 @@ const struct config_option config_options[] = {
 	{ "inbox.guild_open_tickets", OPTION_U32, AT(inbox_guild_open_tickets), "64", 1, 65536, 0, NULL, NULL,
 	  "events of one guild that may be handled at the same time; the rest of its events wait" },
 	{ "inbox.parked_max_mib", OPTION_U32, AT(inbox_parked_max_mib), "64", 1, 65536, 0, NULL, NULL,
-	  "room a shard for events that had to leave the inbox before they were handled" },
+	  "room a shard, in the runtime directory, for events that had to leave the inbox and are not on disk yet" },
+
+	{ "parked.max_mib", OPTION_U32, AT(parked_max_mib), "256", 1, 65536, 0, NULL, NULL,
+	  "room a shard, in supervisor.state_dir, for parked events and dead letters; half of it for the latter" },
+	{ "parked.max_age_days", OPTION_U32, AT(parked_max_age_days), "14", 1, 3650, 0, NULL, NULL,
+	  "parked events and dead letters older than this are removed, and said to be" },
+
+	{ "flight.keep", OPTION_U32, AT(flight_keep), "16", 0, 1000, 0, "off", NULL,
+	  "recordings of crashed workers' last events kept in supervisor.state_dir/flight, for discord-sim --replay" },
+	{ "flight.max_mib", OPTION_U32, AT(flight_max_mib), "64", 1, 65536, 0, NULL, NULL,
+	  "the most that these recordings may take together" },
 
 	{ "cache.max_mib", OPTION_U32, AT(cache_max_mib), "128", 4, 65536, 0, NULL, NULL,
 	  "the most that a shard's guild cache may take in the runtime directory; it takes about 2.3 KB a guild" },

@@ -39,8 +39,8 @@ struct kv {
 	bool lost;         /* a transaction was given up since kv_take_lost() */
 };
 
-/* Which environment's map is being read or written: for the handler of SIGBUS. */
-static const void *volatile touched;
+/* Which environment's map is being read or written by this thread: for the handler of SIGBUS, which runs on it. */
+static _Thread_local const void *volatile touched;
 
 static void touch(const struct kv *kv)
 {
@@ -440,6 +440,25 @@ int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *re
 	touch(kv);
 	r = find(kv, table, key, ret_value);
 	untouch();
+	return r;
+}
+
+int kv_peek(struct kv *kv, size_t table, struct kv_bytes key, struct buf *out)
+{
+	const void *before = touched;
+	MDB_val k = { key.len, (void *)key.ptr }, v;
+	MDB_txn *txn;
+	int r;
+
+	touch(kv);
+	r = from_lmdb(mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn));
+	if (r == 0) {
+		r = from_lmdb(mdb_get(txn, kv->tables[table], &k, &v));
+		if (r == 0)
+			r = buf_append(out, v.mv_data, v.mv_size);
+		mdb_txn_abort(txn);
+	}
+	touched = before;
 	return r;
 }
 

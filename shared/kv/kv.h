@@ -1,5 +1,6 @@
 /* LMDB environments: crash-proof key-value files that several processes may read. Stands under the guild cache. Values
- * are small; writes are collected in one transaction a loop turn. Loop thread only. */
+ * are small; writes are collected in one transaction a loop turn. One thread uses an environment: the loop's, or a
+ * helper that was given it. */
 #ifndef SHOAL_SHARED_KV_KV_H
 #define SHOAL_SHARED_KV_KV_H
 
@@ -52,7 +53,10 @@ int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *re
 /* Appends a copy of the value to @out: unlike what kv_get lends it can't be a page that is gone when it is read.
  * -ENOENT, -ENOBUFS, -ENOMEM. */
 int kv_copy(struct kv *kv, size_t table, struct kv_bytes key, struct buf *out);
-/* The same for a value of exactly @len bytes; -EIO when it has another length. */
+/* The same of what is committed, from any thread, while another one writes: never waits for it. The environment must
+ * stay open meanwhile. */
+int kv_peek(struct kv *kv, size_t table, struct kv_bytes key, struct buf *out);
+/* The same as kv_copy() for a value of exactly @len bytes; -EIO when it has another length. */
 int kv_read(struct kv *kv, size_t table, struct kv_bytes key, void *out, size_t len);
 /* Calls @fn for every entry in key order until it returns non-zero, which is then returned. @fn must not write. */
 typedef int (*kv_each_fn)(void *arg, struct kv_bytes key, struct kv_bytes value);
@@ -67,7 +71,7 @@ bool kv_take_lost(struct kv *kv);
 /* Bytes that the data file takes. */
 size_t kv_bytes_used(const struct kv *kv);
 
-/* The owner of the environment that is being read or written at this moment, else NULL: async-signal-safe. A SIGBUS
+/* The owner of the environment that this thread reads or writes at this moment, else NULL: async-signal-safe. A SIGBUS
  * meanwhile means that its file was cut off. */
 const void *kv_touched(void);
 
