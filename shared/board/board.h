@@ -92,7 +92,17 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(dead_letters, "dead letters that are kept (gauge)")                                   \
 	X(dead_letters_dropped, "dead letters removed: no room for them, or too old")           \
 	X(parked_away, "1 while parked events can't be kept in the state directory (gauge)")    \
-	X(flights, "recordings of a crashed worker's last events that were saved")
+	X(flights, "recordings of a crashed worker's last events that were saved")              \
+	X(outbox_waiting, "writes that wait for PostgreSQL (gauge)")                            \
+	X(outbox_dead, "writes set aside because PostgreSQL refused them for good (gauge)")     \
+	X(outbox_bytes, "bytes of both (gauge)")                                                \
+	X(outbox_oldest_s, "age of the oldest write that waits, in seconds (gauge)")            \
+	X(outbox_kept, "writes kept on this machine's disk")                                    \
+	X(outbox_applied, "kept writes that were brought to PostgreSQL")                        \
+	X(outbox_refused, "writes refused because the outbox was full or its file failed")      \
+	X(outbox_commits, "commits of the outbox's file")                                       \
+	X(outbox_commit_max_us, "longest of them (gauge)")                                      \
+	X(outbox_failing, "1 while the outbox's file can't be written (gauge)")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

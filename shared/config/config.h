@@ -66,6 +66,10 @@ struct config {
 	uint32_t flight_max_mib;
 	/* [effects] */
 	uint32_t effects_journal_max_mib;
+	/* [outbox] */
+	uint32_t outbox_max_mib;
+	uint32_t outbox_max_entries; /* waiting and dead */
+	uint32_t outbox_dead_keep_days;
 	/* [rest] */
 	uint32_t cache_max_mib;
 	uint32_t cache_refill_per_s;

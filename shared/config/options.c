@@ -116,6 +116,13 @@ const struct config_option config_options[] = {
 	{ "effects.journal_max_mib", OPTION_U32, AT(effects_journal_max_mib), "64", 1, 65536, 0, NULL, NULL,
 	  "room a shard for what is remembered of effects, so that none is done twice after a crash" },
 
+	{ "outbox.max_mib", OPTION_U32, AT(outbox_max_mib), "16", 1, 4096, 0, NULL, NULL,
+	  "room a shard in supervisor.state_dir for writes that wait for PostgreSQL; made when first needed" },
+	{ "outbox.max_entries", OPTION_U32, AT(outbox_max_entries), "10000", 16, 1000000, 0, NULL, NULL,
+	  "the most writes of a shard that wait or are set aside; more are refused, which members are told" },
+	{ "outbox.dead_keep_days", OPTION_U32, AT(outbox_dead_keep_days), "30", 1, 3650, 0, NULL, NULL,
+	  "writes that the database refused for good are dropped after so long (shoalctl outbox list)" },
+
 	{ "rest.global_per_s", OPTION_U32, AT(rest_global_per_s), "50", 1, 100000, R, NULL, NULL,
 	  "REST requests a second over all processes of this host" },
 	{ "rest.timeout_ms", OPTION_U32, AT(rest_timeout_ms), "15000", 100, 600000, R, NULL, NULL,

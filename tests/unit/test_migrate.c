@@ -278,6 +278,30 @@ static enum migrate_state state_of(struct migrate *migrate, const char *sql_dir,
 	return found;
 }
 
+/* Migrations in the tree's core chain. */
+static unsigned int core_count(void)
+{
+	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
+	struct migrate_error ignored;
+	unsigned int count = 0;
+
+	assert_int_equal(migrate_scan(CORE_SQL, &list, &ignored), 0);
+	for (size_t i = 0; i < list.count; i++)
+		count += strcmp(list.rows[i].owner, "core") == 0;
+	return count;
+}
+
+/* "0007_<rest>", numbered as the one @place behind the tree's last. Into a static ring. */
+static const char *behind(unsigned int place, const char *rest)
+{
+	static char names[4][64];
+	static unsigned int at;
+	char *name = names[at++ % 4];
+
+	snprintf(name, sizeof(names[0]), "%04u_%s", core_count() + place, rest);
+	return name;
+}
+
 /* A copy of the tree's core chain that the test may add to. */
 static void copy_core(void)
 {
@@ -352,7 +376,7 @@ static void test_roles(void **state)
 		struct migrate *theirs = NULL;
 
 		copy_core();
-		write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int);");
+		write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x int);");
 		assert_int_equal(migrate_open(pg_conninfo(&database, NULL, NULL, "shoal_app", "hemmelig", NULL, NULL),
 					      5000, &theirs, &error),
 				 0);
@@ -373,31 +397,31 @@ static void test_changed_and_missing(void **state)
 
 	(void)state;
 	copy_core();
-	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int);");
-	write_file("core", "0002_more.down.sql", "DROP TABLE shoal.more;");
+	write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x int);");
+	write_file("core", behind(1, "more.down.sql"), "DROP TABLE shoal.more;");
 	assert_int_equal(up(migrate, dir, 1, &seen), 0); /* one, not all */
 	assert_int_equal(seen.done, 1);
-	assert_int_equal(state_of(migrate, dir, "core", 2), MIGRATE_PENDING);
+	assert_int_equal(state_of(migrate, dir, "core", core_count() + 1), MIGRATE_PENDING);
 	assert_int_equal(up(migrate, dir, 0, &seen), 0);
-	assert_int_equal(state_of(migrate, dir, "core", 2), MIGRATE_APPLIED);
+	assert_int_equal(state_of(migrate, dir, "core", core_count() + 1), MIGRATE_APPLIED);
 
-	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x bigint);");
-	write_file("core", "0003_third.up.sql", HEADER "CREATE TABLE shoal.third (x int);");
-	assert_int_equal(state_of(migrate, dir, "core", 2), MIGRATE_CHANGED);
+	write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x bigint);");
+	write_file("core", behind(2, "third.up.sql"), HEADER "CREATE TABLE shoal.third (x int);");
+	assert_int_equal(state_of(migrate, dir, "core", core_count() + 1), MIGRATE_CHANGED);
 	assert_int_equal(up(migrate, dir, 0, &seen), -ESTALE);
-	assert_non_null(strstr(error.text, "core/0002_more"));
+	assert_non_null(strstr(error.text, behind(1, "more")));
 	assert_non_null(strstr(error.text, "never edited"));
 	assert_int_equal(seen.begun, 0);
-	assert_int_equal(state_of(migrate, dir, "core", 3), MIGRATE_PENDING);
+	assert_int_equal(state_of(migrate, dir, "core", core_count() + 2), MIGRATE_PENDING);
 
 	/* A program that does not know the second one, an older one. */
-	assert_int_equal(state_of(migrate, CORE_SQL, "core", 2), MIGRATE_MISSING);
+	assert_int_equal(state_of(migrate, CORE_SQL, "core", core_count() + 1), MIGRATE_MISSING);
 	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), -ESTALE);
 	assert_non_null(strstr(error.text, "newer"));
 	assert_int_equal(down(migrate, CORE_SQL, 1, &seen), -ENOENT);
 
 	assert_int_equal(down(migrate, dir, 100, &seen), 0);
-	assert_int_equal(seen.done, 2);
+	assert_int_equal(seen.done, core_count() + 1);
 	remove_dir();
 	migrate_close(migrate);
 }
@@ -407,42 +431,44 @@ static void test_failure_leaves_nothing(void **state)
 	struct migrate *migrate = open_ours();
 	PGconn *sql = pg_connect(&database);
 	struct seen seen;
+	char name[32];
 
 	(void)state;
 	copy_core();
-	write_file("core", "0002_more.up.sql",
+	write_file("core", behind(1, "more.up.sql"),
 		   HEADER "CREATE TABLE shoal.more (x int);\n\nCREATE TABEL shoal.oops (x int);\n");
 	write_file("zoo", "0001_later.up.sql", HEADER "CREATE TABLE shoal.later (x int);");
 	assert_int_equal(up(migrate, dir, 0, &seen), -EREMOTEIO);
-	assert_int_equal(seen.done, 1); /* core/0001 stays */
-	assert_string_equal(seen.last, "core/2");
-	assert_non_null(strstr(error.text, "0002_more.up.sql:5:")); /* file and line */
+	assert_int_equal(seen.done, core_count()); /* the tree's stay */
+	snprintf(name, sizeof(name), "core/%u", core_count() + 1);
+	assert_string_equal(seen.last, name);
+	assert_non_null(strstr(error.text, behind(1, "more.up.sql:5:"))); /* file and line */
 	assert_string_equal(error.sqlstate, "42601");
 	assert_string_equal(pg_value(sql, "SELECT to_regclass('shoal.more') IS NULL"), "t");
-	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.migration"), "1");
+	assert_string_equal(pg_value(sql, "SELECT count(*) = max(number) FROM shoal.migration"), "t");
 
-	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int); COMMIT;");
+	write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x int); COMMIT;");
 	assert_int_equal(up(migrate, dir, 0, &seen), -SHOAL_EUNKNOWN);
 	assert_non_null(strstr(error.text, "COMMIT"));
 	assert_true(pg_exec(sql, "DROP TABLE shoal.more"));
 
-	write_file("core", "0002_more.up.sql", "-- oldest-program: 99.0.0\nCREATE TABLE shoal.more (x int);");
+	write_file("core", behind(1, "more.up.sql"), "-- oldest-program: 99.0.0\nCREATE TABLE shoal.more (x int);");
 	assert_int_equal(up(migrate, dir, 0, &seen), -SHOAL_EVERSION);
 	assert_non_null(strstr(error.text, "99.0.0"));
 
-	write_file("core", "0002_more.up.sql", HEADER "CREATE TABLE shoal.more (x int);");
+	write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x int);");
 	assert_int_equal(up(migrate, dir, 0, &seen), 0);
 	assert_int_equal(seen.done, 2);
 	assert_string_equal(seen.last, "zoo/1"); /* other owners after core */
 
 	/* No way back from what has no down file; what stands before it in time stays. */
-	assert_int_equal(down(migrate, dir, 3, &seen), -ENOENT);
+	assert_int_equal(down(migrate, dir, core_count() + 2, &seen), -ENOENT);
 	assert_non_null(strstr(error.text, "zoo/1"));
 	assert_int_equal(seen.done, 0);
 	write_file("zoo", "0001_later.down.sql", "DROP TABLE shoal.later;");
-	write_file("core", "0002_more.down.sql", "DROP TABLE shoal.more;");
-	assert_int_equal(down(migrate, dir, 3, &seen), 0);
-	assert_int_equal(seen.done, 3);
+	write_file("core", behind(1, "more.down.sql"), "DROP TABLE shoal.more;");
+	assert_int_equal(down(migrate, dir, core_count() + 2, &seen), 0);
+	assert_int_equal(seen.done, core_count() + 2);
 	PQfinish(sql);
 	remove_dir();
 	migrate_close(migrate);
@@ -485,14 +511,14 @@ static void test_two_at_once(void **state)
 
 	/* The lock held by another one: told so in its time. */
 	copy_core();
-	write_file("core", "0002_more.up.sql", HEADER "SELECT 1;");
+	write_file("core", behind(1, "more.up.sql"), HEADER "SELECT 1;");
 	assert_true(pg_exec(holder, "BEGIN"));
 	assert_true(pg_exec(holder, "SELECT pg_advisory_xact_lock(7166480185429217380)"));
 	assert_int_equal(migrate_up(migrate, dir, 0, 100, NULL, NULL, &applied, &error), -EBUSY);
 	assert_non_null(strstr(error.text, "another migration"));
 	assert_true(pg_exec(holder, "ROLLBACK"));
 	assert_int_equal(migrate_up(migrate, dir, 0, 100, NULL, NULL, &applied, &error), 0);
-	write_file("core", "0002_more.down.sql", "SELECT 1;");
+	write_file("core", behind(1, "more.down.sql"), "SELECT 1;");
 	assert_int_equal(down(migrate, dir, 100, &seen), 0);
 	remove_dir();
 	PQfinish(holder);
