@@ -388,6 +388,7 @@ static int start_outside(struct worker *worker, const char **what)
 				   .name = name,
 				   .sender = worker->options.shard_id };
 	struct db_options db = { .conninfo = config->postgres_conninfo,
+				 .read_conninfo = config->postgres_read_conninfo,
 				 .application_name = name,
 				 .prepared = config->postgres_prepared,
 				 .connections = config->postgres_connections,

@@ -1,19 +1,22 @@
-/* One PostgreSQL connection as a state machine. Run by the loop. Must not block: no name look-up by libpq (conninfo.c
- * does it), a timer of our own for each address (libpq's asynchronous connect has none), non-blocking sends.
+/* One PostgreSQL connection as a state machine: dialing, then a pipeline (db_pipe.c), then its end. Run by the loop.
+ * Must not block: no name look-up by libpq (conninfo.c does it), a timer of our own for each address (libpq's
+ * asynchronous connect has none), non-blocking sends.
  *
  * The descriptor: PQsocket() may change in every step of connecting, and libpq may close it inside a call. So the watch
  * is dropped before each PQconnectPoll() and PQfinish() and made anew after; PQconsumeInput() can close it only on a
  * broken connection, and then the watch goes in the same callback, before anything else could be watched.
  *
- * Pipeline: each job is a group of one to three commands and a sync, so a transaction of its own: an error inside skips
- * the rest of its group only. It is over when its sync is answered, for only then is the commit known. PQpipelineSync()
- * writes at once, so a batch is one write a job; that libpq sends a group in one piece is what keeps it cheap. */
+ * libpq keeps an answer in memory until it is whole, without a limit. So what comes in is counted by what the kernel
+ * has when we are called, and a connection that brings more than DB_RESULT_BYTES_MAX for one segment is given up. */
 #include "shared/db/db_link.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+
+#include <postgresql/libpq-fe.h>
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -22,9 +25,7 @@
 #include "shared/log/log.h"
 #include "shared/loop/watch.h"
 
-#define NAME_SIZE 64
-
-enum named { NAMED_NOT, NAMED_SENT, NAMED_READY, NAMED_BROKEN };
+_Static_assert(DB_RESULT_BYTES_MAX == 32 << 20, "words below name it");
 
 struct db_link {
 	const struct db_link_config *config;
@@ -41,12 +42,8 @@ struct db_link {
 	unsigned int round;
 	struct db_refusal refusal; /* of the last address that failed */
 	char reason[DB_REASON_SIZE];
-	bool broken;
-
-	struct db_job *first, *last;
-	size_t in_flight;
-	uint64_t moved_ns;
-	uint8_t named[]; /* enum named of each statement, on this connection */
+	bool broken, oversized;
+	struct db_pipe pipe;
 };
 
 /* --- states ------------------------------------------------------------------------------------------------------- */
@@ -100,14 +97,6 @@ static void trace(void *owner, const struct machine_table *of, uint8_t from, uin
 
 /* --- small things ------------------------------------------------------------------------------------------------- */
 
-void db_job_free(struct db_job *job)
-{
-	if (!job)
-		return;
-	PQclear(job->result);
-	free(job);
-}
-
 bool db_link_is_ready(const struct db_link *link)
 {
 	return link->machine.state == LINK_READY && !link->broken;
@@ -118,19 +107,9 @@ bool db_link_is_closed(const struct db_link *link)
 	return link->machine.state == LINK_CLOSED;
 }
 
-size_t db_link_in_flight(const struct db_link *link)
+const struct db_pipe *db_link_pipe(const struct db_link *link)
 {
-	return link->in_flight;
-}
-
-struct db_job *db_link_jobs(const struct db_link *link)
-{
-	return link->first;
-}
-
-uint64_t db_link_moved_ns(const struct db_link *link)
-{
-	return link->moved_ns;
+	return &link->pipe;
 }
 
 static void set_reason(struct db_link *link, const char *text)
@@ -173,7 +152,7 @@ static void drop_connection(struct db_link *link)
 	timer_stop(&link->timer);
 	unwatch(link);
 	PQfinish(TAKE(link->connection));
-	link->broken = false;
+	link->broken = link->oversized = false;
 }
 
 /* --- dialing ------------------------------------------------------------------------------------------------------ */
@@ -241,8 +220,7 @@ static void dial_done(struct db_link *link)
 		dial_error(link);
 		return;
 	}
-	memset(link->named, NAMED_NOT, link->config->statement_count);
-	link->moved_ns = clock_monotonic_ns();
+	db_pipe_begin(&link->pipe, link->config->prepared);
 	link->reason[0] = '\0';
 	machine_step(&link->machine, LINK_CONNECTED, NULL);
 	link->events->ready(link->arg, link);
@@ -332,113 +310,15 @@ int db_link_open(struct db_link *link)
 
 /* --- results ------------------------------------------------------------------------------------------------------ */
 
-static struct db_job *pop_job(struct db_link *link)
-{
-	struct db_job *job = link->first;
-
-	link->first = job->next;
-	if (!link->first)
-		link->last = NULL;
-	link->in_flight--;
-	job->next = NULL;
-	return job;
-}
-
-static void job_over(struct db_link *link)
-{
-	struct db_job *job = pop_job(link);
-	uint8_t *named = &link->named[job->index];
-
-	if (job->failed && db_error_never_began(job->sqlstate) && !job->plain &&
-	    (job->preparing || *named == NAMED_READY)) {
-		*named = NAMED_BROKEN;
-		log_warn(NULL, "db.named_statement_lost", KV_STR("statement", job->statement->name),
-			 KV_STR("sqlstate", job->sqlstate),
-			 KV_MSG("a prepared statement is not where it was put; sent in full from now on: behind "
-				"pgbouncer set postgres.prepared = off (after a migration this passes)"));
-	} else if (job->preparing) {
-		*named = job->failed ? NAMED_NOT : NAMED_READY;
-	}
-	link->events->done(link->arg, link, job);
-}
-
-/* The first error of a group is its cause; what follows is "aborted". */
-static void job_failed(struct db_job *job, const PGresult *result)
-{
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *said = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-	if (job->failed)
-		return;
-	job->failed = true;
-	snprintf(job->sqlstate, sizeof(job->sqlstate), "%s", state ? state : "");
-	if (said && db_error_may_be_logged(job->sqlstate))
-		snprintf(job->said, sizeof(job->said), "%s", said);
-}
-
-/* Takes @result. True when the group is over. */
-static bool take_result(struct db_link *link, PGresult *result)
-{
-	struct db_job *job = link->first;
-
-	link->moved_ns = clock_monotonic_ns();
-	switch (PQresultStatus(result)) {
-	case PGRES_PIPELINE_SYNC:
-		PQclear(result);
-		return true;
-	case PGRES_TUPLES_OK:
-	case PGRES_COMMAND_OK:
-		if (job->steps == 1 && !job->result) {
-			job->result = result;
-			return false;
-		}
-		break;
-	case PGRES_PIPELINE_ABORTED:
-		break; /* the error came before */
-	default:
-		job_failed(job, result);
-	}
-	PQclear(result);
-	return false;
-}
-
-/* Takes all results that are there. False when the connection is of no more use. */
-static bool take_results(struct db_link *link)
-{
-	unsigned int empty = 0;
-
-	while (link->first && !PQisBusy(link->connection)) {
-		PGresult *result = PQgetResult(link->connection);
-
-		if (!result) {
-			/* The end of a command; twice in a row there is none, and libpq has lost count. */
-			if (++empty > 1)
-				return false;
-			if (link->first->steps > 0)
-				link->first->steps--;
-			continue;
-		}
-		empty = 0;
-		if (PQstatus(link->connection) == CONNECTION_BAD) {
-			PQclear(result);
-			return false;
-		}
-		if (take_result(link, result))
-			job_over(link);
-	}
-	return true;
-}
-
 /* Tells of the end. The link is closed when lost() runs, and may be opened or freed in it. */
 static void lose(struct db_link *link)
 {
-	struct db_job *jobs = TAKE(link->first);
+	struct db_segment *segments = db_pipe_abandon(&link->pipe);
+	bool oversized = link->oversized;
 
-	link->last = NULL;
-	link->in_flight = 0;
 	drop_connection(link);
 	machine_step(&link->machine, LINK_LOST, NULL);
-	link->events->lost(link->arg, link, link->reason, jobs);
+	link->events->lost(link->arg, link, link->reason, segments, oversized);
 }
 
 static void mark_broken(struct db_link *link, const char *reason)
@@ -457,17 +337,37 @@ static void flush(struct db_link *link)
 		mark_broken(link, PQerrorMessage(link->connection));
 }
 
+/* Counts what waits in the kernel; false when the segment at turn has brought too much. */
+static bool count_input(struct db_link *link)
+{
+	int waiting = 0;
+
+	if (ioctl(PQsocket(link->connection), FIONREAD, &waiting) == 0 && waiting > 0)
+		link->pipe.bytes += (uint64_t)waiting;
+	return link->pipe.bytes <= DB_RESULT_BYTES_MAX;
+}
+
+static void on_over(void *arg, struct db_segment *segment)
+{
+	struct db_link *link = arg;
+
+	link->events->over(link->arg, link, segment);
+}
+
 static void on_ready_io(void *arg, int error, int events)
 {
 	struct db_link *link = arg;
 
 	(void)events;
-	if (error < 0) {
+	if (!count_input(link)) {
+		link->oversized = true;
+		mark_broken(link, "an answer is larger than 32 MiB");
+	} else if (error < 0) {
 		mark_broken(link, "the socket can't be watched any more");
 	} else if (!PQconsumeInput(link->connection)) {
 		unwatch(link);
 		mark_broken(link, PQerrorMessage(link->connection));
-	} else if (!take_results(link)) {
+	} else if (!db_pipe_take(&link->pipe, link->connection, on_over, link)) {
 		mark_broken(link, PQerrorMessage(link->connection));
 	} else if (link->machine.state == LINK_READY) {
 		flush(link);
@@ -478,70 +378,9 @@ static void on_ready_io(void *arg, int error, int events)
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
-static void oids_of(const struct statement *statement, Oid oids[STATEMENT_PARAMS_MAX])
+bool db_link_send(struct db_link *link, struct db_segment *segment)
 {
-	size_t count = statement_param_count(statement);
-
-	for (size_t i = 0; i < count; i++)
-		oids[i] = db_type_oid(statement->params[i]);
-}
-
-/* Behind a pgbouncer the start-up option is not ours to send and a SET would stay for the next client; local to the
- * group's transaction it is neither. */
-static int send_timeout(struct db_link *link)
-{
-	char text[16];
-	const char *values[1] = { text };
-	const Oid oids[1] = { 25 };
-
-	snprintf(text, sizeof(text), "%u", link->config->statement_timeout_ms);
-	return PQsendQueryParams(link->connection, "SELECT pg_catalog.set_config('statement_timeout', $1, true)", 1,
-				 oids, values, NULL, NULL, 0);
-}
-
-static int send_commands(struct db_link *link, struct db_job *job)
-{
-	int count = (int)statement_param_count(job->statement);
-	uint8_t *named = &link->named[job->index];
-	Oid oids[STATEMENT_PARAMS_MAX];
-	char name[NAME_SIZE];
-
-	oids_of(job->statement, oids);
-	if (!link->config->prepared) {
-		job->steps++;
-		if (!send_timeout(link))
-			return 0;
-	}
-	job->steps++;
-	if (!link->config->prepared || job->plain || *named == NAMED_BROKEN)
-		return PQsendQueryParams(link->connection, job->statement->sql, count, oids, job->values, NULL, NULL,
-					 0);
-	snprintf(name, sizeof(name), "shoal_%s", job->statement->name);
-	if (*named == NAMED_NOT) {
-		job->steps++;
-		job->preparing = true;
-		*named = NAMED_SENT;
-		if (!PQsendPrepare(link->connection, name, job->statement->sql, count, oids))
-			return 0;
-	}
-	return PQsendQueryPrepared(link->connection, name, count, job->values, NULL, NULL, 0);
-}
-
-bool db_link_send(struct db_link *link, struct db_job *job)
-{
-	job->steps = 0;
-	job->preparing = job->failed = false;
-	job->sqlstate[0] = job->said[0] = '\0';
-	job->tries++;
-	job->next = NULL;
-	if (link->last)
-		link->last->next = job;
-	else
-		link->first = job;
-	link->last = job;
-	if (link->in_flight++ == 0)
-		link->moved_ns = clock_monotonic_ns();
-	if (send_commands(link, job) && PQpipelineSync(link->connection))
+	if (db_pipe_send(&link->pipe, link->connection, segment))
 		return true;
 	mark_broken(link, PQerrorMessage(link->connection));
 	return false;
@@ -562,7 +401,7 @@ void db_link_check(struct db_link *link)
 int db_link_new(const struct db_link_config *config, const struct db_link_events *events, void *arg,
 		struct db_link **ret_link)
 {
-	struct db_link *link = calloc(1, sizeof(*link) + config->statement_count);
+	struct db_link *link = calloc(1, sizeof(*link));
 	int r;
 
 	if (!link)
@@ -597,16 +436,17 @@ static void on_timer_closed(void *arg)
 	free(arg);
 }
 
-struct db_job *db_link_free(struct db_link *link)
+struct db_segment *db_link_free(struct db_link *link)
 {
-	struct db_job *jobs;
+	struct db_segment *segments;
 
 	if (!link)
 		return NULL;
-	jobs = TAKE(link->first);
+	segments = db_pipe_abandon(&link->pipe);
 	machine_step(&link->machine, LINK_FREE, NULL);
 	conninfo_resolve_cancel(TAKE(link->resolve));
 	drop_connection(link);
+	db_pipe_finish(&link->pipe);
 	timer_close(&link->timer, on_timer_closed);
-	return jobs;
+	return segments;
 }

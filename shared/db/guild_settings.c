@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shared/base/cleanup.h"
+#include "shared/db/statements_core.h"
 
 #define SETTINGS_MAX 1000 /* the LIMIT of guild_setting_list */
 
@@ -49,14 +50,14 @@ static struct wait *wait_new(const char *name, const char *value, size_t value_l
 }
 
 /* Queues it; @wait is the callback's from then on, and freed here if that fails. */
-static int queue(struct db *db, enum statement_id statement, const struct db_param *params, size_t count,
-		 db_result_fn fn, struct wait *wait)
+static int queue(struct db *db, size_t row, const struct db_param *params, size_t count, db_result_fn fn,
+		 struct wait *wait)
 {
 	int r;
 
 	if (!wait)
 		return -ENOMEM;
-	r = db_query(db, statement, params, count, fn, wait);
+	r = db_query(db, &core_statements[row], params, count, fn, wait);
 	if (r < 0)
 		free(wait);
 	return r;
@@ -89,7 +90,7 @@ int guild_setting_get(struct db *db, uint64_t guild_id, const char *name, guild_
 	wait = wait_new(name, NULL, 0, arg);
 	if (wait)
 		wait->fn = fn;
-	return queue(db, STATEMENT_GUILD_SETTING_GET,
+	return queue(db, CORE_GUILD_SETTING_GET,
 		     (struct db_param[]){ DB_INT8((int64_t)guild_id), DB_TEXT(name, strlen(name)) }, 2, on_got, wait);
 }
 
@@ -125,7 +126,7 @@ int guild_settings_list(struct db *db, uint64_t guild_id, guild_settings_fn fn, 
 	wait = wait_new("", NULL, 0, arg);
 	if (wait)
 		wait->list_fn = fn;
-	return queue(db, STATEMENT_GUILD_SETTING_LIST, (struct db_param[]){ DB_INT8((int64_t)guild_id) }, 1, on_listed,
+	return queue(db, CORE_GUILD_SETTING_LIST, (struct db_param[]){ DB_INT8((int64_t)guild_id) }, 1, on_listed,
 		     wait);
 }
 
@@ -167,7 +168,7 @@ int guild_setting_set(struct db *db, uint64_t guild_id, const char *name, const 
 		wait->fn = fn;
 		wait->user_id = user_id;
 	}
-	return queue(db, STATEMENT_GUILD_SETTING_SET,
+	return queue(db, CORE_GUILD_SETTING_SET,
 		     (struct db_param[]){ DB_INT8((int64_t)guild_id), DB_TEXT(name, strlen(name)),
 					  DB_JSONB(value, value_len), DB_INT8((int64_t)user_id) },
 		     4, on_changed, wait);
@@ -188,7 +189,7 @@ int guild_setting_delete(struct db *db, uint64_t guild_id, const char *name, uin
 		wait->fn = fn;
 		wait->user_id = user_id;
 	}
-	return queue(db, STATEMENT_GUILD_SETTING_DELETE,
+	return queue(db, CORE_GUILD_SETTING_DELETE,
 		     (struct db_param[]){ DB_INT8((int64_t)guild_id), DB_TEXT(name, strlen(name)),
 					  DB_INT8((int64_t)user_id) },
 		     3, on_changed, wait);

@@ -9,6 +9,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/db/migrate.h"
+#include "shared/db/statements_core.h"
 
 struct check {
 	schema_fn fn;
@@ -63,7 +64,7 @@ int schema_check(struct db *db, const char *version, schema_fn fn, void *arg)
 	check->fn = fn;
 	check->arg = arg;
 	snprintf(check->version, sizeof(check->version), "%s", version);
-	r = db_query(db, STATEMENT_SCHEMA, NULL, 0, on_rows, check);
+	r = db_query(db, &core_statements[CORE_SCHEMA], NULL, 0, on_rows, check);
 	if (r < 0)
 		free(check);
 	return r;

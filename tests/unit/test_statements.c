@@ -17,6 +17,7 @@
 #include "shared/db/db.h"
 #include "shared/db/db_error.h"
 #include "shared/db/guild_settings.h"
+#include "shared/db/statement_sets.h"
 
 /* The highest $N in @sql. */
 static size_t highest_parameter(const char *sql)
@@ -32,30 +33,73 @@ static size_t highest_parameter(const char *sql)
 	return highest;
 }
 
+static void check_row(const struct statement *row)
+{
+	bool changes = strstr(row->sql, "INSERT") || strstr(row->sql, "UPDATE") || strstr(row->sql, "DELETE");
+
+	assert_int_equal(highest_parameter(row->sql), statement_param_count(row));
+	assert_null(strchr(row->sql, '\'')); /* no value stands in the text */
+	assert_null(strchr(row->sql, ';'));  /* one statement a row */
+	if (changes)
+		assert_false(row->flags & STATEMENT_READ_ONLY);
+	for (size_t p = 0; p < statement_param_count(row); p++)
+		assert_true(db_type_oid(row->params[p]) > 0);
+	for (size_t c = 0; c < statement_column_count(row); c++)
+		assert_true(db_type_oid(row->columns[c]) > 0);
+}
+
 static void test_rows(void **state)
 {
-	(void)state;
-	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-		const struct statement *row = &statement_rows[i];
-		bool changes = strstr(row->sql, "INSERT") || strstr(row->sql, "UPDATE") || strstr(row->sql, "DELETE");
+	char error[256];
 
-		assert_non_null(row->name);
-		assert_true(strlen(row->name) > 0 && strlen(row->name) < 56); /* "shoal_" + it is an identifier */
-		for (const char *c = row->name; *c; c++)
-			assert_true(islower((unsigned char)*c) || *c == '_');
-		assert_int_equal(highest_parameter(row->sql), statement_param_count(row));
-		assert_null(strchr(row->sql, '\'')); /* no value stands in the text */
-		assert_null(strchr(row->sql, ';'));  /* one statement a row */
-		assert_int_equal(!changes, (row->flags & STATEMENT_READ_ONLY) != 0);
-		/* A guild's statement names its guild first. */
-		if (strstr(row->sql, "guild_"))
-			assert_int_equal(row->params[0], DB_TYPE_INT8);
+	(void)state;
+	for (size_t i = 0; i < statement_set_count; i++) {
+		const struct statement_set *set = statement_sets[i];
+
+		assert_int_equal(statement_set_check(set, error, sizeof(error)), 0);
+		for (size_t row = 0; row < set->count; row++)
+			check_row(&set->rows[row]);
 		for (size_t other = 0; other < i; other++)
-			assert_string_not_equal(row->name, statement_rows[other].name);
-		for (size_t p = 0; p < statement_param_count(row); p++)
-			assert_true(db_type_oid(row->params[p]) > 0);
-		for (size_t c = 0; c < statement_column_count(row); c++)
-			assert_true(db_type_oid(row->columns[c]) > 0);
+			assert_string_not_equal(set->owner, statement_sets[other]->owner);
+	}
+}
+
+static void test_bad_sets(void **state)
+{
+	static const struct {
+		const char *owner;
+		struct statement row;
+		const char *words; /* NULL: good */
+	} cases[] = {
+		{ "x", { .name = "a", .sql = "SELECT 1" }, NULL },
+		{ "x", { .name = "a", .sql = "SELECT 1", .timeout_ms = 600000, .crosses = "retention" }, NULL },
+		{ "X", { .name = "a", .sql = "SELECT 1" }, "owner" },
+		{ "", { .name = "a", .sql = "SELECT 1" }, "owner" },
+		{ NULL, { .name = "a", .sql = "SELECT 1" }, "owner" },
+		{ "aaaaaaaaaaaaaaaaaaaaa", { .name = "a", .sql = "SELECT 1" }, "owner" },
+		{ "x", { .name = NULL, .sql = "SELECT 1" }, "name" },
+		{ "x", { .name = "1a", .sql = "SELECT 1" }, "name" },
+		{ "x", { .name = "a-b", .sql = "SELECT 1" }, "name" },
+		{ "x", { .name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", .sql = "SELECT 1" }, "name" },
+		{ "x", { .name = "b", .sql = "SELECT 1" }, "taken" },
+		{ "x", { .name = "a", .sql = "" }, "no SQL" },
+		{ "x", { .name = "a", .sql = "SELECT 1", .flags = 1u << 30 }, "flag" },
+		{ "x", { .name = "a", .sql = "SELECT 1", .timeout_ms = 600001 }, "time-out" },
+		{ "x", { .name = "a", .sql = "SELECT 1", .crosses = "" }, "reason" },
+		{ "x", { .name = "a", .sql = "SELECT 1", .params = { DB_TYPE_COUNT } }, "parameter" },
+		{ "x", { .name = "a", .sql = "SELECT 1", .columns = { DB_TYPE_INT8_ARRAY } }, "column" },
+	};
+	char error[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct statement rows[] = { { .name = "b", .sql = "SELECT 1" }, cases[i].row };
+		const struct statement_set set = { cases[i].owner, rows, 2 };
+
+		error[0] = '\0';
+		assert_int_equal(statement_set_check(&set, error, sizeof(error)), cases[i].words ? -EINVAL : 0);
+		if (cases[i].words)
+			assert_non_null(strstr(error, cases[i].words));
 	}
 }
 
@@ -181,9 +225,13 @@ static void test_setting_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),      cmocka_unit_test(test_types),
-		cmocka_unit_test(test_sqlstates), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_conninfo),  cmocka_unit_test(test_setting_arguments),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_bad_sets),
+		cmocka_unit_test(test_sqlstates),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_conninfo),
+		cmocka_unit_test(test_setting_arguments),
 	};
 
 	return cmocka_run_group_tests_name("statements", tests, NULL, NULL);

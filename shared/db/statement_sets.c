@@ -1,0 +1,11 @@
+/* One line an owner. Pure; any thread. What stands here is held against the schema by a test: each row must prepare,
+ * have the types that it says, and touch one partition or say why not. */
+#include "shared/db/statement_sets.h"
+
+#include "shared/base/cleanup.h"
+#include "shared/db/statements_core.h"
+
+const struct statement_set *const statement_sets[] = {
+	&core_statement_set,
+};
+const size_t statement_set_count = ARRAY_SIZE(statement_sets);
