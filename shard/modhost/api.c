@@ -46,6 +46,3 @@ const struct shoal_api api_table = {
 	.event_name = event_name,
 	.error_text = error_text,
 };
-
-/* For modules that are linked in: the builds' own and their tests. */
-const struct shoal_api *shoal_api_table = &api_table;

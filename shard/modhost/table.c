@@ -1,7 +1,12 @@
 /* The list of linked-in modules. Pure. */
 #include "shard/modhost/table.h"
 
+#include "shard/modhost/api.h"
 #include "shared/base/cleanup.h"
+
+/* For modules that are linked in. Here and not beside the table itself: their own weak definition would satisfy the
+ * linker, and the archive's member that holds the real one would be left out. */
+const struct shoal_api *shoal_api_table = &api_table;
 
 static const struct shoal_module *const own[] = {
 	&shoal_module_core,
