@@ -7,11 +7,13 @@
 
 #include "tests/sim/control_send.h"
 #include "tests/sim/commands.h"
+#include "tests/sim/effects.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/flood.h"
 #include "tests/sim/gateway.h"
 #include "tests/sim/identify.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/losses.h"
 #include "tests/sim/options.h"
 #include "tests/sim/rest.h"
 #include "tests/sim/store.h"
@@ -136,12 +138,44 @@ static json_t *get_ledger(struct exchange *x)
 	if (exchange_query(x, "kind", text, sizeof(text)))
 		kind = !strcmp(text, "message")       ? LEDGER_MESSAGE
 		       : !strcmp(text, "interaction") ? LEDGER_INTERACTION
+		       : !strcmp(text, "event")       ? LEDGER_EVENT
 						      : LEDGER_KIND_COUNT;
 	if (exchange_query(x, "after", text, sizeof(text)))
 		after = strtoull(text, NULL, 10);
 	if (exchange_query(x, "limit", text, sizeof(text)))
 		limit = strtoull(text, NULL, 10);
 	return ledger_json(kind, after, limit, exchange_query_true(x, "wrong"));
+}
+
+static uint64_t query_number(const struct exchange *x, const char *name, uint64_t initial)
+{
+	char text[24];
+
+	return exchange_query(x, name, text, sizeof(text)) ? strtoull(text, NULL, 10) : initial;
+}
+
+static json_t *get_effects(struct exchange *x)
+{
+	return effects_json(query_number(x, "after", 0), query_number(x, "limit", 1000));
+}
+
+/* What happened to event X: its entry, and every request that it led to. */
+static json_t *get_trace(struct exchange *x)
+{
+	uint64_t id = query_number(x, "id", 0);
+	json_t *entry = ledger_entry_json(id);
+
+	return json_pack("{s:o,s:o}", "entry", entry ? entry : json_null(), "requests", effects_of(id));
+}
+
+static json_t *get_losses(struct exchange *x)
+{
+	enum loss_kind kind = LOSS_KIND_COUNT;
+	char text[24];
+
+	if (exchange_query(x, "kind", text, sizeof(text)))
+		kind = losses_kind(text);
+	return losses_json(kind, query_number(x, "after", 0));
 }
 
 static json_t *get_summary(struct exchange *x)
@@ -166,6 +200,8 @@ static json_t *post_reset(struct exchange *x)
 {
 	(void)x;
 	ledger_reset();
+	effects_reset();
+	losses_reset();
 	rest_stats_reset();
 	limits_reset();
 	identify_stats_reset();
@@ -266,9 +302,14 @@ static const struct verb {
 	  "?NAME=N&NAME_max=N&timeout_ms=MS: answers when all hold, 408 when time is over; "
 	  "condition=ready&sessions=N" },
 	{ "GET", "/ledger", get_ledger,
-	  "?kind=message|interaction&after=N&limit=N&wrong=true (only unanswered, doubled, refused)" },
+	  "?kind=message|interaction|event&after=N&limit=N&wrong=true (only unanswered, doubled, refused)" },
 	{ "GET", "/ledger/summary", get_summary,
 	  "what was sent, answered once, doubled, late; latencies; identifies, resumes, closes, REST" },
+	{ "GET", "/effects", get_effects,
+	  "?after=N&limit=N: every REST request as it came, before any dedupe, with the event it belongs to" },
+	{ "GET", "/trace", get_trace, "?id=N: what happened to that event: how it was sent, and all requests for it" },
+	{ "GET", "/losses", get_losses,
+	  "?kind=skipped|refused|ended|gap&after=N: what a RESUME did not bring, sessions ended, numbers never given" },
 	{ "GET", "/ledger/wait", NULL, "?kind=&sent=N&answered=N&expecting=N&doubled=N&timeout_ms=MS: like /wait" },
 	{ "POST", "/ledger/reset", post_reset, "forgets the ledger and all counters" },
 	{ "POST", "/message", control_message,
@@ -277,11 +318,13 @@ static const struct verb {
 	{ "POST", "/interaction", control_interaction,
 	  "{guild_index|guild_id|dm:true, name, options?, type=2, custom_id?, values?, components?, message_id?, "
 	  "user?{}|user_index?, permissions?, data?{}, extra?{}, count=1, spread?} -> {id, token, ids}" },
-	{ "POST", "/event", control_event, "{t, d, guild_id?|guild_index?|shard?, dm?}: a raw dispatch" },
+	{ "POST", "/event", control_event,
+	  "{t, d, guild_id?|guild_index?|shard?, dm?, cause?}: a raw dispatch; in the ledger under the id cause" },
 	{ "POST", "/raw", control_raw,
 	  "{shard?, text|base64, opcode=text|binary|close|ping, frame=false: bytes are whole frames, compress=false}" },
 	{ "POST", "/guild", control_guild,
-	  "{guild_index|guild_id, action: outage|restore|leave|join|update, fields?{}}" },
+	  "{guild_index|guild_id, action: outage|restore|leave|join; update, fields?{}, cause?; or member_add, "
+	  "user_id, fields?{} of the member, cause?}" },
 	{ "POST", "/traffic", post_traffic, "{rate}: generated events a second" },
 	{ "POST", "/flood", post_flood,
 	  "{shard, file, repeat=1, rate=0, level?, prepare?}: dispatches from a JSONL file of {t,d}" },

@@ -211,6 +211,15 @@ json_t *control_interaction(struct exchange *x)
 	return result;
 }
 
+/* An event that is to be found in the ledger, under an id of whoever made it. */
+static void enter(struct payload *p, uint64_t cause, uint64_t guild_id)
+{
+	if (!p || !cause)
+		return;
+	p->ledger_id = cause;
+	ledger_sent(LEDGER_EVENT, cause, guild_id, false);
+}
+
 json_t *control_event(struct exchange *x)
 {
 	json_t *body = exchange_json(x), *d = json_object_get(body, "d"), *result;
@@ -231,6 +240,7 @@ json_t *control_event(struct exchange *x)
 					 : guild_id ? guild_id
 						    : 1)
 		    : event_json(type, dm, d);
+	enter(p, id_of(body, "cause"), guild_id);
 	if (json_is_integer(json_object_get(body, "shard")))
 		n = session_deliver_shard(p, (uint32_t)number(body, "shard", 0));
 	else
@@ -299,12 +309,40 @@ json_t *control_raw(struct exchange *x)
 	return n < 0 ? error("text or base64 is needed") : json_pack("{s:i}", "applied", raw.applied);
 }
 
+/* Somebody who has just joined: known to REST from now on. New reference. */
+static json_t *new_member(uint64_t index, uint64_t user_id, const json_t *fields)
+{
+	json_t *member, *joined;
+	struct buf text;
+	char key[24];
+
+	buf_init(&text, 8192);
+	buf_lit(&text, "{\"user\":");
+	world_user(&text, user_id);
+	buf_lit(&text, ",");
+	world_member_fields(&text, world_guild_id(index));
+	buf_lit(&text, "}");
+	member = json_loadb(buf_data(&text), text.len, 0, NULL);
+	buf_clear(&text);
+	buf_iso(&text, wall_ms());
+	joined = json_loadb(buf_data(&text), text.len, JSON_DECODE_ANY, NULL);
+	buf_free(&text);
+	json_object_set_new(member, "joined_at", joined);
+	json_object_set_new(member, "roles", json_array());
+	if (fields)
+		json_object_update(member, (json_t *)fields);
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)user_id);
+	json_object_set_new(json_object_get(world_changes_make(index), "members"), key, json_deep_copy(member));
+	return member;
+}
+
 json_t *control_guild(struct exchange *x)
 {
 	json_t *body = exchange_json(x), *changed, *d = NULL;
 	const char *action = json_string_value(json_object_get(body, "action"));
 	uint64_t index = number(body, "guild_index", 0), guild_id = id_of(body, "guild_id"), n = 0;
 	struct world_ref ref;
+	struct payload *p;
 	struct buf text;
 
 	if (guild_id && world_find(guild_id, &ref))
@@ -341,10 +379,18 @@ json_t *control_guild(struct exchange *x)
 		json_object_del(d, "threads");
 		json_object_del(d, "presences");
 		json_object_del(d, "voice_states");
-		n = session_deliver(event_json("GUILD_UPDATE", false, d), guild_id);
+		p = event_json("GUILD_UPDATE", false, d);
+		enter(p, id_of(body, "cause"), guild_id);
+		n = session_deliver(p, guild_id);
+	} else if (!strcmp(action, "member_add") && id_of(body, "user_id")) {
+		d = new_member(index, id_of(body, "user_id"), json_object_get(body, "fields"));
+		json_object_set_new(d, "guild_id", id_json(guild_id));
+		p = event_json("GUILD_MEMBER_ADD", false, d);
+		enter(p, id_of(body, "cause"), guild_id);
+		n = session_deliver(p, guild_id);
 	} else {
 		json_decref(body);
-		return error("action is outage, restore, leave, join or update");
+		return error("action is outage, restore, leave, join, update or member_add with a user_id");
 	}
 	json_decref(d);
 	json_decref(body);

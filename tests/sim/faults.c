@@ -86,6 +86,15 @@ static const struct fault_row {
 
 static struct fault *standing;
 
+const char *faults_name(enum fault_kind kind)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!rows[i].stroke && rows[i].kind == kind)
+			return rows[i].name;
+	}
+	return "";
+}
+
 static void use_up(struct fault *f)
 {
 	if (f->times > 0)

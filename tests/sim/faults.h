@@ -39,6 +39,9 @@ bool faults_take(enum fault_kind kind, uint32_t shard);
  * that changes faults), or NULL when none stands. */
 const json_t *faults_take_route(enum fault_kind kind, const char *route, const char *method, const char *path);
 
+/* Its name, a literal. */
+const char *faults_name(enum fault_kind kind);
+
 /* POST /fault. A new reference: what was done, or {"error": …}. */
 json_t *faults_apply(const json_t *request);
 /* What stands. New reference. */

@@ -11,6 +11,7 @@
 #include "tests/sim/flood.h"
 #include "tests/sim/identify.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/losses.h"
 #include "tests/sim/members.h"
 #include "tests/sim/options.h"
 #include "tests/sim/util.h"
@@ -315,6 +316,8 @@ static void op_resume(struct gateway *g, const json_t *d)
 	}
 	s = session_by_id(id);
 	if (!s || faults_take(FAULT_REFUSE_RESUME, s->shard)) {
+		if (s)
+			losses_note(LOSS_REFUSED, s, (uint64_t)json_integer_value(seq) + 1, s->seq, 0);
 		refuse_resume(g);
 		return;
 	}

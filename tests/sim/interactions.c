@@ -385,6 +385,7 @@ void rest_interaction_callback(struct rest_call *c)
 		i->original_id = source->id;
 	}
 	ledger_effect(i->id, effects[type], m ? m->id : 0, c->x->arrived_us, true);
+	rest_done(c, m ? m->id : 0);
 	if (exchange_query_true(c->x, "with_response"))
 		rest_json(c, 200, callback_json(i, m));
 	else
@@ -393,17 +394,29 @@ void rest_interaction_callback(struct rest_call *c)
 
 /* --- afterwards -------------------------------------------------------------------------------------------------- */
 
-/* The interaction of /webhooks/{application}/{token}; NULL when there is none. */
-static struct interaction *by_token(const struct rest_call *c)
+static struct interaction *find_token(const char *token)
 {
 	struct interaction *i;
 	char digits[24];
 
-	if (rest_id(c, 0) != options.application_id || strncmp(c->param[1], "aW50ZXJhY3Rpb246", 16))
+	if (strncmp(token, "aW50ZXJhY3Rpb246", 16))
 		return NULL;
-	snprintf(digits, sizeof(digits), "%.19s", c->param[1] + 16);
+	snprintf(digits, sizeof(digits), "%.19s", token + 16);
 	i = map_get(&by_id, snowflake_parse(digits));
-	return i && !strcmp(i->token, c->param[1]) ? i : NULL;
+	return i && !strcmp(i->token, token) ? i : NULL;
+}
+
+uint64_t interaction_of_token(const char *token)
+{
+	struct interaction *i = find_token(token);
+
+	return i ? i->id : 0;
+}
+
+/* The interaction of /webhooks/{application}/{token}; NULL when there is none. */
+static struct interaction *by_token(const struct rest_call *c)
+{
+	return rest_id(c, 0) == options.application_id ? find_token(c->param[1]) : NULL;
 }
 
 static void edit_stored(struct rest_call *c, struct interaction *i, struct stored *m, const char *effect)
@@ -414,6 +427,7 @@ static void edit_stored(struct rest_call *c, struct interaction *i, struct store
 		return;
 	json_object_set_new(store_object(m), "flags", json_integer(flags & ~128)); /* no longer loading */
 	message_edit(m, c->body);
+	rest_done(c, m->id);
 	if (i)
 		ledger_effect(i->id, effect, m->id, c->x->arrived_us, false);
 	rest_json(c, 200, store_json(m));
@@ -432,6 +446,7 @@ static void serve_message(struct rest_call *c, struct interaction *i, struct sto
 			ledger_effect(i->id, original ? "delete_original" : "delete_followup", m->id, c->x->arrived_us,
 				      false);
 		message_delete(m);
+		rest_done(c, 0);
 		rest_empty(c, 204);
 	}
 }
@@ -484,6 +499,7 @@ static void follow_up(struct rest_call *c, struct interaction *i)
 		return;
 	}
 	ledger_effect(i->id, "followup", m->id, c->x->arrived_us, false);
+	rest_done(c, m->id);
 	rest_json(c, 200, store_json(m));
 }
 
@@ -509,6 +525,8 @@ void rest_webhook_execute(struct rest_call *c)
 	m = message_make(&w->place, c->body, extra, false);
 	json_decref(extra);
 	ledger_stray("webhook_message");
+	if (m)
+		rest_done(c, m->id);
 	if (m && exchange_query_true(c->x, "wait"))
 		rest_json(c, 200, store_json(m));
 	else
@@ -548,6 +566,7 @@ void rest_webhook_create(struct rest_call *c)
 		rest_empty(c, 500);
 		return;
 	}
+	rest_done(c, w->id);
 	rest_json(c, 200, json_copy(w->json));
 }
 

@@ -23,6 +23,8 @@ struct interaction_request {
 /* Makes one and sends it to its shard. Its id, or 0 when memory is short. @ret_token (at least 256 bytes) may be NULL.
  */
 uint64_t interaction_send(const struct interaction_request *r, char *ret_token, uint64_t *ret_deliveries);
+/* The interaction that a token belongs to; 0: none. */
+uint64_t interaction_of_token(const char *token);
 void interactions_tick(uint64_t now_ms);
 void interactions_free(void);
 

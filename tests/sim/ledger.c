@@ -30,9 +30,10 @@ struct entry {
 	uint64_t id, guild_id;
 	uint64_t sent_ms; /* wall: made */
 	uint64_t sent_us; /* monotonic: written to the first socket; 0: not yet */
+	uint64_t last_us; /* and to the last one */
 	struct delivery deliveries[DELIVERIES_KEPT];
 	struct effect *effects; /* EFFECTS_KEPT, when there is any */
-	uint16_t delivery_count, effect_count, answers, refused;
+	uint16_t delivery_count, effect_count, answers, refused, writes;
 	enum ledger_kind kind;
 	bool expects, late;
 };
@@ -56,7 +57,7 @@ static json_t *stray_kinds;
 static struct name *names;
 static uint32_t name_cap;
 
-static const char *const kind_names[] = { "message", "interaction" };
+static const char *const kind_names[] = { "message", "interaction", "event" };
 
 int ledger_init(uint64_t max_entries)
 {
@@ -151,8 +152,14 @@ void ledger_written(uint64_t id)
 {
 	uint64_t number = (uintptr_t)map_get(&by_id, id);
 
-	if (number && !entries[number % cap].sent_us)
-		entries[number % cap].sent_us = mono_us();
+	struct entry *e = &entries[number % cap];
+
+	if (!number)
+		return;
+	e->last_us = mono_us();
+	e->writes++;
+	if (!e->sent_us)
+		e->sent_us = e->last_us;
 }
 
 static uint64_t note(struct entry *e, const char *what, uint64_t effect_id, uint64_t arrived_us)
@@ -242,11 +249,12 @@ static json_t *entry_json(const struct entry *e, uint64_t number)
 				      json_pack("{s:s,s:I,s:I,s:o}", "what", f->what, "at_ms", (json_int_t)f->at_ms,
 						"latency_us", (json_int_t)f->latency_us, "id", id_json(f->id)));
 	}
-	return json_pack("{s:I,s:o,s:s,s:o,s:I,s:b,s:i,s:i,s:i,s:b,s:o,s:o}", "n", (json_int_t)number, "id",
-			 id_json(e->id), "kind", kind_names[e->kind], "guild_id", id_json(e->guild_id), "sent_ms",
-			 (json_int_t)e->sent_ms, "expects_answer", e->expects, "delivered", (int)e->delivery_count,
-			 "answers", (int)e->answers, "refused", (int)e->refused, "late", e->late, "deliveries",
-			 deliveries, "answered", answered);
+	return json_pack("{s:I,s:I,s:i,s:I,s:o,s:s,s:o,s:I,s:b,s:i,s:i,s:i,s:b,s:o,s:o}", "first_written_us",
+			 (json_int_t)e->sent_us, "last_written_us", (json_int_t)e->last_us, "writes", (int)e->writes,
+			 "n", (json_int_t)number, "id", id_json(e->id), "kind", kind_names[e->kind], "guild_id",
+			 id_json(e->guild_id), "sent_ms", (json_int_t)e->sent_ms, "expects_answer", e->expects,
+			 "delivered", (int)e->delivery_count, "answers", (int)e->answers, "refused", (int)e->refused,
+			 "late", e->late, "deliveries", deliveries, "answered", answered);
 }
 
 json_t *ledger_json(enum ledger_kind kind, uint64_t after, uint64_t limit, bool only_wrong)

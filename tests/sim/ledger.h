@@ -7,7 +7,12 @@
 
 #include <jansson.h>
 
-enum ledger_kind { LEDGER_MESSAGE, LEDGER_INTERACTION, LEDGER_KIND_COUNT };
+enum ledger_kind {
+	LEDGER_MESSAGE,
+	LEDGER_INTERACTION,
+	LEDGER_EVENT, /* any other, by an id that whoever made it has chosen */
+	LEDGER_KIND_COUNT,
+};
 
 int ledger_init(uint64_t max_entries);
 void ledger_free(void);

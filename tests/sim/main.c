@@ -15,8 +15,10 @@
 #include "tests/sim/identify.h"
 #include "tests/sim/interactions.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/losses.h"
 #include "tests/sim/options.h"
 #include "tests/sim/rest.h"
+#include "tests/sim/rest_thread.h"
 #include "tests/sim/store.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/util.h"
@@ -196,6 +198,8 @@ int main(int argc, char **argv)
 	commands_free();
 	store_free();
 	ledger_free();
+	losses_free();
+	threads_free();
 	rest_free();
 	world_free();
 	return 0;

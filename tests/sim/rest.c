@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "tests/sim/effects.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/gateway.h"
 #include "tests/sim/identify.h"
@@ -46,6 +47,7 @@ static const struct error_row {
 	{ 30034, 400, "Max number of daily application command creates has been reached (200)" },
 	{ 40001, 401, "Unauthorized" },
 	{ 40005, 413, "Request entity too large" },
+	{ 40033, 400, "This message has already been crossposted." },
 	{ 40060, 400, "Interaction has already been acknowledged." },
 	{ 40094, 400, "Maximum number of follow up messages reached for this interaction" },
 	{ 40333, 403, "internal network error" },
@@ -65,6 +67,7 @@ static const struct error_row {
 	{ 50035, 400, "Invalid Form Body" },
 	{ 50041, 400, "Invalid API version provided" },
 	{ 50109, 400, "The request body contains invalid JSON." },
+	{ 160004, 400, "A thread has already been created for this message" },
 	{ 500000, 400, "Failed to ban users" },
 };
 
@@ -219,7 +222,19 @@ static void limit_headers(struct exchange *x, const struct limit *l)
 static bool stroke(enum fault_kind kind, const struct rest_call *c, const json_t **ret)
 {
 	*ret = faults_take_route(kind, c->route ? c->route->name : "", c->x->method, c->x->path);
+	if (*ret)
+		effects_fault(c->row, faults_name(kind));
 	return *ret;
+}
+
+void rest_done(const struct rest_call *c, uint64_t made_id)
+{
+	effects_fate(c->row, EFFECT_DONE, made_id);
+}
+
+void rest_same(const struct rest_call *c)
+{
+	effects_fate(c->row, EFFECT_SAME, 0);
 }
 
 /* The one way out. Frees @c. */
@@ -235,6 +250,7 @@ static void answer(struct rest_call *c, int status, const char *type, const char
 	if (status == 401 || status == 403)
 		limits_invalid();
 	record_call(x, route, status);
+	effects_ended(c->row, status, c->code);
 	if (limits && c->has_limit && !stroke(FAULT_NO_HEADERS, c, &fault))
 		limit_headers(x, &c->limit);
 	buf_lit(&x->reply_headers, "Via: 1.1 google\r\nServer: cloudflare\r\n");
@@ -277,6 +293,7 @@ void rest_fail(struct rest_call *c, int code)
 {
 	const struct error_row *row = error_of(code);
 
+	c->code = code;
 	rest_json(c, row->status, json_pack("{s:s,s:i}", "message", row->message, "code", code));
 }
 
@@ -302,6 +319,7 @@ void rest_invalid(struct rest_call *c, const char *path, const char *error, cons
 		node = child;
 		path += n + (path[n] == '.');
 	}
+	c->code = 50035;
 	json_object_set_new(node, "_errors", json_pack("[{s:s,s:s}]", "code", error, "message", message));
 	rest_json(c, 400, json_pack("{s:s,s:i,s:o}", "message", "Invalid Form Body", "code", 50035, "errors", tree));
 }
@@ -568,6 +586,7 @@ static void dispatch(struct rest_call *c, char **segments, size_t n)
 	c->route = find(c, segments + 1, n - 1, &other_method);
 	if (c->route)
 		count(by_route, c->route->name);
+	c->row = effects_arrived(c);
 	if (faulty(c))
 		return;
 	if (!c->route) {
@@ -637,6 +656,8 @@ int rest_init(void *on_loop)
 	loop = on_loop;
 	by_status = json_object();
 	by_route = json_object();
+	if (effects_init(options.ledger_max) < 0)
+		return -ENOMEM;
 	if (!options.record[0])
 		return 0;
 	record = fopen(options.record, "ae");
@@ -645,6 +666,7 @@ int rest_init(void *on_loop)
 
 void rest_free(void)
 {
+	effects_free();
 	json_decref(by_status);
 	json_decref(by_route);
 	if (record)

@@ -38,6 +38,8 @@ struct rest_call {
 	struct limit limit;
 	bool has_limit;
 	char *reason; /* decoded X-Audit-Log-Reason */
+	uint64_t row; /* in effects.h */
+	int code;     /* of the error that it was answered with */
 };
 
 extern const struct route rest_routes[];
@@ -53,6 +55,11 @@ void rest_empty(struct rest_call *c, int status);
 void rest_fail(struct rest_call *c, int code);
 /* 50035 Invalid Form Body with one entry in the tree of errors; @path is dotted, "" for the root. */
 void rest_invalid(struct rest_call *c, const char *path, const char *error, const char *message);
+
+/* By a handler that has changed something, before it answers: what it made, or 0. */
+void rest_done(const struct rest_call *c, uint64_t made_id);
+/* It was so already. */
+void rest_same(const struct rest_call *c);
 
 /* A path parameter as id; 0 when it is none. */
 uint64_t rest_id(const struct rest_call *c, size_t param);

@@ -174,6 +174,7 @@ void rest_role_create(struct rest_call *c)
 	json_object_set(json_object_get(world_changes_make(index), "roles"), key, role);
 	tell("GUILD_ROLE_CREATE", world_guild_id(index), json_pack("{s:O}", "role", role));
 	audit(c, index, 30, id);
+	rest_done(c, id);
 	rest_json(c, 200, role);
 }
 
@@ -205,6 +206,7 @@ void rest_role_one(struct rest_call *c)
 		json_object_set_new(changed, c->param[1], json_null());
 		tell("GUILD_ROLE_DELETE", world_guild_id(index), json_pack("{s:s}", "role_id", c->param[1]));
 		audit(c, index, 32, rest_id(c, 1));
+		rest_done(c, 0);
 		json_decref(role);
 		rest_empty(c, 204);
 		return;
@@ -213,6 +215,7 @@ void rest_role_one(struct rest_call *c)
 	json_object_set(changed, c->param[1], role);
 	tell("GUILD_ROLE_UPDATE", world_guild_id(index), json_pack("{s:O}", "role", role));
 	audit(c, index, 31, rest_id(c, 1));
+	rest_done(c, 0);
 	rest_json(c, 200, role);
 }
 
@@ -293,6 +296,20 @@ static uint64_t parse_iso(const char *text)
 	return rest ? (uint64_t)timegm(&tm) * 1000 : 0;
 }
 
+/* Whether an edit would change nothing. */
+static bool has_all(const json_t *member, json_t *body)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(body, key, value)
+	{
+		if (!json_equal(value, json_object_get(member, key)))
+			return false;
+	}
+	return true;
+}
+
 void rest_member_edit(struct rest_call *c)
 {
 	const json_t *until = json_object_get(c->body, "communication_disabled_until");
@@ -328,9 +345,14 @@ void rest_member_edit(struct rest_call *c)
 		rest_fail(c, 10007);
 		return;
 	}
-	json_object_update(member, c->body);
-	save_member(index, id, member);
-	audit(c, index, json_object_get(c->body, "roles") ? 25 : 24, snowflake_parse(id));
+	if (has_all(member, c->body)) {
+		rest_same(c);
+	} else {
+		json_object_update(member, c->body);
+		save_member(index, id, member);
+		audit(c, index, json_object_get(c->body, "roles") ? 25 : 24, snowflake_parse(id));
+		rest_done(c, 0);
+	}
 	rest_json(c, 200, member);
 }
 
@@ -358,6 +380,7 @@ void rest_member_kick(struct rest_call *c)
 	json_decref(member);
 	remove_member(index, c->param[1]);
 	audit(c, index, 20, rest_id(c, 1));
+	rest_done(c, 0);
 	rest_empty(c, 204);
 }
 
@@ -390,6 +413,9 @@ void rest_member_role(struct rest_call *c)
 	if (add != has) { /* something changed */
 		save_member(index, c->param[1], member);
 		audit(c, index, 25, rest_id(c, 1));
+		rest_done(c, 0);
+	} else {
+		rest_same(c);
 	}
 	json_decref(member);
 	rest_empty(c, 204);
@@ -410,12 +436,13 @@ void rest_bans_list(struct rest_call *c)
 	rest_json(c, 200, list);
 }
 
-static void put_ban(struct rest_call *c, uint64_t index, const char *user_id)
+/* False: he was banned already. */
+static bool put_ban(struct rest_call *c, uint64_t index, const char *user_id)
 {
 	json_t *bans = json_object_get(world_changes_make(index), "bans"), *member;
 
 	if (json_object_get(bans, user_id))
-		return;
+		return false;
 	json_object_set_new(
 		bans, user_id,
 		json_pack("{s:o,s:s?}", "user", user_object(snowflake_parse(user_id)), "reason", c->reason));
@@ -425,6 +452,15 @@ static void put_ban(struct rest_call *c, uint64_t index, const char *user_id)
 	json_decref(member);
 	tell("GUILD_BAN_ADD", world_guild_id(index), json_pack("{s:o}", "user", user_object(snowflake_parse(user_id))));
 	audit(c, index, 22, snowflake_parse(user_id));
+	return true;
+}
+
+static void note_bans(const struct rest_call *c, bool fresh)
+{
+	if (fresh)
+		rest_done(c, 0);
+	else
+		rest_same(c);
 }
 
 void rest_ban_one(struct rest_call *c)
@@ -446,7 +482,7 @@ void rest_ban_one(struct rest_call *c)
 			rest_invalid(c, "delete_message_seconds", "NUMBER_TYPE_MAX",
 				     "int value should be less than or equal to 604800.");
 		} else {
-			put_ban(c, index, c->param[1]);
+			note_bans(c, put_ban(c, index, c->param[1]));
 			rest_empty(c, 204);
 		}
 	} else if (!ban) {
@@ -457,6 +493,7 @@ void rest_ban_one(struct rest_call *c)
 		tell("GUILD_BAN_REMOVE", world_guild_id(index), json_pack("{s:o}", "user", user_object(rest_id(c, 1))));
 		json_object_del(bans, c->param[1]);
 		audit(c, index, 23, rest_id(c, 1));
+		rest_done(c, 0);
 		rest_empty(c, 204);
 	}
 }
@@ -464,6 +501,7 @@ void rest_ban_one(struct rest_call *c)
 void rest_bulk_ban(struct rest_call *c)
 {
 	json_t *ids = json_object_get(c->body, "user_ids"), *one, *banned, *failed;
+	bool fresh = false;
 	uint64_t index;
 	size_t i;
 
@@ -483,9 +521,10 @@ void rest_bulk_ban(struct rest_call *c)
 			json_array_append(failed, one);
 			continue;
 		}
-		put_ban(c, index, json_string_value(one));
+		fresh |= put_ban(c, index, json_string_value(one));
 		json_array_append(banned, one);
 	}
+	note_bans(c, fresh);
 	if (json_array_size(banned)) {
 		rest_json(c, 200, json_pack("{s:o,s:o}", "banned_users", banned, "failed_users", failed));
 		return;

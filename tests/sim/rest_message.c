@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/sim/effects.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/options.h"
+#include "tests/sim/rest_thread.h"
 #include "tests/sim/session.h"
 #include "tests/sim/util.h"
 #include "tests/sim/validate.h"
@@ -22,6 +24,8 @@ bool channel_find(uint64_t id, struct channel_place *ret)
 {
 	struct world_ref ref;
 
+	if (thread_find(id, ret))
+		return true;
 	if (!world_find(id, &ref) || (ref.kind != WORLD_CHANNEL && ref.kind != WORLD_DM) ||
 	    (ref.kind == WORLD_CHANNEL && world_guild_flag(ref.guild, "gone")))
 		return false;
@@ -170,6 +174,11 @@ void rest_channel_get(struct rest_call *c)
 
 	if (!channel_of(c, &place))
 		return;
+	channel = thread_json(place.channel_id);
+	if (channel) {
+		rest_json(c, 200, channel);
+		return;
+	}
 	if (place.dm) {
 		rest_json(
 			c, 200,
@@ -307,6 +316,7 @@ void rest_message_create(struct rest_call *c)
 		snprintf(nonce_text, sizeof(nonce_text), "i%lld", (long long)json_integer_value(nonce));
 	m = nonce_text[0] ? store_find(store_nonce_find(nonce_text)) : NULL;
 	if (m) { /* the earlier one, and nothing new is sent */
+		effects_fate(c->row, EFFECT_DEDUPED, m->id);
 		rest_json(c, 200, store_json(m));
 		return;
 	}
@@ -318,6 +328,7 @@ void rest_message_create(struct rest_call *c)
 	if (nonce_text[0])
 		store_nonce_put(nonce_text, m->id);
 	note_effect(c, m->id);
+	rest_done(c, m->id);
 	rest_json(c, 200, store_json(m));
 }
 
@@ -332,6 +343,7 @@ void rest_message_edit(struct rest_call *c)
 		return;
 	}
 	message_edit(m, c->body);
+	rest_done(c, m->id);
 	rest_json(c, 200, store_json(m));
 }
 
@@ -346,6 +358,7 @@ void rest_message_delete(struct rest_call *c)
 		return;
 	}
 	message_delete(m);
+	rest_done(c, 0);
 	rest_empty(c, 204);
 }
 
@@ -388,6 +401,7 @@ void rest_messages_bulk_delete(struct rest_call *c)
 	d = json_pack("{s:O,s:s,s:o}", "ids", ids, "channel_id", c->param[0], "guild_id", id_json(place.guild_id));
 	session_deliver(event_json("MESSAGE_DELETE_BULK", false, d), place.guild_id);
 	json_decref(d);
+	rest_done(c, 0);
 	rest_empty(c, 204);
 }
 
@@ -438,6 +452,7 @@ static void react(struct rest_call *c, const char *type, uint64_t user_id)
 	ledger_effect(m->id, "reaction", m->id, c->x->arrived_us, false);
 	session_deliver(event_json(type, !m->guild_id, d), m->guild_id);
 	json_decref(d);
+	rest_done(c, 0);
 	rest_empty(c, 204);
 }
 

@@ -4,6 +4,7 @@
 #include "tests/sim/interactions.h"
 #include "tests/sim/rest_guild.h"
 #include "tests/sim/rest_message.h"
+#include "tests/sim/rest_thread.h"
 
 #define CHANNEL "/channels/{}"
 #define MESSAGE CHANNEL "/messages/{}"
@@ -60,6 +61,9 @@ const struct route rest_routes[] = {
 	{ "GET", MESSAGE, "get_message", "message", 10, 5000, 0, rest_message_get },
 	{ "PATCH", MESSAGE, "update_message", "message_edit", 5, 5000, REST_BODY, rest_message_edit },
 	{ "DELETE", MESSAGE, "delete_message", "delete_message", 5, 1000, 0, rest_message_delete },
+	{ "POST", MESSAGE "/crosspost", "crosspost_message", "crosspost", 10, 5000, 0, rest_message_crosspost },
+	{ "POST", MESSAGE "/threads", "create_thread_from_message", "threads", 10, 5000, REST_BODY, rest_thread_from_message },
+	{ "POST", CHANNEL "/threads", "create_thread", "threads", 10, 5000, REST_BODY, rest_thread_create },
 	{ "PUT", MESSAGE "/reactions/{}/@me", "add_my_message_reaction", "reactions", 1, 250, 0, rest_reaction_mine },
 	{ "DELETE", MESSAGE "/reactions/{}/@me", "delete_my_message_reaction", "reactions", 1, 250, 0, rest_reaction_mine },
 	{ "DELETE", MESSAGE "/reactions/{}/{}", "delete_user_message_reaction", "reactions", 1, 250, 0, rest_reaction_other },

@@ -8,6 +8,7 @@
 #include "tests/sim/flood.h"
 #include "tests/sim/gateway.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/losses.h"
 #include "tests/sim/options.h"
 #include "tests/sim/util.h"
 #include "tests/sim/world.h"
@@ -122,6 +123,7 @@ static void forget_first(struct session *s)
 
 void session_end(struct session *s)
 {
+	losses_note(LOSS_ENDED, s, s->seq + 1, s->seq, 0);
 	set_leave(s);
 	for (struct session **at = &all; *at; at = &(*at)->next) {
 		if (*at == s) {
@@ -206,7 +208,10 @@ static uint64_t next_seq(struct session *s)
 {
 	s->seq++;
 	if (options.seq_gaps && random_below(50) == 0) {
+		uint64_t from = s->seq;
+
 		s->seq += 1 + random_below(3);
+		losses_note(LOSS_GAP, s, from, s->seq - 1, 0);
 		session_stats.gaps++;
 	}
 	return s->seq;
@@ -354,7 +359,7 @@ void session_detach(struct session *s, uint64_t written)
 
 enum resume_answer session_rewind(struct session *s, uint64_t seq)
 {
-	uint64_t from = seq;
+	uint64_t from = seq, skipped = 0;
 
 	if (!s->resumable)
 		return RESUME_REFUSED;
@@ -364,13 +369,19 @@ enum resume_answer session_rewind(struct session *s, uint64_t seq)
 		from = s->acked;
 	if (options.resume_keep == RESUME_KEEP_UNWRITTEN && s->written > from)
 		from = s->written;
-	session_stats.replay_short += from > seq;
 	s->cursor = s->first;
-	while (s->cursor < s->end && s->ring[s->cursor & (s->ring_cap - 1)].seq <= from)
-		s->cursor++;
+	while (s->cursor < s->end && s->ring[s->cursor & (s->ring_cap - 1)].seq <= from) {
+		const struct entry *e = &s->ring[s->cursor++ & (s->ring_cap - 1)];
+
+		skipped += e->seq > seq && e->kind != ENTRY_RESUMED;
+	}
 	/* What the client lacks must still be here, all of it. */
 	if (from < s->forgotten)
 		return RESUME_REFUSED;
+	if (from > seq) {
+		session_stats.replay_short++;
+		losses_note(LOSS_SKIPPED, s, seq + 1, from, skipped);
+	}
 	session_stats.replayed += s->end - s->cursor;
 	s->resumes++;
 	return RESUME_OK;

@@ -221,6 +221,7 @@ static void parse_ledger(struct exchange *x, struct wait *w)
 	if (exchange_query(x, "kind", kind, sizeof(kind)))
 		w->kind = !strcmp(kind, "message")       ? LEDGER_MESSAGE
 			  : !strcmp(kind, "interaction") ? LEDGER_INTERACTION
+			  : !strcmp(kind, "event")       ? LEDGER_EVENT
 							 : LEDGER_KIND_COUNT;
 	add_term(x, w, "sent", NULL, ledger_count_sent);
 	add_term(x, w, "expecting", NULL, ledger_count_expecting);

@@ -137,6 +137,8 @@ enum channel_type world_channel_type(uint32_t number)
 		return CHANNEL_CATEGORY;
 	if (number == 9)
 		return CHANNEL_FORUM;
+	if (number == 11)
+		return CHANNEL_NEWS;
 	return number % 7 == 3 ? CHANNEL_VOICE : CHANNEL_TEXT;
 }
 

@@ -23,7 +23,14 @@ struct world_ref {
 	uint32_t number;
 };
 
-enum channel_type { CHANNEL_TEXT = 0, CHANNEL_DM = 1, CHANNEL_VOICE = 2, CHANNEL_CATEGORY = 4, CHANNEL_FORUM = 15 };
+enum channel_type {
+	CHANNEL_TEXT = 0,
+	CHANNEL_DM = 1,
+	CHANNEL_VOICE = 2,
+	CHANNEL_CATEGORY = 4,
+	CHANNEL_NEWS = 5,
+	CHANNEL_FORUM = 15
+};
 
 /* Makes the templates. Call once, after the options are read. 0 or -ENOMEM. */
 int world_init(void);
