@@ -22,6 +22,11 @@ CC      ?= cc
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -I. -DSHOAL_VERSION='"$(VERSION)"'
+# make KILL_POINTS=1 BUILD=… builds what the chaos campaign runs: processes that die where they are told to.
+ifeq ($(KILL_POINTS),1)
+CPPFLAGS += -DSHOAL_KILL_POINTS
+CHAOS_SRC := $(wildcard tests/chaos/*.c)
+endif
 ifeq ($(SANITIZE),0)
 CPPFLAGS += -D_FORTIFY_SOURCE=2
 endif
@@ -73,7 +78,10 @@ $(BUILD)/shoald: $(BUILD)/obj/supervisor/main.o $(BUILD)/libsupervisor.a $(BUILD
 	$(link) $(LIBS_shoald)
 $(BUILD)/shoalctl: $(BUILD)/obj/supervisor/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoalctl)
-$(BUILD)/shoal-shard: $(BUILD)/obj/shard/main.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
+ifeq ($(KILL_POINTS),1)
+$(BUILD)/shoal-shard: LDFLAGS += -Wl,--wrap=curl_multi_add_handle
+endif
+$(BUILD)/shoal-shard: $(BUILD)/obj/shard/main.o $(call objs,$(CHAOS_SRC)) $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 $(BUILD)/discord-sim: $(BUILD)/obj/tests/sim/main.o $(BUILD)/libsim.a
 	$(link) $(LIBS_discord-sim)

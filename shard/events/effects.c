@@ -16,6 +16,7 @@
 #include "shard/events/checks.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
+#include "shared/base/kill_point.h"
 #include "shared/discord/discord_error.h"
 #include "shared/discord/payload.h"
 #include "shared/log/log.h"
@@ -251,8 +252,11 @@ static void conclude(struct effect *effect, const struct rest_result *result)
 static void end(struct effect *effect, const struct rest_result *result)
 {
 	/* What was broken off has no result: a successor decides anew by the intent. */
-	if (effect->journalled && result->error != -ECANCELED)
+	if (effect->journalled && result->error != -ECANCELED) {
+		KILL_POINT("after_reply", route_rows[effect->request.route].name);
 		conclude(effect, result);
+		KILL_POINT("after_conclude", route_rows[effect->request.route].name);
+	}
 	tell(effect, result);
 }
 
@@ -419,6 +423,7 @@ static int on_leaving(void *arg)
 	struct effects *effects = effect->effects;
 	int r;
 
+	KILL_POINT("before_intent", route_rows[effect->request.route].name);
 	r = journal_intend(effects->journal, effect->event, effect->step, effect->request.route, effect->target);
 	if (r < 0) {
 		count(effects, BOARD_COUNTER_effects_refused);
@@ -426,6 +431,7 @@ static int on_leaving(void *arg)
 	}
 	if (effect->since_ms == 0)
 		effect->since_ms = clock_wall_ms();
+	KILL_POINT("before_send", route_rows[effect->request.route].name);
 	return r;
 }
 

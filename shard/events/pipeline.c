@@ -14,6 +14,7 @@
 #include "shard/events/ticket.h"
 #include "shard/events/turns.h"
 #include "shared/base/clock.h"
+#include "shared/base/kill_point.h"
 #include "shared/log/log.h"
 
 #define CLOCK_EVERY   16 /* events between two looks at the clock */
@@ -79,6 +80,7 @@ static struct ticket *ticket_new(struct pipeline *pipeline, const struct turn *t
 	};
 	DL_APPEND(pipeline->open, ticket);
 	pipeline->open_count++;
+	KILL_POINT_TICKETS(pipeline->open_count);
 	return ticket;
 }
 
@@ -88,6 +90,7 @@ static void ticket_close(struct ticket *ticket)
 
 	DL_DELETE(pipeline->open, ticket);
 	pipeline->open_count--;
+	KILL_POINT_TICKETS(pipeline->open_count);
 	turns_done(pipeline->turns, ticket->turn.guild_id);
 	if (pipeline->spare_count >= SPARE_TICKETS) {
 		free(ticket);
@@ -113,7 +116,9 @@ static void finish_event(struct ticket *ticket)
 {
 	struct pipeline *pipeline = ticket->pipeline;
 
+	KILL_POINT("before_done", NULL);
 	mark_done(pipeline, &ticket->turn);
+	KILL_POINT("before_journal_closed", NULL);
 	pipeline->begun -= ticket->turn.again;
 	if (ticket->journalled && pipeline->handled)
 		pipeline->handled(pipeline->handled_arg, ticket->key);
@@ -174,6 +179,7 @@ static int park_record(struct pipeline *pipeline, const struct inbox_record *rec
 	r = parked_put(pipeline->parked, &copy);
 	if (r < 0)
 		return r;
+	KILL_POINT("park", NULL);
 	return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
 }
 
@@ -272,6 +278,7 @@ static void handle(struct pipeline *pipeline, const struct turn *turn)
 		inbox_set_state(pipeline->inbox, turn->position, INBOX_STARTED);
 		inbox_set_mark(pipeline->inbox, turn->position + 1);
 	}
+	KILL_POINT("before_handler", shoal_event_name(envelope.type));
 	dispatch_handle(pipeline->dispatch, &envelope, ticket);
 	inbox_set_mark(pipeline->inbox, 0);
 	ticket_release(ticket);
@@ -302,7 +309,9 @@ static void commit_cache(struct pipeline *pipeline)
 
 	pipeline->applied_frames = 0;
 	pipeline->applied_bytes = 0;
+	KILL_POINT("before_cache_commit", NULL);
 	r = pipeline->cache.commit(pipeline->dispatch->arg, inbox_head(pipeline->inbox));
+	KILL_POINT("after_cache_commit", NULL);
 
 	if (r < 0)
 		log_error(NULL, "cache.commit_failed",
@@ -434,6 +443,7 @@ int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, co
 	}
 	if (r < 0)
 		return r;
+	KILL_POINT("receipt", shoal_event_name(envelope->type));
 	if (row->raw)
 		apply(pipeline, envelope, len);
 	if (envelope->d.ptr) {
@@ -470,6 +480,7 @@ static void bury(struct pipeline *pipeline, const struct parked_record *record)
 		  KV_MSG("an event was set aside: workers crashed while they handled it; the shard goes on without it"),
 		  KV_STR("dispatch", name), KV_U64("sequence", record->sequence), KV_U64("crashes", record->crashes));
 	r = parked_bury(pipeline->parked, record, "crashed its worker");
+	KILL_POINT("bury", name);
 	if (r < 0)
 		log_error(NULL, "pipeline.dead_letter_lost", KV_ERR(r), KV_U64("sequence", record->sequence));
 }

@@ -11,6 +11,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
+#include "shared/base/kill_point.h"
 #include "shared/log/log.h"
 #include "shard/gateway/decode.h"
 
@@ -336,6 +337,7 @@ static void take_dispatch(struct session *session, const struct envelope *envelo
 		refuse_dispatch(session, r);
 		return;
 	}
+	KILL_POINT("before_sequence", shoal_event_name(envelope->type));
 	if (envelope->has_sequence)
 		record_sequence(session, envelope->sequence);
 	session->progress = true;

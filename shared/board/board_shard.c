@@ -11,6 +11,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
+#include "shared/base/kill_point.h"
 #include "shared/board/board_file.h"
 
 struct board_shard {
@@ -284,6 +285,7 @@ static void put_session(struct board_shard_core *core, const struct board_sessio
 	atomic_store_explicit(&core->sequence[index], sequence, memory_order_relaxed);
 	atomic_store_explicit(&core->handled[index], 0, memory_order_relaxed);
 	atomic_store_explicit(&core->applied[index], 0, memory_order_relaxed);
+	KILL_POINT("session_flip", session->session_id[0] ? "set" : "clear");
 	board_record_flip(&core->session_flip);
 }
 
