@@ -154,6 +154,18 @@ static uint64_t shards_with(const struct supervisor *supervisor, enum board_coun
 	return count;
 }
 
+/* Discord's last word on what the fleet may do, and how old it is. */
+static json_t *discord_report(const struct supervisor *supervisor)
+{
+	json_t *discord = json_object();
+
+	json_object_set_new(discord, "answered", json_boolean(supervisor->asked_ns != 0));
+	put_int(discord, "answered_s_ago",
+		supervisor->asked_ns ? (clock_boottime_ns() - supervisor->asked_ns) / NS_PER_S : 0);
+	put_text(discord, "problem", supervisor->refresh_why);
+	return discord;
+}
+
 json_t *report_status(const struct supervisor *supervisor)
 {
 	const struct config *config = supervisor->config;
@@ -176,6 +188,7 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_text(status, "runtime_dir", config->supervisor_runtime_dir);
 	put_text(status, "http_listen", http_listening(supervisor->http));
 	put_text(status, "api_base", config->discord_api_base);
+	json_object_set_new(status, "discord", discord_report(supervisor));
 	put_int(status, "shard_count", supervisor->plan.shard_count);
 	put_int(status, "recommended", info->recommended);
 	put_int(status, "generation", supervisor->plan.generation);

@@ -64,6 +64,7 @@ struct supervisor {
 	struct plan_found found; /* in the runtime directory, at our start */
 	struct plan plan;        /* shard_count 0: not made yet */
 	uint64_t asked_ns;       /* when the last answered GET /gateway/bot was sent, boottime */
+	char refresh_why[256];   /* why the one after it came to nothing; "" when it did not */
 	uint32_t intents;
 	bool have_intents;
 	struct fleet *fleet;

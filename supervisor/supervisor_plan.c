@@ -271,6 +271,7 @@ static void upstream_gateway(void *arg, const struct upstream_info *info, uint64
 	struct supervisor *supervisor = arg;
 
 	supervisor->asked_ns = asked_ns;
+	supervisor->refresh_why[0] = '\0';
 	if (!supervisor->ledger || supervisor->phase != PHASE_RUNNING)
 		return;
 	ledger_reconcile(supervisor->ledger, &info->limits, asked_ns, supervisor->fleet->count);
@@ -284,6 +285,7 @@ static void upstream_waits(void *arg, const char *text, uint64_t wait_ms)
 
 	/* A refresh that failed while the fleet runs is no trouble yet: numbers age, workers serve on. */
 	if (supervisor->phase != PHASE_ASKING) {
+		snprintf(supervisor->refresh_why, sizeof(supervisor->refresh_why), "%s", text);
 		log_warn(NULL, "api.refresh_failed", KV_STR("why", text), KV_MS("wait", wait_ms));
 		return;
 	}

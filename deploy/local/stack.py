@@ -174,6 +174,29 @@ class Postgres(Server):
             raise
         return True
 
+    def use_tls(self, certificate, key):
+        """Switches TLS on, or to another certificate; new connections have it when this returns."""
+        import shutil
+
+        settings = []
+        for setting, path in (("ssl_cert_file", certificate), ("ssl_key_file", key)):
+            mine = os.path.join(self.socket_dir, f"{setting}.{secrets.token_hex(4)}.pem")
+            shutil.copy(path, mine)
+            os.chmod(mine, 0o600)
+            if self.user is not None:
+                os.chown(mine, self.user.pw_uid, self.user.pw_gid)
+            settings.append(f"ALTER SYSTEM SET {setting} = '{mine}'")
+        self.configure(*settings, "ALTER SYSTEM SET ssl = on")
+
+    def configure(self, *statements):
+        """Runs ALTER SYSTEMs and waits until the postmaster has read what they wrote."""
+        before = self.psql("SELECT extract(epoch FROM pg_conf_load_time())")
+        for statement in statements:
+            self.psql(statement)
+        self.psql("SELECT pg_reload_conf()")
+        procs.wait_until(lambda: self.psql(f"SELECT extract(epoch FROM pg_conf_load_time()) > {before}") == "t",
+                         START_TIMEOUT_S, "postgres reads its configuration anew")
+
     def kill(self):
         """kill -9 of the postmaster; its backends notice by themselves. The next start recovers."""
         super().kill()

@@ -19,8 +19,6 @@
 #include "shared/db/db_error.h"
 #include "shared/db/migrate_files.h"
 
-#define LOCK_KEY "7166480185429217380" /* "shoal" and what follows of its bytes; any number of our own will do */
-
 struct migrate {
 	PGconn *connection;
 };
@@ -244,7 +242,7 @@ static int begin(struct migrate *migrate, uint32_t lock_timeout_ms, struct migra
 	r = run(migrate, sql, NULL, NULL, error);
 	if (r < 0)
 		return r;
-	r = run(migrate, "SELECT pg_catalog.pg_advisory_xact_lock(" LOCK_KEY ")", NULL, NULL, error);
+	r = run(migrate, "SELECT pg_catalog.pg_advisory_xact_lock(" MIGRATE_LOCK_KEY ")", NULL, NULL, error);
 	if (r < 0 && strcmp(error->sqlstate, "55P03") == 0) {
 		snprintf(error->text, sizeof(error->text),
 			 "another migration is running and did not end within %u ms: wait for it, or give "

@@ -17,6 +17,9 @@
 #define MIGRATE_FILES_MAX    4096
 #define MIGRATE_SHA256_SIZE  65
 #define MIGRATE_VERSION_SIZE 32
+/* Who changes the schema as a whole holds this advisory lock. "shoal" and what follows of its bytes; any number of our
+ * own will do. */
+#define MIGRATE_LOCK_KEY "7166480185429217380"
 
 enum migrate_state {
 	MIGRATE_PENDING, /* a file, not applied */

@@ -254,7 +254,7 @@ void ctl_find_runtime_dir(const char *given, const struct config *config, char *
 		snprintf(path, size, "%s", given);
 		return;
 	}
-	snprintf(path, size, "%s", config->supervisor_runtime_dir);
+	snprintf(path, size, "%s", config ? config->supervisor_runtime_dir : fallback);
 	if (strcmp(path, fallback) == 0 && !getenv("SHOAL_SUPERVISOR_RUNTIME_DIR"))
 		find_run_link(path, size);
 }

@@ -22,7 +22,8 @@ enum ctl_exit {
 };
 
 struct ctl_options {
-	const struct config *config;
+	const struct config *config; /* NULL only for a verb that asks for it so: then config_error says why */
+	const char *config_error;
 	const char *runtime_dir;
 	bool json;
 	bool yes;            /* --yes: no question */

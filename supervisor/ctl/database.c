@@ -48,6 +48,33 @@ static void tidy(char *text)
 
 /* --- connecting --------------------------------------------------------------------------------------------------- */
 
+static void on_notice(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message; /* may quote values; libpq would print it on stderr */
+}
+
+int database_connect_params(const char *const *keywords, const char *const *values, PGconn **ret_connection,
+			    struct database_error *error)
+{
+	CLEANUP(database_finish) PGconn *connection = PQconnectdbParams(keywords, values, 1);
+	struct db_refusal refusal;
+
+	*error = (struct database_error){ 0 };
+	if (!connection)
+		return -ENOMEM;
+	if (PQstatus(connection) == CONNECTION_OK) {
+		PQsetNoticeProcessor(connection, on_notice, NULL);
+		*ret_connection = TAKE(connection);
+		return 0;
+	}
+	snprintf(error->text, sizeof(error->text), "%s", PQerrorMessage(connection));
+	tidy(error->text);
+	refusal = db_error_of_connect(error->text);
+	error->hint = refusal.hint;
+	return refusal.error;
+}
+
 int database_connect(const char *conninfo, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
 		     struct database_error *error)
 {
@@ -56,14 +83,11 @@ int database_connect(const char *conninfo, const char *application_name, uint32_
 				   "gssencmode",      "client_encoding",
 				   "dbname",          NULL };
 	const char *values[] = { timeout, application_name, "disable", "UTF8", conninfo, NULL };
-	CLEANUP(database_finish) PGconn *connection = NULL;
-	PQconninfoOption *parsed;
-	struct db_refusal refusal;
-	char words[DATABASE_TEXT_SIZE / 2];
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
 
 	*error = (struct database_error){ 0 };
-	parsed = PQconninfoParse(conninfo, NULL);
 	if (!parsed) {
+		/* libpq's words quote what it stumbled over, which may be half a password. */
 		snprintf(error->text, sizeof(error->text),
 			 "postgres.conninfo is no connection string: expected "
 			 "postgresql://user:password@host:port/database or key=value pairs");
@@ -72,18 +96,7 @@ int database_connect(const char *conninfo, const char *application_name, uint32_
 	PQconninfoFree(parsed);
 	/* libpq counts seconds, and takes 1 for 2. */
 	snprintf(timeout, sizeof(timeout), "%u", (timeout_ms + 999) / 1000);
-	connection = PQconnectdbParams(keywords, values, 1);
-	if (!connection)
-		return -ENOMEM;
-	if (PQstatus(connection) == CONNECTION_OK) {
-		*ret_connection = TAKE(connection);
-		return 0;
-	}
-	snprintf(words, sizeof(words), "%s", PQerrorMessage(connection));
-	tidy(words);
-	refusal = db_error_of_connect(words);
-	snprintf(error->text, sizeof(error->text), "%s%s%s", words, refusal.hint[0] ? "; " : "", refusal.hint);
-	return refusal.error;
+	return database_connect_params(keywords, values, ret_connection, error);
 }
 
 void database_finish(PGconn **connection)
@@ -153,8 +166,7 @@ static bool is_good(const PGresult *result)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
 }
 
-int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int count, const char *const *values,
-		 PGresult **ret_result, struct database_error *error)
+int database_await(PGconn *connection, uint32_t timeout_ms, PGresult **ret_result, struct database_error *error)
 {
 	uint64_t deadline_ns = timeout_ms ? clock_monotonic_ns() + timeout_ms * NS_PER_MS : 0;
 	DATABASE_RESULT last = NULL;
@@ -162,9 +174,6 @@ int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int c
 	int r;
 
 	*error = (struct database_error){ 0 };
-	if (!(count ? PQsendQueryParams(connection, sql, count, NULL, values, NULL, NULL, 0)
-		    : PQsendQuery(connection, sql)))
-		return fail(connection, NULL, error);
 	for (;;) {
 		r = await_result(connection, deadline_ns);
 		if (r < 0) {
@@ -188,6 +197,16 @@ int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int c
 	if (ret_result)
 		*ret_result = TAKE(last);
 	return 0;
+}
+
+int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int count, const char *const *values,
+		 PGresult **ret_result, struct database_error *error)
+{
+	*error = (struct database_error){ 0 };
+	if (!(count ? PQsendQueryParams(connection, sql, count, NULL, values, NULL, NULL, 0)
+		    : PQsendQuery(connection, sql)))
+		return fail(connection, NULL, error);
+	return database_await(connection, timeout_ms, ret_result, error);
 }
 
 /* --- fields ------------------------------------------------------------------------------------------------------- */

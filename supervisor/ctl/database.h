@@ -16,6 +16,7 @@
 /* What went wrong, in one line for a person; never a password. */
 struct database_error {
 	char text[DATABASE_TEXT_SIZE];
+	const char *hint; /* what to do, where that is known; NULL or "" else */
 	char sqlstate[6];
 };
 
@@ -24,6 +25,9 @@ struct database_error {
  */
 int database_connect(const char *conninfo, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
 		     struct database_error *error);
+/* The same from libpq's own arrays (which must have a connect_timeout; a dbname in them may be a conninfo). */
+int database_connect_params(const char *const *keywords, const char *const *values, PGconn **ret_connection,
+			    struct database_error *error);
 void database_finish(PGconn **connection);
 
 /* Runs @sql with @count text parameters and waits at most @timeout_ms (0: without an end, for what is as long as the
@@ -31,6 +35,8 @@ void database_finish(PGconn **connection);
  * connection is of no more use then), else as db_error_of_sqlstate(). */
 int database_run(PGconn *connection, uint32_t timeout_ms, const char *sql, int count, const char *const *values,
 		 PGresult **ret_result, struct database_error *error);
+/* The same for what was sent already. */
+int database_await(PGconn *connection, uint32_t timeout_ms, PGresult **ret_result, struct database_error *error);
 void database_clear(PGresult **result);
 #define DATABASE_RESULT CLEANUP(database_clear) PGresult *
 

@@ -30,6 +30,11 @@ static const struct verb {
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
+	{ "backup", "FILE | DIR/ [--jobs N]", ctl_backup,
+	  "a consistent copy of schema shoal, with counts and checksums beside it" },
+	{ "restore", "FILE | DIR [--yes]", ctl_restore,
+	  "such a copy back, counted and compared; over data only with --yes" },
+	{ "doctor", "", ctl_doctor, "looks at host, fleet and database: what is wrong, and what to do about it" },
 };
 
 static void print_help(void)
@@ -148,17 +153,19 @@ int main(int argc, char **argv)
 		return CTL_OK;
 	}
 	r = config_load(arguments.config_path, &argc, argv, &config, error);
-	if (r < 0)
+	verb = argc > 1 ? find_verb(argv[1]) : NULL;
+	/* To doctor, a configuration that can't be read is a finding. */
+	if (r < 0 && !(verb && verb->fn == ctl_doctor))
 		return ctl_fail(&options, CTL_CONFIG, "EINVAL", error[0] ? error : error_text(r));
 	if (argc < 2) {
 		print_help();
 		return CTL_USAGE;
 	}
-	verb = find_verb(argv[1]);
 	if (!verb)
 		return refuse_verb(argv[1]);
 	ctl_find_runtime_dir(arguments.runtime_dir, config, runtime_dir, sizeof(runtime_dir));
 	options.config = config;
+	options.config_error = error[0] ? error : error_text(r);
 	options.runtime_dir = runtime_dir;
 	return verb->fn(argc - 1, argv + 1, &options);
 }

@@ -1,0 +1,202 @@
+"""shoalctl backup and restore: a round trip, what is refused, and that a restore that fails leaves everything as it was."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+import harness
+import procs
+from conftest import need
+
+
+@pytest.fixture
+def database(servers):
+    """A migrated database with guild settings in it, and how to ask it."""
+    class Database:
+        url = servers.database()
+
+        def sql(self, sql):
+            return servers.sql(sql, self.url)
+
+        def content(self):
+            return self.sql("SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM shoal.guild_setting t")
+
+    one = Database()
+    fill(one, 1, 3000)
+    return one
+
+
+def fill(database, first, last):
+    database.sql(f"INSERT INTO shoal.guild_setting (guild_id, name, value, version, updated_by)"
+                 f" SELECT g, 'prefix', to_jsonb(repeat('ä$' || g, 1 + g % 9)), 1 + g % 5, g"
+                 f" FROM generate_series({first}, {last}) g")
+
+
+@pytest.fixture
+def ctl(folder):
+    state = os.path.join(folder, "state")
+    os.mkdir(state, 0o700)
+
+    def run(url, *arguments, code=0, command=()):
+        done = subprocess.run([*command, harness.program("shoalctl"), *arguments], check=False, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=120 * harness.PATIENCE, cwd=folder,
+                              env={**os.environ, "DATABASE_URL": url, "SHOAL_SUPERVISOR_STATE_DIR": state})
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        password = re.match(r"\w+://\w+:(\w+)@", url)
+        assert not password or password.group(1) not in done.stdout + done.stderr
+        if code:
+            assert len(done.stderr.splitlines()) == 1, done.stderr
+        return json.loads(done.stdout) if "--json" in arguments and code == 0 else done.stdout + done.stderr
+    return run
+
+
+@pytest.mark.parametrize("form", ["file", "folder"])
+def test_round_trip(database, servers, ctl, folder, form):
+    path = os.path.join(folder, "copy.dump" if form == "file" else "copy/")
+    made = ctl(database.url, "backup", path, "--json", *(["--jobs", "2"] if form == "folder" else []))
+    rows = {table["name"]: table["rows"] for table in made["manifest"]["tables"]}
+    assert rows["guild_setting"] == 3000 and rows["migration"] >= 1
+    assert os.stat(path).st_mode & 0o077 == 0, "members' data is for its owner alone"
+    before = database.content()
+
+    # Into an empty database, without a word; and over one that has changed meanwhile, when told to.
+    empty = servers.database(migrated=False)
+    assert "counted and compared" in ctl(empty, "restore", path)
+    assert servers.sql("SELECT count(*) FROM shoal.guild_setting", empty) == "3000"
+    assert servers.sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'shoal_part'::regnamespace AND relkind = 'r'",
+                       empty) == database.sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'shoal_part'::regnamespace"
+                                              " AND relkind = 'r'")
+    database.sql("DELETE FROM shoal.guild_setting WHERE guild_id % 3 = 0; UPDATE shoal.guild_setting SET version = 99")
+    said = ctl(database.url, "restore", path, code=1)
+    assert "hold data" in said and "--yes" in said
+    assert database.sql("SELECT count(*) FROM shoal.guild_setting") == "2000"
+    ctl(database.url, "restore", path, "--yes")
+    assert database.content() == before
+    # It is a database as any other: migrations agree, rows go to their partitions.
+    fill(database, 5000, 5010)
+    assert "up to date" in ctl(database.url, "migrate", "plan")
+    assert database.sql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%before_restore'") == "0"
+
+
+def test_copy_is_of_one_moment(database, ctl, folder):
+    """Writes go on meanwhile: what is in the copy is what was counted, and restores."""
+    path = os.path.join(folder, "moving.dump")
+    writer = procs.spawn(["/usr/bin/python3", "-c", f"""
+import subprocess, sys
+sql = "UPDATE shoal.guild_setting SET version = version + 1 WHERE guild_id <= 500;\\n"
+p = subprocess.Popen(["psql", "-Xq", {database.url!r}], stdin=subprocess.PIPE, text=True)
+while True:
+    p.stdin.write(sql); p.stdin.flush()
+"""], log=os.path.join(folder, "writer.out"))
+    try:
+        procs.wait_until(lambda: int(database.sql("SELECT max(version) FROM shoal.guild_setting")) > 10, 30, "writes")
+        made = ctl(database.url, "backup", path, "--json")
+    finally:
+        procs.stop(writer, signal.SIGKILL)
+    assert made["rows"] >= 3000
+    procs.wait_until(lambda: database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == "1",
+                     30, "the writer's connection gone")
+    ctl(database.url, "restore", path, "--yes")
+
+
+def test_damage_is_found_before_anything_is_touched(database, servers, ctl, folder):
+    path = os.path.join(folder, "copy.dump")
+    ctl(database.url, "backup", path)
+    empty = servers.database(migrated=False)
+    for harm, words in ((lambda f: f.truncate(os.path.getsize(path) - 100), "checksums differ"),
+                        (lambda f: (f.seek(5000), f.write(b"\0\0\0\0")), "checksums differ")):
+        with open(path, "rb") as f:
+            whole = f.read()
+        with open(path, "r+b") as f:
+            harm(f)
+        assert words in ctl(empty, "restore", path, code=1)
+        with open(path, "wb") as f:
+            f.write(whole)
+    os.rename(path + ".manifest.json", path + ".elsewhere")
+    assert "only a part of one" in ctl(empty, "restore", path, code=1)
+    os.rename(path + ".elsewhere", path + ".manifest.json")
+    assert servers.sql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'shoal%'", empty) == "0"
+    ctl(empty, "restore", path)
+
+
+def manifest_of(path):
+    with open(path + ".manifest.json", encoding="utf-8") as f:
+        return json.load(f)
+
+
+def test_restore_that_fails_changes_nothing(database, ctl, folder):
+    """The rows are not those of the manifest: found after reading in, and the old data comes back."""
+    path = os.path.join(folder, "copy.dump")
+    ctl(database.url, "backup", path)
+    manifest = manifest_of(path)
+    next(one for one in manifest["tables"] if one["name"] == "guild_setting")["rows"] += 1
+    with open(path + ".manifest.json", "w", encoding="utf-8") as f:
+        json.dump(manifest, f)
+    fill(database, 9000, 9001)
+    before = database.content()
+    said = ctl(database.url, "restore", path, "--yes", code=1)
+    assert "3,001" in said or "3001" in said, said
+    assert "the database is as it was" in said and database.content() == before
+    # A program that is too old for what is in it, a role that is not there.
+    for key, value, words in (("oldest_program", "999.0.0", "wants programs from 999.0.0"),
+                              ("roles", ["nobody_of_that_name"], "CREATE ROLE nobody_of_that_name")):
+        with open(path + ".manifest.json", "w", encoding="utf-8") as f:
+            json.dump({**manifest, key: value}, f)
+        assert words in ctl(database.url, "restore", path, "--yes", code=1)
+
+
+def test_killed_in_the_middle_comes_back(database, ctl, folder):
+    """kill -9 of shoalctl after the old data was put aside: the next restore brings it back first."""
+    path = os.path.join(folder, "copy.dump")
+    ctl(database.url, "backup", path)
+    database.sql("ALTER SCHEMA shoal RENAME TO shoal_before_restore; ALTER SCHEMA shoal_part RENAME TO shoal_part_before_restore;"
+                 "CREATE SCHEMA shoal; CREATE TABLE shoal.half (x int)")
+    said = ctl(database.url, "restore", path, code=1)
+    assert "cut off" in said
+    ctl(database.url, "restore", path, "--yes")
+    assert database.sql("SELECT count(*) FROM shoal.guild_setting") == "3000"
+    assert database.sql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%before_restore'") == "0"
+
+
+def test_what_is_refused(database, servers, ctl, folder):
+    path = os.path.join(folder, "copy.dump")
+    ctl(database.url, "backup", path)
+    assert "--yes" in ctl(database.url, "backup", path, code=1)
+    ctl(database.url, "backup", path, "--yes")
+    os.mkdir(os.path.join(folder, "full"))
+    open(os.path.join(folder, "full", "x"), "w", encoding="ascii").close()
+    assert "not empty" in ctl(database.url, "backup", os.path.join(folder, "full"), code=1)
+    assert "no schema shoal" in ctl(servers.database(migrated=False), "backup", path + "2", code=1)
+    assert "No such file" in ctl(database.url, "backup", "/nowhere/at/all.dump", code=1)
+    through = re.sub(r"@[^/]*/", "@%s/" % re.search(r"@([^/]*)/", servers.pgbouncer).group(1), database.url)
+    assert "pooler" in ctl(through, "backup", path + "3", code=1)
+    shard = procs.spawn(["psql", "-Xq", f"{database.url}?application_name=shoal-shard%200"], stdin=subprocess.PIPE)
+    try:
+        procs.wait_until(lambda: database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND"
+                                              " application_name = 'shoal-shard 0'") == "1", 20, "a shard's connection")
+        assert "stop the fleet first" in ctl(database.url, "restore", path, "--yes", code=1)
+    finally:
+        procs.stop(shard, signal.SIGKILL)
+    assert not [name for name in os.listdir(folder) if name.endswith(".part")]
+
+
+def test_no_room(database, ctl, folder):
+    """A file system that is too small: refused beforehand, and when told to try, cleaned up behind."""
+    need(os.geteuid() == 0, "a file system of one's own wants root")
+    small = os.path.join(folder, "small")
+    os.mkdir(small)
+    database.sql("INSERT INTO shoal.guild_setting (guild_id, name, value) SELECT g, 'noise', to_jsonb((SELECT"
+                 " string_agg(md5(g::text || i::text), '') FROM generate_series(1, 100) i)) FROM generate_series(1, 800) g")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
+    try:
+        said = ctl(database.url, "backup", os.path.join(small, "b.dump"), code=1)
+        assert "free" in said and "--yes" in said
+        said = ctl(database.url, "backup", os.path.join(small, "b.dump"), "--yes", code=1)
+        assert "pg_dump" in said and "No space left" in said, said
+        assert os.listdir(small) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
