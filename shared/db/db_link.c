@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include <postgresql/libpq-fe.h>
 
@@ -22,8 +21,11 @@
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/base/machine.h"
+#include "shared/db/db_recv.h"
 #include "shared/log/log.h"
 #include "shared/loop/watch.h"
+
+#define READ_MAX (256 * 1024) /* in one pass */
 
 _Static_assert(DB_RESULT_BYTES_MAX == 32 << 20, "words below name it");
 
@@ -337,14 +339,16 @@ static void flush(struct db_link *link)
 		mark_broken(link, PQerrorMessage(link->connection));
 }
 
-/* Counts what waits in the kernel; false when the segment at turn has brought too much. */
-static bool count_input(struct db_link *link)
+/* What is here belongs to the segment at turn, which may not bring more than it may. */
+static void check_size(struct db_link *link, size_t taken)
 {
-	int waiting = 0;
-
-	if (ioctl(PQsocket(link->connection), FIONREAD, &waiting) == 0 && waiting > 0)
-		link->pipe.bytes += (uint64_t)waiting;
-	return link->pipe.bytes <= DB_RESULT_BYTES_MAX;
+	if (!link->pipe.first)
+		return;
+	link->pipe.bytes += taken;
+	if (link->pipe.bytes <= DB_RESULT_BYTES_MAX)
+		return;
+	link->oversized = true;
+	mark_broken(link, "an answer is larger than 32 MiB");
 }
 
 static void on_over(void *arg, struct db_segment *segment)
@@ -357,19 +361,18 @@ static void on_over(void *arg, struct db_segment *segment)
 static void on_ready_io(void *arg, int error, int events)
 {
 	struct db_link *link = arg;
+	size_t taken = 0;
 
 	(void)events;
-	if (!count_input(link)) {
-		link->oversized = true;
-		mark_broken(link, "an answer is larger than 32 MiB");
-	} else if (error < 0) {
+	if (error < 0) {
 		mark_broken(link, "the socket can't be watched any more");
-	} else if (!PQconsumeInput(link->connection)) {
+	} else if (!db_recv_consume(link->connection, READ_MAX, &taken)) {
 		unwatch(link);
 		mark_broken(link, PQerrorMessage(link->connection));
 	} else if (!db_pipe_take(&link->pipe, link->connection, on_over, link)) {
 		mark_broken(link, PQerrorMessage(link->connection));
 	} else if (link->machine.state == LINK_READY) {
+		check_size(link, taken);
 		flush(link);
 	}
 	if (link->machine.state == LINK_READY && link->broken)

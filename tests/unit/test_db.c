@@ -19,14 +19,8 @@
 #include "shared/db/migrate.h"
 #include "shared/db/schema.h"
 #include "shared/log/log.h"
-#include "tests/unit/loop_wait.h"
-#include "tests/unit/pg_database.h"
+#include "tests/unit/db_seen.h"
 #include "tests/unit/tcp_proxy.h"
-
-#define WAIT_MS 30000
-
-static struct pg_database database;
-static struct loop loop;
 
 enum {
 	ECHOED,
@@ -116,33 +110,6 @@ static const struct statement rows[TESTS] = {
 static const struct statement_set set = { "test", rows, TESTS };
 static const struct statement_set *const sets[] = { &set };
 
-/* What a test's database has seen. */
-struct seen {
-	struct db *db;
-	int done, ups, downs, down_error, last_error, ok, errors[16];
-	size_t error_count;
-	int64_t value;
-	char sqlstate[6], reason[1024];
-	bool closed, close_in_callback;
-	int wanted;
-};
-
-static void on_up(void *arg)
-{
-	((struct seen *)arg)->ups++;
-}
-
-static void on_down(void *arg, int error, const char *reason)
-{
-	struct seen *seen = arg;
-
-	seen->downs++;
-	seen->down_error = error;
-	snprintf(seen->reason, sizeof(seen->reason), "%s", reason);
-}
-
-static const struct db_events events = { on_up, on_down };
-
 static struct db_options defaults(const char *conninfo)
 {
 	return (struct db_options){
@@ -154,62 +121,6 @@ static struct db_options defaults(const char *conninfo)
 		.sets = sets,
 		.set_count = 1,
 	};
-}
-
-static void db_open(struct seen *seen, const struct db_options *options)
-{
-	memset(seen, 0, sizeof(*seen));
-	assert_int_equal(db_new(&loop, options, &events, seen, &seen->db), 0);
-	loop_take_lag(&loop);
-}
-
-static void on_closed(void *arg)
-{
-	((struct seen *)arg)->closed = true;
-}
-
-static void db_shut(struct seen *seen)
-{
-	assert_true(loop_take_lag(&loop) < loop_wait_lag_max());
-	if (!seen->close_in_callback)
-		db_close(seen->db, on_closed, seen);
-	assert_true(loop_wait_for(&loop, loop_wait_true, &seen->closed, WAIT_MS));
-}
-
-static void on_result(void *arg, int error, const struct db_result *result)
-{
-	struct seen *seen = arg;
-
-	seen->done++;
-	seen->last_error = error;
-	seen->ok += error == 0;
-	if (error < 0 && seen->error_count < sizeof(seen->errors) / sizeof(seen->errors[0]))
-		seen->errors[seen->error_count++] = error;
-	snprintf(seen->sqlstate, sizeof(seen->sqlstate), "%s", db_result_sqlstate(result));
-	if (error == 0)
-		seen->value = db_result_int8(result, 0, 0);
-	if (seen->close_in_callback && seen->done == 1)
-		db_close(seen->db, on_closed, seen);
-}
-
-static bool all_done(void *arg)
-{
-	struct seen *seen = arg;
-
-	return seen->done >= seen->wanted;
-}
-
-static void wait_done(struct seen *seen, int count)
-{
-	seen->wanted = count;
-	assert_true(loop_wait_for(&loop, all_done, seen, WAIT_MS));
-	assert_int_equal(seen->done, count);
-}
-
-static void forget(struct seen *seen)
-{
-	seen->done = seen->ok = seen->last_error = 0;
-	seen->error_count = 0;
 }
 
 static int ask(struct seen *seen, size_t statement)
@@ -225,16 +136,6 @@ static int ask_int(struct seen *seen, size_t statement, int64_t value)
 static int ask_sleep(struct seen *seen, size_t statement, double seconds)
 {
 	return db_query(seen->db, &rows[statement], (struct db_param[]){ DB_DOUBLE(seconds) }, 1, on_result, seen);
-}
-
-/* Asks one thing and waits for it: its error. */
-static int get_row(struct seen *seen, const struct statement *statement)
-{
-	forget(seen);
-	assert_int_equal(db_query(seen->db, statement, NULL, 0, on_result, seen), 0);
-	assert_int_equal(seen->done, 0); /* never from within the call */
-	wait_done(seen, 1);
-	return seen->last_error;
 }
 
 static int get(struct seen *seen, size_t statement)

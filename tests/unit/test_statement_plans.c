@@ -1,0 +1,283 @@
+/* Every statement of every set against the schema that sql/ makes: it prepares, its types are those of its row, and its
+ * generic plan touches one partition of any table, unless the row says why not. Looked at twice: in the plan, and in
+ * PostgreSQL's own count of what an execution with sample values has touched, which sees into functions too. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/db/migrate.h"
+#include "shared/db/statement_sets.h"
+#include "tests/unit/pg_database.h"
+#include "tests/unit/unit.h"
+
+#define PARTS_MAX 4096
+#define NAME_SIZE 128
+
+static struct pg_database database;
+
+/* Which partitions, by name. */
+struct parts {
+	char names[PARTS_MAX][NAME_SIZE];
+	size_t count;
+};
+
+static void parts_add(struct parts *parts, const char *name)
+{
+	for (size_t i = 0; i < parts->count; i++)
+		if (strcmp(parts->names[i], name) == 0)
+			return;
+	assert_true(parts->count < PARTS_MAX);
+	snprintf(parts->names[parts->count++], NAME_SIZE, "%s", name);
+}
+
+/* The most partitions of any one table: they are named <table>_NN. */
+static size_t parts_of_one_table(const struct parts *parts)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < parts->count; i++) {
+		size_t same = 0, len = strlen(parts->names[i]) - 3;
+
+		for (size_t j = 0; j < parts->count; j++)
+			same += strlen(parts->names[j]) == len + 3 &&
+				strncmp(parts->names[j], parts->names[i], len) == 0;
+		most = same > most ? same : most;
+	}
+	return most;
+}
+
+/* A value of each type, as a literal; arrays hold two, which lie in different partitions if they are ids. */
+static const char *sample(enum db_type type)
+{
+	static const char *const samples[DB_TYPE_COUNT] = {
+		[DB_TYPE_INT8] = "5",
+		[DB_TYPE_BOOL] = "true",
+		[DB_TYPE_DOUBLE] = "0.5",
+		[DB_TYPE_TEXT] = "'a'",
+		[DB_TYPE_JSONB] = "'{}'",
+		[DB_TYPE_BYTEA] = "'\\x00'",
+		[DB_TYPE_TIMESTAMPTZ] = "'2026-01-01'",
+		[DB_TYPE_INT8_ARRAY] = "'{5,6}'",
+		[DB_TYPE_BOOL_ARRAY] = "'{t,f}'",
+		[DB_TYPE_DOUBLE_ARRAY] = "'{0.5,1}'",
+		[DB_TYPE_TEXT_ARRAY] = "'{a,b}'",
+		[DB_TYPE_JSONB_ARRAY] = "'{\"{}\",\"{}\"}'",
+		[DB_TYPE_BYTEA_ARRAY] = "'{\"\\\\x00\",\"\\\\x01\"}'",
+	};
+
+	return samples[type];
+}
+
+static void write_execute(const struct statement *row, const char *before, char *sql, size_t size)
+{
+	size_t count = statement_param_count(row), len;
+
+	len = (size_t)snprintf(sql, size, "%sEXECUTE \"%s\"%s", before, row->name, count ? "(" : "");
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(sql + len, size - len, "%s%s", i ? ", " : "", sample(row->params[i]));
+	assert_true(len + 2 < size);
+	if (count)
+		strcat(sql, ")");
+}
+
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
+
+static void walk(const json_t *node, struct parts *parts)
+{
+	const char *type = json_string_value(json_object_get(node, "Node Type"));
+	const char *schema = json_string_value(json_object_get(node, "Schema"));
+	const json_t *child;
+	size_t i;
+
+	if (type && strstr(type, "Scan") && schema && strcmp(schema, "shoal_part") == 0)
+		parts_add(parts, json_string_value(json_object_get(node, "Relation Name")));
+	json_array_foreach(json_object_get(node, "Plans"), i, child) walk(child, parts);
+}
+
+/* How many partitions of one table the plan scans once its parameters are known. */
+static size_t planned(PGconn *connection, const struct statement *row)
+{
+	static struct parts parts;
+	char sql[2048];
+	PGresult *result;
+	json_t *plan;
+
+	parts.count = 0;
+	write_execute(row, "EXPLAIN (VERBOSE, FORMAT JSON) ", sql, sizeof(sql));
+	result = PQexec(connection, sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", row->name, PQerrorMessage(connection));
+	plan = json_loads(PQgetvalue(result, 0, 0), 0, NULL);
+	assert_non_null(plan);
+	walk(json_object_get(json_array_get(plan, 0), "Plan"), &parts);
+	json_decref(plan);
+	PQclear(result);
+	return parts_of_one_table(&parts);
+}
+
+/* --- the deed ----------------------------------------------------------------------------------------------------- */
+
+/* How many it touched when executed (and undone); -1 when the sample values did not suit it. */
+static int touched(PGconn *connection, const struct statement *row)
+{
+	static struct parts parts;
+	char sql[2048];
+	PGresult *result;
+	bool done;
+
+	parts.count = 0;
+	write_execute(row, "", sql, sizeof(sql));
+	assert_true(pg_exec(connection, "SELECT pg_stat_force_next_flush()")); /* what was counted before */
+	assert_true(pg_exec(connection, "BEGIN"));
+	result = PQexec(connection, sql);
+	done = PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	if (done) {
+		result = PQexec(connection,
+				"SELECT relname FROM pg_stat_xact_user_tables WHERE schemaname = 'shoal_part'"
+				" AND coalesce(seq_scan, 0) + coalesce(idx_scan, 0) + n_tup_ins + n_tup_upd"
+				" + n_tup_del > 0");
+		for (int i = 0; i < PQntuples(result); i++)
+			parts_add(&parts, PQgetvalue(result, i, 0));
+		PQclear(result);
+	}
+	assert_true(pg_exec(connection, "ROLLBACK"));
+	return done ? (int)parts_of_one_table(&parts) : -1;
+}
+
+/* --- the tests ---------------------------------------------------------------------------------------------------- */
+
+static bool prepare(PGconn *connection, const char *owner, const struct statement *row)
+{
+	PGresult *result = PQprepare(connection, row->name, row->sql, 0, NULL), *about;
+	bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+	int params = (int)statement_param_count(row), columns = (int)statement_column_count(row);
+
+	PQclear(result);
+	if (!ok) {
+		print_error("%s.%s: %s", owner, row->name, PQerrorMessage(connection));
+		return false;
+	}
+	about = PQdescribePrepared(connection, row->name);
+	ok = PQnparams(about) == params && PQnfields(about) == columns;
+	for (int i = 0; ok && i < params; i++)
+		ok = PQparamtype(about, i) == db_type_oid(row->params[i]);
+	for (int i = 0; ok && i < columns; i++)
+		ok = PQftype(about, i) == db_type_oid(row->columns[i]);
+	PQclear(about);
+	if (!ok)
+		print_error("%s.%s: its types are not those of its row\n", owner, row->name);
+	return ok;
+}
+
+static bool check_row(PGconn *connection, const char *owner, const struct statement *row)
+{
+	size_t in_plan;
+	int in_deed;
+
+	if (!prepare(connection, owner, row))
+		return false;
+	in_plan = planned(connection, row);
+	in_deed = touched(connection, row);
+	assert_true(pg_exec(connection, "DEALLOCATE ALL"));
+	if (in_plan <= 1 && in_deed <= 1)
+		return true;
+	print_message("%s.%s crosses partitions (%zu in the plan, %d touched): %s\n", owner, row->name, in_plan,
+		      in_deed, row->crosses ? row->crosses : "and does not say why");
+	return row->crosses != NULL;
+}
+
+static void test_every_statement(void **state)
+{
+	PGconn *connection = pg_connect(&database);
+	size_t bad = 0, count = 0;
+
+	(void)state;
+	assert_true(pg_exec(connection, "SET plan_cache_mode = force_generic_plan"));
+	for (size_t i = 0; i < statement_set_count; i++)
+		for (size_t row = 0; row < statement_sets[i]->count; row++, count++)
+			bad += !check_row(connection, statement_sets[i]->owner, &statement_sets[i]->rows[row]);
+	PQfinish(connection);
+	print_message("%zu statements in %zu sets\n", count, statement_set_count);
+	assert_int_equal(bad, 0);
+}
+
+/* The judge itself: what crosses is seen, in the plan and by the deed. */
+static void test_the_judge(void **state)
+{
+	static const struct statement rows[] = {
+		{ .name = "one",
+		  .sql = "SELECT name FROM shoal.guild_setting WHERE guild_id = $1",
+		  .params = { DB_TYPE_INT8 } },
+		{ .name = "all",
+		  .sql = "SELECT guild_id FROM shoal.guild_setting WHERE name = $1",
+		  .params = { DB_TYPE_TEXT } },
+		{ .name = "retire",
+		  .sql = "DELETE FROM shoal.guild_setting WHERE updated_at < $1",
+		  .params = { DB_TYPE_TIMESTAMPTZ } },
+		{ .name = "bulk",
+		  .sql = "INSERT INTO shoal.guild_setting (guild_id, name) SELECT g, $2 FROM unnest($1::bigint[]) AS g",
+		  .params = { DB_TYPE_INT8_ARRAY, DB_TYPE_TEXT } },
+		{ .name = "hidden", .sql = "SELECT test_count_settings()" },
+		{ .name = "unsuited", .sql = "SELECT 1 / ($1::bigint - 5)", .params = { DB_TYPE_INT8 } },
+	};
+	static const struct {
+		size_t planned;
+		int touched;
+	} wanted[] = { { 1, 1 }, { 64, 64 }, { 64, 64 }, { 0, 2 }, { 0, 64 }, { 0, -1 } };
+	PGconn *connection = pg_connect(&database);
+
+	(void)state;
+	assert_true(pg_exec(connection, "SET plan_cache_mode = force_generic_plan;"
+					"CREATE FUNCTION test_count_settings() RETURNS bigint LANGUAGE plpgsql AS"
+					" $$ BEGIN RETURN (SELECT count(*) FROM shoal.guild_setting); END $$"));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		PGresult *result = PQprepare(connection, rows[i].name, rows[i].sql, 0, NULL);
+
+		assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+		PQclear(result);
+		assert_int_equal(planned(connection, &rows[i]), wanted[i].planned);
+		assert_int_equal(touched(connection, &rows[i]), wanted[i].touched);
+	}
+	assert_true(pg_exec(connection, "DROP FUNCTION test_count_settings()"));
+	PQfinish(connection);
+}
+
+static int set_up(void **state)
+{
+	struct migrate *migrate = NULL;
+	struct migrate_error error;
+	uint32_t applied;
+	int r;
+
+	(void)state;
+	if (!pg_database_open(&database) || migrate_open(database.conninfo, 5000, &migrate, &error) < 0)
+		return -1;
+	r = migrate_up(migrate, "sql", 0, 5000, NULL, NULL, &applied, &error);
+	if (r < 0)
+		print_error("%s\n", error.text);
+	migrate_close(migrate);
+	return r;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pg_database_close(&database);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_judge),
+		cmocka_unit_test(test_every_statement),
+	};
+
+	if (!pg_is_wanted("test_statement_plans"))
+		return 0;
+	return cmocka_run_group_tests_name("statement plans", tests, set_up, tear_down);
+}
