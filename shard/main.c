@@ -112,7 +112,6 @@ int main(int argc, char **argv)
 	struct worker_options options = { .shard_id = UINT32_MAX };
 	int c;
 
-
 	modhost_load();
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (c) {

@@ -30,6 +30,8 @@ void alerts_raise(struct alerts *alerts, const char *event, int32_t shard, const
 {
 	struct alert *row = find_row(alerts, event, shard);
 
+	if (row->count == row->seen)
+		row->first_wall_ms = clock_wall_ms();
 	row->count += count;
 	row->last_wall_ms = clock_wall_ms();
 	snprintf(row->text, sizeof(row->text), "%s", text);
@@ -64,9 +66,9 @@ static json_t *alert_report(const struct alert *row)
 	json_t *text = json_string(row->text);
 
 	return json_pack("{s:s, s:o, s:I, s:s, s:s, s:o}", "event", row->event, "shard",
-			 row->shard >= 0 ? json_integer(row->shard) : json_null(), "count", (json_int_t)row->count,
-			 "first", clock_format_iso(row->first_wall_ms, first), "last",
-			 clock_format_iso(row->last_wall_ms, last), "text",
+			 row->shard >= 0 ? json_integer(row->shard) : json_null(), "count",
+			 (json_int_t)(row->count - row->seen), "first", clock_format_iso(row->first_wall_ms, first),
+			 "last", clock_format_iso(row->last_wall_ms, last), "text",
 			 text ? text : json_string("(not readable)"));
 }
 
@@ -77,12 +79,64 @@ json_t *alerts_report(const struct alerts *alerts)
 	size_t count = 0;
 
 	for (size_t i = 0; i < ALERTS_MAX; i++)
-		if (alerts->rows[i].count)
+		if (alerts->rows[i].count > alerts->rows[i].seen)
 			rows[count++] = &alerts->rows[i];
 	qsort(rows, count, sizeof(rows[0]), later_first);
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, alert_report(rows[i]));
 	return list;
+}
+
+json_t *alerts_save(const struct alerts *alerts)
+{
+	json_t *saved = json_array();
+
+	for (size_t i = 0; i < ALERTS_MAX; i++) {
+		const struct alert *row = &alerts->rows[i];
+		json_t *text = json_string(row->text);
+
+		if (row->count)
+			json_array_append_new(
+				saved, json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "event", row->event, "shard",
+						 row->shard, "count", (json_int_t)row->count, "seen",
+						 (json_int_t)row->seen, "first", (json_int_t)row->first_wall_ms, "last",
+						 (json_int_t)row->last_wall_ms, "text", text ? text : json_string("")));
+		else
+			json_decref(text);
+	}
+	return saved;
+}
+
+void alerts_restore(struct alerts *alerts, const json_t *saved)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(saved, i, one)
+	{
+		json_int_t count, seen, first, last;
+		const char *event, *text;
+		struct alert *row;
+		int shard;
+
+		if (json_unpack((json_t *)one, "{s:s, s:i, s:I, s:I, s:I, s:I, s:s}", "event", &event, "shard", &shard,
+				"count", &count, "seen", &seen, "first", &first, "last", &last, "text", &text) < 0 ||
+		    count <= 0 || seen < 0 || seen > count)
+			continue;
+		row = find_row(alerts, event, shard);
+		row->count += (uint64_t)count;
+		row->seen = (uint64_t)seen;
+		row->first_wall_ms = first;
+		row->last_wall_ms = last;
+		snprintf(row->text, sizeof(row->text), "%s", text);
+		alerts->total += (uint64_t)count;
+	}
+}
+
+void alerts_clear(struct alerts *alerts)
+{
+	for (size_t i = 0; i < ALERTS_MAX; i++)
+		alerts->rows[i].seen = alerts->rows[i].count;
 }
 
 /* One series an event: the table may hold one event for many shards. */

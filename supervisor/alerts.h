@@ -19,6 +19,7 @@ struct alert {
 	char text[ALERT_TEXT_SIZE];   /* of the last one */
 	int32_t shard;                /* -1: none */
 	uint64_t count;
+	uint64_t seen; /* of them, before the list was cleared */
 	int64_t first_wall_ms, last_wall_ms;
 };
 
@@ -35,6 +36,11 @@ void alerts_unwatch(void);
 void alerts_raise(struct alerts *alerts, const char *event, int32_t shard, const char *text, uint64_t count);
 /* [{event, shard, count, first, last, text}], the latest first. New reference. */
 json_t *alerts_report(const struct alerts *alerts);
+/* For the process's next image, and back. What is no alert in it is passed over. */
+json_t *alerts_save(const struct alerts *alerts);
+void alerts_restore(struct alerts *alerts, const json_t *saved);
+/* Somebody has seen them: the list is empty, the counts of the metrics go on. */
+void alerts_clear(struct alerts *alerts);
 void alerts_metrics(const struct alerts *alerts, struct metrics *metrics);
 
 #endif

@@ -679,10 +679,21 @@ void fleet_peer_gone(struct fleet *fleet, struct control_peer *peer, struct work
 
 /* --- what people see --------------------------------------------------------------------------------------------- */
 
+uint64_t fleet_shard_silent_ms(const struct worker *worker)
+{
+	uint64_t stamped_ns = board_shard_stamped(worker->board), now_ns = clock_boottime_ns();
+
+	if (slot_state(&worker->slot) != SLOT_RUNNING || stamped_ns == 0 || now_ns < stamped_ns + FLEET_SILENT_NS)
+		return 0;
+	return (now_ns - stamped_ns) / NS_PER_MS;
+}
+
 const char *fleet_shard_state(const struct worker *worker)
 {
 	switch (slot_state(&worker->slot)) {
 	case SLOT_RUNNING:
+		if (fleet_shard_silent_ms(worker) > 0)
+			return "hanging";
 		return shard_state_name(board_shard_state(worker->board));
 	case SLOT_BACKOFF:
 		return shard_state_name(worker->failing ? SHARD_STATE_FAILED : SHARD_STATE_BACKOFF);
@@ -700,7 +711,8 @@ const char *fleet_shard_state(const struct worker *worker)
 
 bool fleet_shard_ready(const struct worker *worker)
 {
-	return slot_state(&worker->slot) == SLOT_RUNNING && board_shard_state(worker->board) == SHARD_STATE_READY;
+	return slot_state(&worker->slot) == SLOT_RUNNING && board_shard_state(worker->board) == SHARD_STATE_READY &&
+	       fleet_shard_silent_ms(worker) == 0;
 }
 
 uint32_t fleet_ready_count(const struct fleet *fleet)

@@ -90,7 +90,14 @@ int fleet_hello(struct fleet *fleet, struct control_peer *peer, uint32_t shard_i
 		struct worker **ret_worker);
 void fleet_peer_gone(struct fleet *fleet, struct control_peer *peer, struct worker *worker);
 
-/* What people see as the shard's state: its board's word while it has a process, else what its slot is up to. */
+/* A worker stamps its board four times a second. Silent for longer than this it is shown as hanging, long before the
+ * watchdog judges it. */
+#define FLEET_SILENT_NS (2 * 1000000000ULL)
+
+/* Since when a running worker that should has not stamped its board; 0: it is lively, or has no process. */
+uint64_t fleet_shard_silent_ms(const struct worker *worker);
+/* What people see as the shard's state: its board's word while it has a process and is lively ("hanging" when not),
+ * else what its slot is up to. */
 const char *fleet_shard_state(const struct worker *worker);
 bool fleet_shard_ready(const struct worker *worker);
 uint32_t fleet_ready_count(const struct fleet *fleet);

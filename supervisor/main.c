@@ -82,11 +82,16 @@ static int usage(const char *what, const char *which)
 	return EXIT_CODE_USAGE;
 }
 
+/* @config NULL: it is not read yet. */
 static void set_up_log(const struct config *config)
 {
 	static const char *const formats[LOG_FORMAT_COUNT] = { "auto", "journal", "json", "human" };
 	struct log_options options = { .level = LOG_LEVEL_INFO, .program = "shoald", .fd = 2 };
 
+	if (!config) {
+		log_setup(&options);
+		return;
+	}
 	log_level_parse(config->log_level, &options.level);
 	for (size_t i = 0; i < LOG_FORMAT_COUNT; i++)
 		if (strcmp(config->log_format, formats[i]) == 0)
@@ -94,10 +99,22 @@ static void set_up_log(const struct config *config)
 	log_setup(&options);
 }
 
-static int refuse(enum exit_code code, const char *text)
+/* @text: a line a mistake; a record for each. */
+static int refuse(enum exit_code code, char *text)
 {
-	log_error(NULL, "config.invalid", KV_MSG(text), KV_INT("exit_code", code));
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		log_error(NULL, "config.invalid", KV_MSG(line), KV_INT("exit_code", code));
 	return (int)code;
+}
+
+static int refuse_start(int error)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s", error_text(error));
+	return refuse(EXIT_CODE_RESOURCE, text);
 }
 
 static void log_start(const struct config *config, const char *host)
@@ -128,7 +145,7 @@ static int run(const struct config *config, const char *worker_path, struct reex
 	options.worker_env = surroundings_worker_env();
 	r = options.worker_env ? loop_init(&loop) : -ENOMEM;
 	if (r < 0)
-		return refuse(EXIT_CODE_RESOURCE, error_text(r));
+		return refuse_start(r);
 	log_start(config, host);
 	r = supervisor_start(&supervisor, &loop, config, &options, &code);
 	if (r < 0)
@@ -144,12 +161,14 @@ static int run(const struct config *config, const char *worker_path, struct reex
 }
 
 /* One line on stdout: what this program would be with this configuration, or why it can't be. */
-static int answer_check(const struct config *config, const char *worker_path, const char *error)
+static int answer_check(const struct config *config, const char *worker_path, char *error)
 {
 	char host[256];
 	json_t *answer;
 
 	if (error) {
+		for (char *c = error; *c; c++)
+			*c = *c == '\n' ? ';' : *c;
 		answer = json_pack("{s:b, s:s}", "ok", 0, "error", error);
 	} else {
 		surroundings_host(config, host, sizeof(host));
@@ -176,6 +195,8 @@ static int prepare(const struct arguments *arguments, int *argc, char **argv, st
 	CLEANUP(config_freep) struct config *config = NULL;
 	int r;
 
+	if (arguments->mode != MODE_CHECK_JSON)
+		set_up_log(NULL);
 	r = config_load(arguments->config_path, argc, argv, &config, error);
 	if (r < 0) {
 		if (!error[0])
@@ -216,10 +237,16 @@ static int start(const struct arguments *arguments, int argc, char **argv, struc
 	if (r < 0)
 		return refuse(r == -ENOSPC ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG, error);
 	if (arguments->mode == MODE_CHECK) {
-		printf("shoald: the configuration is good\n");
+		printf("shoald: the configuration is good%s%s\n", *config_file(config) ? ": " : " (no file was found)",
+		       config_file(config));
 		return EXIT_CODE_OK;
 	}
 	return run(config, worker_path, reexec, legacy);
+}
+
+static void forget_legacy(struct reexec_legacy *legacy)
+{
+	json_decref(legacy->kept);
 }
 
 /* As it was given: reading the options moves the words about. NULL: no memory. */
@@ -236,11 +263,11 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = { .mode = MODE_RUN, .config_path = "" };
 	CLEANUP(cleanup_free) char **own_argv = copy_argv(argc, argv);
-	struct reexec_legacy legacy;
+	CLEANUP(forget_legacy) struct reexec_legacy legacy = { .lock_fd = -1 };
 	CLEANUP(reexec_finish) struct reexec reexec = { 0 };
 
 	if (!own_argv || reexec_remember(&reexec, own_argv, &legacy) < 0)
-		return refuse(EXIT_CODE_RESOURCE, "no memory");
+		return refuse_start(-ENOMEM);
 
 	if (take_flags(&argc, argv, &arguments) < 0)
 		return usage("--config wants a file", "");

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,10 +58,41 @@ void reexec_finish(struct reexec *reexec)
 	reexec->env_count = 0;
 }
 
+/* What the image before wrote for us; closes @fd. */
+static json_t *read_kept(int fd)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	struct stat st;
+	json_t *kept = NULL;
+
+	if (fd <= STDERR_FILENO)
+		return NULL;
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= REEXEC_KEPT_MAX)
+		text = malloc((size_t)st.st_size);
+	if (text && pread(fd, text, (size_t)st.st_size, 0) == st.st_size)
+		kept = json_loadb(text, (size_t)st.st_size, 0, NULL);
+	close(fd);
+	return kept;
+}
+
+/* A memory file that outlives the exec. -1: the next image starts without; nothing hangs on it. */
+static int write_kept(const struct supervisor *supervisor)
+{
+	json_t *kept = supervisor_kept(supervisor);
+	int fd = memfd_create("shoald-kept", 0);
+
+	if (fd >= 0 && (!kept || json_dumpfd(kept, fd, JSON_COMPACT) < 0)) {
+		close(fd);
+		fd = -1;
+	}
+	json_decref(kept);
+	return fd;
+}
+
 int reexec_remember(struct reexec *reexec, char *const *argv, struct reexec_legacy *ret_legacy)
 {
 	const char *left = getenv(REEXEC_ENV);
-	int fd = -1, upgrading = 0;
+	int fd = -1, upgrading = 0, kept_fd = -1;
 	uint32_t serial = 0;
 	ssize_t n;
 
@@ -69,9 +102,12 @@ int reexec_remember(struct reexec *reexec, char *const *argv, struct reexec_lega
 	/* Now: when the file has been replaced, the link says so and leads nowhere. */
 	n = readlink("/proc/self/exe", reexec->own_path, sizeof(reexec->own_path) - 1);
 	reexec->own_path[n > 0 ? n : 0] = '\0';
-	if (left && sscanf(left, "%d:%" SCNu32 ":%d", &fd, &serial, &upgrading) == 3 && fd > STDERR_FILENO &&
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-		*ret_legacy = (struct reexec_legacy){ .lock_fd = fd, .serial = serial, .upgrading = upgrading != 0 };
+	/* The fourth word is younger: an older image leaves three, and reads three. */
+	if (left && sscanf(left, "%d:%" SCNu32 ":%d:%d", &fd, &serial, &upgrading, &kept_fd) >= 3 &&
+	    fd > STDERR_FILENO && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+		*ret_legacy = (struct reexec_legacy){
+			.lock_fd = fd, .serial = serial, .upgrading = upgrading != 0, .kept = read_kept(kept_fd)
+		};
 	unsetenv(REEXEC_ENV);
 	reexec->serial = ret_legacy->serial;
 	return copy_env(reexec);
@@ -135,6 +171,7 @@ static int compare(const struct supervisor *supervisor, const json_t *answer, ch
 		{ "supervisor.host_id", supervisor->host },
 	};
 	const char *listen = json_string_value(json_object_get(answer, "supervisor.http_listen"));
+	json_int_t shards = json_integer_value(json_object_get(answer, "shard_count"));
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -144,6 +181,14 @@ static int compare(const struct supervisor *supervisor, const json_t *answer, ch
 			continue;
 		snprintf(text, size, "%s can't change while workers run (\"%.100s\" to \"%.100s\"): stop and start",
 			 fixed[i].key, fixed[i].now, then ? then : "");
+		return -EINVAL;
+	}
+	if (shards != 0 && supervisor->plan.shard_count != 0 && shards != supervisor->plan.shard_count) {
+		snprintf(text, size,
+			 "discord.shard_count can't change while workers run (%" PRIu32 " to %" JSON_INTEGER_FORMAT
+			 "): every shard would need a session start (shoalctl plan reshard %" JSON_INTEGER_FORMAT
+			 " says how many are left); stop and start",
+			 supervisor->plan.shard_count, shards, shards);
 		return -EINVAL;
 	}
 	if (!listen || !*listen || strcmp(listen, config->supervisor_http_listen) == 0)
@@ -192,14 +237,14 @@ static void checked(void *arg, int error, int status, const char *out, size_t le
 	int r;
 
 	if (!answer) {
-		snprintf(text, sizeof(text), "%.300s --check-json %s%d%s", reexec->answer.path,
-			 error < 0           ? error_text(error)
-			 : WIFEXITED(status) ? "ended with "
-					     : "died of signal ",
-			 error < 0           ? 0
-			 : WIFEXITED(status) ? WEXITSTATUS(status)
-					     : WTERMSIG(status),
-			 error < 0 ? "" : " and no word of use");
+		if (error < 0)
+			snprintf(text, sizeof(text), "%.300s --check-json: %s", reexec->answer.path, error_text(error));
+		else
+			snprintf(text, sizeof(text),
+				 "%.300s is no shoald: asked with --check-json it %s %d and said "
+				 "nothing of use",
+				 reexec->answer.path, WIFEXITED(status) ? "ended with" : "died of signal",
+				 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 		conclude(reexec, -EINVAL, text);
 		return;
 	}
@@ -253,6 +298,7 @@ int reexec_ask(struct reexec *reexec, const char *path, reexec_fn fn, void *arg)
 		return r;
 	memset(&reexec->answer, 0, sizeof(reexec->answer));
 	strcpy(reexec->answer.path, path);
+	argv[0] = reexec->answer.path; /* what it has to complain of is its own */
 	r = program_run(reexec->supervisor->loop, &spec, checked, reexec, &reexec->check);
 	if (r < 0)
 		return r;
@@ -308,7 +354,7 @@ static int become(struct reexec *reexec)
 {
 	struct board_host *board = reexec->supervisor->board;
 	char *argv[ARGV_MAX], left[64];
-	int r;
+	int r, kept_fd;
 
 	r = make_argv(reexec, NULL, argv);
 	if (r < 0)
@@ -316,11 +362,15 @@ static int become(struct reexec *reexec)
 	r = board_host_keep(board, true);
 	if (r < 0)
 		return r;
-	snprintf(left, sizeof(left), REEXEC_ENV "=%d:%" PRIu32 ":%d", r, reexec->serial + 1, reexec->upgrading);
+	kept_fd = write_kept(reexec->supervisor);
+	snprintf(left, sizeof(left), REEXEC_ENV "=%d:%" PRIu32 ":%d:%d", r, reexec->serial + 1, reexec->upgrading,
+		 kept_fd);
 	reexec->env[reexec->env_count] = left;
 	notify_reloading(&reexec->supervisor->notify);
 	execve(reexec->target, argv, reexec->env);
 	r = -errno;
+	if (kept_fd >= 0)
+		close(kept_fd);
 	board_host_keep(board, false);
 	reexec->env[reexec->env_count] = NULL;
 	notify_reloaded(&reexec->supervisor->notify);

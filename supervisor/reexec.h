@@ -12,6 +12,7 @@
 #include "supervisor/manifest.h"
 #include "supervisor/program.h"
 
+#define REEXEC_KEPT_MAX   (1024 * 1024)
 #define REEXEC_ENV        "SHOALD_REEXEC"
 #define REEXEC_PATH_SIZE  4096
 #define REEXEC_TEXT_SIZE  640
@@ -25,6 +26,7 @@ struct reexec_legacy {
 	int lock_fd;     /* -1: started anew */
 	uint32_t serial; /* how many images this process had before */
 	bool upgrading;  /* an upgrade goes on: shards of another build are to be restarted */
+	json_t *kept;    /* what it told its successor of itself (supervisor_kept()); NULL: nothing */
 };
 
 /* What was asked: what it will be, or why not. */

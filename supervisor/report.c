@@ -74,6 +74,7 @@ static json_t *shard_report(const struct supervisor *supervisor, const struct wo
 	json_object_set_new(shard, "events_per_s",
 			    json_real((double)board_shard_counter(board, BOARD_COUNTER_events_per_s_milli) / 1000));
 	put_int(shard, "restarts", worker->restarts);
+	put_int(shard, "silent_ms", fleet_shard_silent_ms(worker));
 	for (size_t i = 0; i < ARRAY_SIZE(shard_counters); i++)
 		put_int(shard, shard_counters[i].key, board_shard_counter(board, shard_counters[i].counter));
 	json_object_set_new(shard, "failing", json_boolean(worker->failing));

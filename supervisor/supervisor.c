@@ -169,8 +169,8 @@ static const struct {
 	{ EXIT_CODE_TOKEN, "Check discord.token (DISCORD_TOKEN): was it reset in Discord's developer portal?" },
 	{ EXIT_CODE_SHARDING,
 	  "Set discord.shard_count to auto, or to a number that fits (a large bot's must be a multiple)" },
-	{ EXIT_CODE_INTENTS, "Set discord.intents to auto, or switch the privileged intents on in Discord's "
-			     "developer portal" },
+	{ EXIT_CODE_INTENTS, "Set discord.intents to auto. Privileged ones (4014) must be switched on in Discord's "
+			     "developer portal; a number with bits that are no intents (4013) is refused" },
 };
 
 const char *supervisor_fatal_hint(int code)
@@ -186,12 +186,8 @@ static void worker_was_fatal(void *arg, struct worker *worker, const struct work
 	struct supervisor *supervisor = arg;
 	char cause[BOARD_TEXT_SIZE + 96];
 
-	if (end->close_code)
-		snprintf(cause, sizeof(cause), "shard %" PRIu32 ": the gateway closed with %" PRIu32 " (%s)",
-			 worker->slot.shard_id, end->close_code, end->text);
-	else
-		snprintf(cause, sizeof(cause), "shard %" PRIu32 ": %s", worker->slot.shard_id,
-			 end->text[0] ? end->text : "the worker ended saying that it can't run");
+	snprintf(cause, sizeof(cause), "shard %" PRIu32 ": %s", worker->slot.shard_id,
+		 end->text[0] ? end->text : "the worker ended saying that it can't run");
 	supervisor_stop_fatally(supervisor, (enum exit_code)end->code, cause, supervisor_fatal_hint(end->code));
 }
 
@@ -567,6 +563,22 @@ static int begin_asking(struct supervisor *supervisor, enum exit_code *ret_exit_
 	return supervisor_ask(supervisor, ret_exit_code);
 }
 
+json_t *supervisor_kept(const struct supervisor *supervisor)
+{
+	return json_pack("{s:I, s:o}", "started_ns", (json_int_t)supervisor->started_ns, "alerts",
+			 alerts_save(&supervisor->alerts));
+}
+
+/* The same process, so the same clock. */
+static void take_kept(struct supervisor *supervisor, const json_t *kept)
+{
+	json_int_t started_ns = json_integer_value(json_object_get(kept, "started_ns"));
+
+	if (started_ns > 0 && (uint64_t)started_ns < supervisor->started_ns)
+		supervisor->started_ns = (uint64_t)started_ns;
+	alerts_restore(&supervisor->alerts, json_object_get(kept, "alerts"));
+}
+
 int supervisor_start(struct supervisor *supervisor, struct loop *loop, const struct config *config,
 		     const struct supervisor_options *options, enum exit_code *ret_exit_code)
 {
@@ -581,6 +593,7 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 	supervisor->started_ns = clock_monotonic_ns();
 	buf_init(&supervisor->metrics_page, 16 * 1024 * 1024);
 	alerts_watch(&supervisor->alerts);
+	take_kept(supervisor, options->legacy->kept);
 	notify_init(&supervisor->notify);
 	supervisor->reexec = options->reexec;
 	supervisor->reexec->supervisor = supervisor;

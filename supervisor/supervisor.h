@@ -106,6 +106,9 @@ struct supervisor_options {
 int supervisor_start(struct supervisor *supervisor, struct loop *loop, const struct config *config,
 		     const struct supervisor_options *options, enum exit_code *ret_exit_code);
 
+/* What the next image of this process is to know: how long it runs, and its alerts. New reference; NULL: no memory. */
+json_t *supervisor_kept(const struct supervisor *supervisor);
+
 /* Orderly stop; the loop ends when all is closed. A second call hurries. @logout: sessions end, the bot goes offline.
  */
 void supervisor_stop(struct supervisor *supervisor, int exit_code, bool logout);

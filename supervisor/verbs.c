@@ -272,15 +272,24 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 		fail(peer, id, r, "too many restarts are under way");
 }
 
+static void fail_to_ask(struct control_peer *peer, int64_t id, int error, const char *path)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%.300s can't be started: %s", path && *path ? path : "shoald's own program",
+		 error_text(error));
+	fail(peer, id, error, text);
+}
+
 static void handle_reload(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	const char *path = json_string_value(json_object_get(request, "binary"));
 	int r = supervisor_reload(supervisor, path, peer, id);
 
-	if (r < 0)
-		fail(peer, id, r,
-		     r == -EBUSY ? "another reload, or a restart, is under way"
-				 : "the program can't be asked what it is");
+	if (r == -EBUSY)
+		fail(peer, id, r, "another reload, or a restart, is under way");
+	else if (r < 0)
+		fail_to_ask(peer, id, r, path);
 }
 
 static void plan_asked(void *arg, const struct reexec_answer *answer)
@@ -310,10 +319,11 @@ static void handle_plan(struct supervisor *supervisor, struct control_peer *peer
 	} else if (strcmp(what, "reshard") == 0 && count > 0) {
 		control_peer_answer(peer, id, forecast_reshard(supervisor, count));
 	} else if (strcmp(what, "upgrade") == 0) {
-		r = reexec_ask(supervisor->reexec, json_string_value(json_object_get(request, "binary")), plan_asked,
-			       supervisor);
+		const char *path = json_string_value(json_object_get(request, "binary"));
+
+		r = reexec_ask(supervisor->reexec, path, plan_asked, supervisor);
 		if (r < 0) {
-			fail(peer, id, r, "the program can't be asked what it is");
+			fail_to_ask(peer, id, r, path);
 			return;
 		}
 		supervisor->plan_peer = peer;
@@ -321,6 +331,18 @@ static void handle_plan(struct supervisor *supervisor, struct control_peer *peer
 	} else {
 		fail(peer, id, -EINVAL, "plan: \"what\" must be restart, upgrade, or reshard with a count");
 	}
+}
+
+static void handle_alerts(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	json_t *list = alerts_report(&supervisor->alerts);
+
+	if (json_is_true(json_object_get(request, "clear"))) {
+		alerts_clear(&supervisor->alerts);
+		log_audit(NULL, "alerts.cleared", KV_INT("alerts", (int64_t)json_array_size(list)),
+			  KV_INT("by_pid", control_peer_pid(peer)));
+	}
+	control_peer_answer(peer, id, json_pack("{s:o}", "alerts", list));
 }
 
 static void handle_stop(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
@@ -373,6 +395,8 @@ const struct verb_row verb_rows[] = {
 	  handle_plan, "what a restart, an upgrade or another shard count would cost" },
 	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
 	  "re-executes the supervisor in place: new configuration, or a new binary" },
+	{ "alerts", VERB_OPERATOR, { { "clear", VERB_BOOL, false, 0 } }, handle_alerts,
+	  "what went wrong, the latest first; clear: somebody has seen it" },
 	{ "stop", VERB_OPERATOR, { { "logout", VERB_BOOL, false, 0 } }, handle_stop,
 	  "stops the fleet; sessions stay resumable unless logout" },
 };

@@ -103,13 +103,27 @@ void worker_log_end(const struct worker *worker, const struct worker_end *end, b
 	const char *code = row ? row->name : end->code >= 0 ? "unknown" : "none";
 	const char *why = end->text[0] ? end->text : end->signal ? strsignal(end->signal) : "it left no word";
 
-	if (wanted)
+	/* What a fatal end means for the fleet is told once, as fleet.fatal. */
+	if (wanted || end->class == EXIT_CLASS_FATAL)
 		log_info(&ctx, "worker.ended", KV_INT("pid", worker->pid), KV_STR("class", exit_class_name(end->class)),
 			 KV_STR("code", code), KV_INT("signal", end->signal), KV_STR("why", why));
 	else
 		log_warn(&ctx, "worker.died", KV_INT("pid", worker->pid), KV_STR("class", exit_class_name(end->class)),
 			 KV_STR("code", code), KV_INT("signal", end->signal), KV_INT("close_code", end->close_code),
 			 KV_STR("why", why), KV_MS("wait", worker->backoff_ms), KV_BOOL("failing", worker->failing));
+}
+
+/* Of a process that started at @ticks since the boot. */
+static uint64_t age_ns(uint64_t ticks)
+{
+	uint64_t now_ns = clock_boottime_ns(), monotonic_ns = clock_monotonic_ns(), started_ns, age;
+	long per_s = sysconf(_SC_CLK_TCK);
+
+	if (per_s <= 0 || ticks > UINT64_MAX / NS_PER_S)
+		return 0;
+	started_ns = ticks * (NS_PER_S / (uint64_t)per_s);
+	age = started_ns < now_ns ? now_ns - started_ns : 0;
+	return age < monotonic_ns ? age : 0;
 }
 
 int worker_adopt(struct worker *worker, struct loop *loop)
@@ -128,6 +142,7 @@ int worker_adopt(struct worker *worker, struct loop *loop)
 		close(pidfd);
 		return r;
 	}
+	worker->started_ns -= age_ns(board_shard_pid_start(worker->board));
 	worker->spawned++;
 	return 0;
 }

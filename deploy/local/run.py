@@ -230,8 +230,9 @@ def main():
         return 1
     if status != 0:
         word = signal.Signals(-status).name if status < 0 else f"status {status}"
-        print(f"make run: shoald ended with {word}; its last lines above say why (README: exit codes)",
-              file=sys.stderr)
+        why = ("somebody killed it; the fleet of `make run` ends with it" if status == -signal.SIGKILL
+               else "its last lines above say why (README: exit codes)")
+        print(f"make run: shoald ended with {word}: {why}", file=sys.stderr)
         return 1 if status < 0 else status
     say("stopped; the private servers are down and their data is removed")
     return 0

@@ -366,7 +366,10 @@ void session_act_leave_denied(void *owner, const void *data)
 static void log_end(const struct session *session)
 {
 	const struct transport_end *end = &session->end;
-	enum log_level level = end->kind == TRANSPORT_END_LOCAL ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
+	bool fatal =
+		end->kind == TRANSPORT_END_CLOSE_CODE && close_code_find(end->close_code)->action == CLOSE_ACTION_FATAL;
+	/* A fatal one is told once for the whole fleet, by the supervisor. */
+	enum log_level level = end->kind == TRANSPORT_END_LOCAL || fatal ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
 	const struct log_field fields[] = {
 		KV_STR("kind", transport_end_name(end->kind)),
 		KV_INT("close_code", end->close_code),
@@ -467,7 +470,8 @@ void session_act_give_up(void *owner, const void *data)
 	struct session *session = owner;
 
 	(void)data;
-	log_error(NULL, "gateway.fatal", KV_INT("close_code", session->fatal_close_code), KV_MSG(session->fatal_text));
+	/* The supervisor says it to people, once for all shards, with what to do (fleet.fatal). */
+	log_info(NULL, "gateway.fatal", KV_INT("close_code", session->fatal_close_code), KV_MSG(session->fatal_text));
 	session->events->fatal(session->arg, session->fatal_code, session->fatal_close_code, session->fatal_text);
 }
 

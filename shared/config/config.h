@@ -98,6 +98,7 @@ struct config {
 	char *log_format; /* auto | journal | json | human */
 
 	char **places; /* see config_place(); NULL: not known */
+	char *file;    /* see config_file() */
 };
 
 enum config_option_kind { OPTION_STR, OPTION_U32, OPTION_BOOL, OPTION_CHOICE };
@@ -126,8 +127,9 @@ extern const size_t config_option_count;
 struct config *config_free(struct config *config); /* NULL in, NULL out */
 void config_freep(struct config **config);
 
-/* A person-readable error: "shoal.ini:12: gateway.zombie_grace_ms: 99999999 is above 60000". */
-#define CONFIG_ERROR_SIZE 512
+/* What is wrong, for people, a line a mistake: "shoal.ini:12: gateway.zombie_grace_ms: 99999999 is above 60000". As
+ * many as there is room for. */
+#define CONFIG_ERROR_SIZE 2048
 
 /* Defaults, then @path (NULL: none; "" : the first of ./shoal.ini, /etc/shoal/shoal.ini that exists), the environment,
  * and the flags among argv[1..] (--section.key=value or --section.key value; others are left, in order, in @argv with
@@ -141,6 +143,9 @@ int config_load(const char *path, int *argc, char **argv, struct config **ret_co
 /* Where @key's value was given, for messages: "shoal.ini:12", "environment DISCORD_TOKEN", "command line"; "" when it
  * is the default, or came by config_from_json(). Borrowed. */
 const char *config_place(const struct config *config, const char *key);
+
+/* The file that was read; "" when there was none. Borrowed. */
+const char *config_file(const struct config *config);
 
 /* All values (secrets too) as a flat JSON object "section.key": value, for the sealed memfd to a worker; and back.
  * config_from_json: -EINVAL with @error; unknown keys are ignored (a newer supervisor), missing ones default. */

@@ -112,6 +112,11 @@ static char *next_line(char *to, int size, void *stream)
 		line += 3;
 	line = skip_spaces(line);
 	strip_end(line);
+	if (*line == '[' && !strchr(line, ']')) {
+		/* What stands behind it can't be judged: it would be taken for the section before. */
+		fail(reading, -EINVAL, "the [section] has no closing bracket");
+		return NULL;
+	}
 	if (strlen(line) < (size_t)size)
 		snprintf(to, (size_t)size, "%s", line);
 	else

@@ -19,32 +19,48 @@
 
 extern char **environ;
 
-#define PLACE_SIZE 160
+#define PLACE_SIZE   160
+#define MISTAKE_SIZE 608
 
 enum source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
 
 struct loading {
 	struct config *config;
 	const char *path;
-	char *error; /* CONFIG_ERROR_SIZE */
+	char *error; /* CONFIG_ERROR_SIZE: one mistake a line */
+	size_t mistakes;
 	/* Of each option: where its value came from. */
 	enum source source[OPTIONS_MAX];
 	char place[OPTIONS_MAX][PLACE_SIZE];
 };
 
+/* Writes a mistake down: the whole list is shown, as far as there is room for it. */
+static int note(struct loading *loading, const char *text)
+{
+	size_t len = strlen(loading->error);
+
+	loading->mistakes++;
+	if (CONFIG_ERROR_SIZE - len > strlen(text) + 1)
+		snprintf(loading->error + len, CONFIG_ERROR_SIZE - len, "%s%s", len ? "\n" : "", text);
+	return -EINVAL;
+}
+
 static int refuse(struct loading *loading, const char *place, const char *key, const char *why)
 {
-	snprintf(loading->error, CONFIG_ERROR_SIZE, "%s: %.80s%s%.300s", place, key, *key ? ": " : "", why);
-	return -EINVAL;
+	char text[MISTAKE_SIZE];
+
+	snprintf(text, sizeof(text), "%s: %.80s%s%.300s", place, key, *key ? ": " : "", why);
+	return note(loading, text);
 }
 
 static int refuse_unknown(struct loading *loading, const char *place, const char *key)
 {
 	const char *near = option_suggest(key);
+	char text[MISTAKE_SIZE];
 
-	snprintf(loading->error, CONFIG_ERROR_SIZE, "%s: %.80s: there is no such key%s%s%s", place, key,
+	snprintf(text, sizeof(text), "%s: %.80s: there is no such key%s%s%s", place, key,
 		 near ? "; did you mean " : " (shoald --help lists them)", near ? near : "", near ? "?" : "");
-	return -EINVAL;
+	return note(loading, text);
 }
 
 static size_t index_of(const struct config_option *option)
@@ -69,14 +85,11 @@ static int take(struct loading *loading, enum source source, const char *place, 
 /* --- the file ------------------------------------------------------------------------------------------------------
  */
 
-static int on_pair(void *arg, const char *section, const char *key, const char *value, int line,
-		   char why[CONFIG_FILE_ERROR_SIZE])
+static int on_known_pair(struct loading *loading, const char *section, const char *key, const char *value, int line)
 {
-	struct loading *loading = arg;
 	const struct config_option *option;
 	char place[PLACE_SIZE], full[128];
 
-	(void)why; /* the whole sentence is written by refuse() */
 	snprintf(place, sizeof(place), "%.120s:%d", loading->path, line);
 	snprintf(full, sizeof(full), "%s%s%s", section, *section ? "." : "", key);
 	option = option_find(full);
@@ -91,9 +104,20 @@ static int on_pair(void *arg, const char *section, const char *key, const char *
 	return take(loading, SOURCE_FILE, place, option, value);
 }
 
+/* A mistake is noted, and the lines behind it are looked at, too. */
+static int on_pair(void *arg, const char *section, const char *key, const char *value, int line,
+		   char why[CONFIG_FILE_ERROR_SIZE])
+{
+	int r = on_known_pair(arg, section, key, value, line);
+
+	(void)why; /* the whole sentence is written by refuse() */
+	return r == -EINVAL ? 0 : r;
+}
+
 static int read_file(struct loading *loading)
 {
 	FILE *file = fopen(loading->path, "re");
+	CLEANUP(cleanup_free) char *others = NULL;
 	char why[CONFIG_FILE_ERROR_SIZE], place[PLACE_SIZE];
 	struct stat st;
 	int line = 0, r;
@@ -104,16 +128,16 @@ static int read_file(struct loading *loading)
 		fclose(file);
 		return refuse(loading, loading->path, "", "not a file");
 	}
-	loading->error[0] = '\0';
 	r = config_file_read(file, on_pair, loading, &line, why);
 	fclose(file);
-	if (r < 0 && loading->error[0] && !why[0])
-		return -EINVAL; /* said by on_pair() */
-	if (r < 0) {
-		snprintf(place, sizeof(place), line ? "%.120s:%d" : "%.120s", loading->path, line);
-		return refuse(loading, place, "", why[0] ? why : error_text(r));
-	}
-	return 0;
+	if (r == 0)
+		return 0;
+	/* What stands behind a line that is none may only seem wrong: so the line is told first. */
+	others = strdup(loading->error);
+	loading->error[0] = '\0';
+	snprintf(place, sizeof(place), line ? "%.120s:%d" : "%.120s", loading->path, line);
+	refuse(loading, place, "", why[0] ? why : error_text(r));
+	return others && *others ? note(loading, others) : -EINVAL;
 }
 
 static const char *default_path(void)
@@ -150,7 +174,7 @@ static int read_environment(struct loading *loading)
 			continue;
 		snprintf(place, sizeof(place), "environment %s", name);
 		r = take(loading, SOURCE_ENVIRONMENT, place, option, text);
-		if (r < 0)
+		if (r < 0 && r != -EINVAL)
 			return r;
 	}
 	return 0;
@@ -186,7 +210,7 @@ static int check_environment_names(struct loading *loading)
 			continue;
 		*bar = '.';
 		snprintf(place, sizeof(place), "environment %.*s", (int)len, *entry);
-		return refuse_unknown(loading, place, key);
+		refuse_unknown(loading, place, key);
 	}
 	return 0;
 }
@@ -543,7 +567,9 @@ static int read_sources(struct loading *loading, int *argc, char **argv)
 		r = read_flags(loading, argc, argv);
 	if (r == 0)
 		r = find_secrets(loading);
-	return r == 0 ? check(loading) : r;
+	if (r == 0 && loading->mistakes == 0)
+		r = check(loading);
+	return r == 0 && loading->mistakes > 0 ? -EINVAL : r;
 }
 
 const char *config_place(const struct config *config, const char *key)
@@ -554,13 +580,19 @@ const char *config_place(const struct config *config, const char *key)
 	return place ? place : "";
 }
 
+const char *config_file(const struct config *config)
+{
+	return config->file ? config->file : "";
+}
+
 /* What comes after loading has the places too. */
 static int keep_places(struct loading *loading)
 {
 	struct config *config = loading->config;
 
 	config->places = calloc(config_option_count, sizeof(*config->places));
-	if (!config->places)
+	config->file = loading->path ? strdup(loading->path) : NULL;
+	if (!config->places || (loading->path && !config->file))
 		return -ENOMEM;
 	for (size_t i = 0; i < config_option_count; i++) {
 		if (loading->source[i] == SOURCE_DEFAULT)

@@ -498,6 +498,7 @@ struct config *config_free(struct config *config)
 			free(config->places[i]);
 	}
 	free(config->places);
+	free(config->file);
 	free(config);
 	return NULL;
 }

@@ -56,14 +56,26 @@ const char *ctl_count(int64_t number)
 
 const char *ctl_kib(int64_t kib)
 {
+	double kb = (double)kib * 1.024;
 	char *text = next_text();
 
-	if (kib < 1024)
-		snprintf(text, RING_TEXT, "%" PRId64 " kB", kib);
-	else if (kib < 1024 * 1024)
-		snprintf(text, RING_TEXT, "%.1f MB", (double)kib / 1024);
+	if (kb < 1000)
+		snprintf(text, RING_TEXT, "%.0f kB", kb);
+	else if (kb < 1000 * 1000)
+		snprintf(text, RING_TEXT, "%.1f MB", kb / 1000);
 	else
-		snprintf(text, RING_TEXT, "%.2f GB", (double)kib / 1024 / 1024);
+		snprintf(text, RING_TEXT, "%.2f GB", kb / 1000 / 1000);
+	return text;
+}
+
+const char *ctl_latency(double ms)
+{
+	char *text = next_text();
+
+	if (ms > 0)
+		snprintf(text, RING_TEXT, "%.1fms", ms);
+	else
+		snprintf(text, RING_TEXT, "-");
 	return text;
 }
 

@@ -41,6 +41,7 @@ int ctl_restart(int argc, char **argv, const struct ctl_options *options);
 int ctl_reload(int argc, char **argv, const struct ctl_options *options);
 int ctl_plan(int argc, char **argv, const struct ctl_options *options);
 int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
+int ctl_alerts(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options);
@@ -70,9 +71,13 @@ void ctl_print_json(const json_t *json);
 const char *ctl_text(const json_t *object, const char *key);
 int64_t ctl_int(const json_t *object, const char *key);
 double ctl_real(const json_t *object, const char *key);
+/* Alerts of a status, at most @max lines (0: all), the first one behind @label. */
+void ctl_print_alerts(const json_t *alerts, const char *label, size_t max);
 /* "1,234,567", "12.3 MB", "3d 4h", into a static ring of buffers. */
 const char *ctl_count(int64_t number);
 const char *ctl_kib(int64_t kib);
+/* "0.1ms"; "-" for 0: not measured yet. */
+const char *ctl_latency(double ms);
 const char *ctl_duration(int64_t seconds);
 /* Text from elsewhere made fit for a terminal: control characters become '?'. Static ring. */
 const char *ctl_clean(const char *text);

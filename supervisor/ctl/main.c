@@ -27,6 +27,7 @@ static const struct verb {
 	  "session starts, seconds and memory that it would cost, and why; nothing is done" },
 	{ "upgrade", "[--binary PATH] [--canary N --soak S]", ctl_upgrade,
 	  "supervisor in place, workers rolling by RESUME; a canary that does worse is turned back" },
+	{ "alerts", "[clear]", ctl_alerts, "what went wrong, the latest first; clear: it was seen" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
@@ -37,11 +38,27 @@ static const struct verb {
 	{ "doctor", "", ctl_doctor, "looks at host, fleet and database: what is wrong, and what to do about it" },
 };
 
+#define ARGUMENTS_WIDTH 32
+
+static void print_verb_help(const struct verb *verb)
+{
+	printf("usage: shoalctl [options] %s %s\n\n%s\n\nOptions: see shoalctl --help.\n", verb->name, verb->arguments,
+	       verb->help);
+}
+
 static void print_help(void)
 {
 	printf("usage: shoalctl [options] VERB ...\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		printf("  %-10s %-34s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const char *arguments = verbs[i].arguments;
+
+		if (strlen(arguments) > ARGUMENTS_WIDTH) {
+			printf("  %-12s %s\n", verbs[i].name, arguments);
+			printf("  %-12s %-*s %s\n", "", ARGUMENTS_WIDTH, "", verbs[i].help);
+		} else {
+			printf("  %-12s %-*s %s\n", verbs[i].name, ARGUMENTS_WIDTH, arguments, verbs[i].help);
+		}
+	}
 	printf("\nOptions, before or behind the verb:\n"
 	       "  --json             one JSON value instead of text\n"
 	       "  --runtime-dir DIR  where the supervisor is (default: supervisor.runtime_dir, else the fleet of the\n"
@@ -146,6 +163,14 @@ int main(int argc, char **argv)
 		return r;
 	if (arguments.version) {
 		printf("shoalctl %s (build %s)\n", shoal_version, shoal_build_id);
+		return CTL_OK;
+	}
+	if (argc == 3 && strcmp(argv[1], "help") == 0) {
+		arguments.help = true;
+		argv[1] = argv[2];
+	}
+	if (arguments.help && argc > 1 && find_verb(argv[1])) {
+		print_verb_help(find_verb(argv[1]));
 		return CTL_OK;
 	}
 	if (arguments.help || (argc == 2 && strcmp(argv[1], "help") == 0)) {

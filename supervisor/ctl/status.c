@@ -21,11 +21,12 @@ static void print_shards(const json_t *shards)
 	{
 		const char *state = ctl_clean(ctl_text(shard, "state"));
 
-		printf("%5" PRId64 "  %s%-11s%s %7" PRId64 " %9s %9.1f %11s %7.1fms %8" PRId64 " %8s %6" PRId64 "\n",
+		printf("%5" PRId64 "  %s%-11s%s %7" PRId64 " %9s %9.1f %11s %9s %8" PRId64 " %8s %6" PRId64 "\n",
 		       ctl_int(shard, "id"), ctl_state_colour(state, colour), state, colour ? "\033[0m" : "",
 		       ctl_int(shard, "pid"), ctl_count(ctl_int(shard, "guilds")), ctl_real(shard, "events_per_s"),
-		       ctl_count(ctl_int(shard, "events")), ctl_real(shard, "latency_ms"), ctl_int(shard, "restarts"),
-		       ctl_kib(ctl_int(shard, "memory_kib")), ctl_int(shard, "loss_windows"));
+		       ctl_count(ctl_int(shard, "events")), ctl_latency(ctl_real(shard, "latency_ms")),
+		       ctl_int(shard, "restarts"), ctl_kib(ctl_int(shard, "memory_kib")),
+		       ctl_int(shard, "loss_windows"));
 	}
 }
 
@@ -56,24 +57,25 @@ static void print_outside(const json_t *status, const char *label, const char *o
 
 #define ALERTS_SHOWN 5
 
-static void print_alerts(const json_t *alerts)
+void ctl_print_alerts(const json_t *alerts, const char *label, size_t max)
 {
 	size_t i;
 	const json_t *alert;
 
 	json_array_foreach(alerts, i, alert)
 	{
-		char shard[32] = "";
+		char shard[32] = "", times[40] = "";
 
-		if (i == ALERTS_SHOWN) {
-			printf("                and %zu more (--json)\n", json_array_size(alerts) - i);
+		if (max > 0 && i == max) {
+			printf("%-15s and %zu more (shoalctl alerts)\n", "", json_array_size(alerts) - i);
 			return;
 		}
+		if (ctl_int(alert, "count") > 1)
+			snprintf(times, sizeof(times), " (%" PRId64 " times)", ctl_int(alert, "count"));
 		if (json_is_integer(json_object_get(alert, "shard")))
 			snprintf(shard, sizeof(shard), " shard %" PRId64, ctl_int(alert, "shard"));
-		printf("%-15s %s %s%s (%" PRId64 " times): %s\n", i == 0 ? "ALERTS" : "",
-		       ctl_clean(ctl_text(alert, "last")), ctl_clean(ctl_text(alert, "event")), shard,
-		       ctl_int(alert, "count"), ctl_clean(ctl_text(alert, "text")));
+		printf("%-15s %s %s%s%s: %s\n", i == 0 ? label : "", ctl_clean(ctl_text(alert, "last")),
+		       ctl_clean(ctl_text(alert, "event")), shard, times, ctl_clean(ctl_text(alert, "text")));
 	}
 }
 
@@ -94,7 +96,7 @@ static void print_status(const json_t *status)
 	putchar('\n');
 	if (json_is_true(json_object_get(status, "token_invalid")))
 		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
-	print_alerts(json_object_get(status, "alerts"));
+	ctl_print_alerts(json_object_get(status, "alerts"), "ALERTS", ALERTS_SHOWN);
 	putchar('\n');
 	print_shards(json_object_get(status, "shards"));
 }

@@ -140,7 +140,7 @@ static void draw_row(struct buf *out, const json_t *shard, double busiest, const
 		   ctl_state_colour(state, view->colour), state, view->colour ? "\033[0m" : "",
 		   ctl_count(ctl_int(shard, "guilds")), rate);
 	draw_bar(out, busiest > 0 ? rate / busiest : 0, 10);
-	buf_printf(out, " %7.1fms %8" PRId64 " %7" PRId64 " %7" PRId64 " %8s\n", ctl_real(shard, "latency_ms"),
+	buf_printf(out, " %9s %8" PRId64 " %7" PRId64 " %7" PRId64 " %8s\n", ctl_latency(ctl_real(shard, "latency_ms")),
 		   ctl_int(shard, "restarts"), ctl_int(shard, "resumes"), ctl_int(shard, "identifies"),
 		   ctl_kib(ctl_int(shard, "memory_kib")));
 }

@@ -157,6 +157,7 @@ static int turn_back(struct upgrade *upgrade)
 static int run(struct upgrade *upgrade)
 {
 	json_t *status = NULL;
+	char text[192];
 	int r;
 
 	r = ctl_ask(upgrade->options, json_pack("{s:s}", "verb", "status"), ASK_TIMEOUT_MS, NULL, NULL, &status);
@@ -166,16 +167,29 @@ static int run(struct upgrade *upgrade)
 	upgrade->shard_count = (uint32_t)ctl_int(status, "shard_count");
 	json_decref(status);
 	status = NULL;
-	if (upgrade->canary > upgrade->shard_count)
-		upgrade->canary = upgrade->shard_count;
+	if (upgrade->canary >= upgrade->shard_count && upgrade->canary > 0) {
+		snprintf(text, sizeof(text),
+			 "--canary %" PRIu32 ": the fleet has %" PRIu32 " shards, and some must stay "
+			 "as they are to compare with",
+			 upgrade->canary, upgrade->shard_count);
+		return ctl_usage("upgrade", text);
+	}
 	r = ctl_do_reload(upgrade->options, upgrade->binary, &status);
 	json_decref(status);
 	if (r != CTL_OK)
 		return r;
 	say(upgrade, "the supervisor is the new one");
 	r = roll(upgrade, 0, upgrade->canary);
-	if (r == CTL_OK && upgrade->canary > 0)
+	if (r == CTL_OK && upgrade->canary > 0) {
+		snprintf(text, sizeof(text),
+			 "canary: %" PRIu32 " of %" PRIu32 " shards run it; watched for %" PRIu32
+			 " s beside the others",
+			 upgrade->canary, upgrade->shard_count, upgrade->soak_s);
+		say(upgrade, text);
 		r = soak(upgrade);
+		if (r == CTL_OK && !upgrade->worse[0])
+			say(upgrade, "canary: as good as the others; going on");
+	}
 	if (r != CTL_OK)
 		return r;
 	return upgrade->worse[0] ? turn_back(upgrade) : roll(upgrade, upgrade->canary, upgrade->shard_count);

@@ -161,3 +161,18 @@ def test_stopped_one_is_killed_with_a_backtrace_and_resumes(sim, make_fleet):
     assert fleet.wait_record("worker.died", shard=1)["signal"] == signal.SIGABRT
     alerts = {one["event"]: one for one in fleet.status()["alerts"]}
     assert alerts["watchdog.abort"]["shard"] == 1 and alerts["watchdog.abort"]["count"] == 1
+
+
+def test_stopped_one_is_shown_as_hanging_long_before_it_is_killed(sim, fleet):
+    fleet.ready(shards=4)
+    pid = fleet.pids()[2]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        procs.wait_until(lambda: fleet.status()["shards"][2]["state"] == "hanging", 20, "shard 2 shown as hanging")
+        status = fleet.status()
+        assert status["shards"][2]["silent_ms"] >= 2000 and status["ready"] == 3
+        assert fleet.http("/readyz")[0] == 503
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    fleet.ready(shards=4)
+    assert fleet.pids()[2] == pid and fleet.http("/readyz")[0] == 200

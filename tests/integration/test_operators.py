@@ -119,6 +119,12 @@ def test_help_is_a_verb_too(fleet):
     assert fleet.ctl_run("help").stdout == fleet.ctl_run("--help").stdout != ""
 
 
+def test_help_of_a_verb(fleet):
+    for words in (("restart", "--help"), ("help", "restart")):
+        text = fleet.ctl_run(*words).stdout
+        assert text.startswith("usage: shoalctl [options] restart N... | --all") and "migrate" not in text, text
+
+
 def test_unknown_verb_is_named(fleet):
     done = fleet.ctl_run("statsu")
     assert done.returncode == fleets.USAGE and "statsu" in done.stderr and "status" in done.stderr

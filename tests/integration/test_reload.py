@@ -2,6 +2,7 @@
 is refused with the reason, and nothing changes."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -82,7 +83,8 @@ def test_sighup_many_times_in_a_row(sim, fleet):
     ({"supervisor.worker": "/nonexistent/shoal-shard"}, "supervisor.worker"),
     ({"supervisor.worker": "/bin/true"}, "manifest"),
     ({"supervisor.http_listen": "taken"}, "http_listen"),
-], ids=["unknown-key", "other-runtime-dir", "no-worker", "not-a-worker", "port-taken"])
+    ({"discord.shard_count": 8}, "discord.shard_count can't change while workers run (4 to 8)"),
+], ids=["unknown-key", "other-runtime-dir", "no-worker", "not-a-worker", "port-taken", "other-shard-count"])
 def test_bad_configuration_is_refused_and_nothing_changes(sim, fleet, change, words):
     before, address = state(sim, fleet), fleet.http_address()
     with socket.socket() as other:
@@ -113,7 +115,9 @@ def test_bad_configuration_is_refused_and_nothing_changes(sim, fleet, change, wo
 
 def test_program_that_is_none_is_refused(sim, fleet):
     before = state(sim, fleet)
-    for path, words in (("/nonexistent/shoald", "asked"), ("/bin/false", "ended with 1"), ("/bin/sleep", "ended with 1")):
+    for path, words in (("/nonexistent/shoald", "/nonexistent/shoald can't be started: No such file"),
+                        ("/etc/hostname", "/etc/hostname can't be started: "),
+                        ("/bin/false", "/bin/false is no shoald"), ("/bin/sleep", "ended with 1")):
         done = fleet.ctl_run("reload", "--binary", path)
         assert done.returncode == 1 and words in done.stderr, done.stderr
     assert state(sim, fleet) == before
@@ -145,3 +149,19 @@ def test_lock_is_never_let_go(sim, fleet):
             assert second.returncode == fleets.LOCKED, second.stderr
             refused += 1
     assert fleet.process.pid == ours and fleet.process.poll() is None
+
+
+def test_reload_keeps_alerts_and_times(sim, make_fleet):
+    fleet = make_fleet(sim)
+    fleet.ready(shards=4)
+    procs.wait_until(lambda: fleet.status()["up_s"] >= 2, 20, "the fleet is two seconds old")
+    assert fleet.ctl_run("reload", "--binary", "/bin/false").returncode == 1
+    alerts = fleet.status()["alerts"]
+    assert [one["event"] for one in alerts] == ["reload.refused"]
+    fleet.ctl("reload")
+    status = fleet.status()
+    assert status["serial"] == 1 and status["alerts"] == alerts and status["up_s"] >= 2
+    assert all(one["up_s"] >= 2 for one in status["shards"])
+    assert "reload.refused" in fleet.ctl_run("alerts", "clear").stdout
+    assert fleet.ctl_run("alerts").stdout == "no alerts\n" and fleet.status()["alerts"] == []
+    assert re.search(r'shoal_alerts\w*\{event="reload.refused"\} 1\n', fleet.http("/metrics")[2])

@@ -11,6 +11,7 @@ import pytest
 
 import harness
 import procs
+from harness import fleet as fleets
 
 NEW_ID = "00000000be77"
 
@@ -104,6 +105,13 @@ def test_canary_that_crashes_is_turned_back(sim, fleet, new_build):
 
 def fleets_gone(pid):
     procs.wait_until(lambda: procs.process_start_ticks(pid) is None, 20, f"process {pid} gone")
+
+
+def test_canary_must_leave_some_to_compare_with(sim, fleet, new_build):
+    before = fleet.pids(), build_ids(fleet)
+    done = fleet.ctl_run("upgrade", "--binary", os.path.join(new_build, "shoald"), "--canary", "4", "--soak", "1")
+    assert done.returncode == fleets.USAGE and "4 shards" in done.stderr, done.stderr
+    assert (fleet.pids(), build_ids(fleet)) == before
 
 
 def test_program_that_does_not_start_changes_nothing(sim, fleet):

@@ -276,7 +276,7 @@ static void test_file_errors_name_line_and_key(void **state)
 	assert_refused("level = info\n", "1: level: there is no such key; did you mean log.level?");
 	assert_refused("[x]\ny = 1\n", "2: x.y: there is no such key (shoald --help lists them)");
 	assert_refused("[log]\nlevel info\n", "2: this is neither a [section], nor key = value, nor a # comment");
-	assert_refused("[log\nlevel = info\n", "1: this is neither a [section], nor key = value, nor a # comment");
+	assert_refused("[log\nlevel = info\n", "1: the [section] has no closing bracket");
 	assert_refused("[log]\nlevel = loud\n", "2: log.level: \"loud\" is not one of debug, info, warn or error");
 	assert_refused("[commands]\nsync = maybe\n", "2: commands.sync: \"maybe\" is neither yes nor no");
 	assert_refused("[supervisor]\ncluster =\n", "2: supervisor.cluster: must not be empty");
@@ -298,6 +298,16 @@ static void test_file_errors_name_line_and_key(void **state)
 		       "supervisor.restart_cap_ms (30000)");
 	assert_refused("[supervisor]\nhttp_listen = 9470\n",
 		       "2: supervisor.http_listen: must be address:port, or empty");
+}
+
+static void test_every_mistake_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(load("[discord]\nshard_cuont = 4\nshard_count = many\n[foo]\nx = 1\n"), -EINVAL);
+	assert_non_null(strstr(error, ":2: discord.shard_cuont: there is no such key; did you mean"));
+	assert_non_null(strstr(error, "\n"));
+	assert_non_null(strstr(error, ":3: discord.shard_count:"));
+	assert_non_null(strstr(error, ":5: foo.x:"));
 }
 
 static void test_file_given_twice(void **state)
@@ -667,6 +677,7 @@ int main(void)
 		CONFIG_TEST(test_flag_slips),
 		CONFIG_TEST(test_file_forms),
 		CONFIG_TEST(test_file_errors_name_line_and_key),
+		CONFIG_TEST(test_every_mistake_is_told),
 		CONFIG_TEST(test_file_given_twice),
 		CONFIG_TEST(test_file_that_is_none),
 		CONFIG_TEST(test_long_lines),
