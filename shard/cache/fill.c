@@ -15,15 +15,16 @@
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
 
-#define LIST_PAGE     200 /* the most that Discord gives at once */
-#define PAUSE_NS      (5 * NS_PER_S)
-#define PAUSE_MAX_NS  (300 * NS_PER_S)
-#define REPORT_NS     (10 * NS_PER_S)
-#define NOT_THERE     10004 /* Unknown Guild */
-#define NO_ACCESS     50001 /* Missing Access */
-#define FORM_OF_LIMIT "limit=" STRINGIFY(LIST_PAGE)
-#define STRINGIFY(x)  STRINGIFY_(x)
-#define STRINGIFY_(x) #x
+#define LIST_PAGE         200 /* the most that Discord gives at once */
+#define PAUSE_NS          (5 * NS_PER_S)
+#define PAUSE_MAX_NS      (300 * NS_PER_S)
+#define DROP_PAUSE_MAX_NS (30 * NS_PER_S)
+#define REPORT_NS         (10 * NS_PER_S)
+#define NOT_THERE         10004 /* Unknown Guild */
+#define NO_ACCESS         50001 /* Missing Access */
+#define FORM_OF_LIMIT     "limit=" STRINGIFY(LIST_PAGE)
+#define STRINGIFY(x)      STRINGIFY_(x)
+#define STRINGIFY_(x)     #x
 
 enum part { PART_OF_GUILD, PART_OF_CHANNELS, PART_OF_THREADS, PART_OF_MEMBER, PART_COUNT };
 
@@ -57,6 +58,7 @@ struct fill {
 	bool not_there;
 	uint64_t credit_ns; /* until when our share is used up */
 	uint64_t pause_until_ns, pause_ns;
+	uint64_t drops_seen, drop_pause_ns;
 	uint64_t filled;      /* since it began */
 	uint64_t reported_ns; /* 0: nothing to fill */
 };
@@ -71,6 +73,7 @@ int fill_new(struct cache *cache, struct rest *rest, const struct fill_options *
 	fill->cache = cache;
 	fill->rest = rest;
 	fill->options = *options;
+	fill->drops_seen = cache_dropped(cache);
 	fill->list.fill = fill;
 	for (i = 0; i < PART_COUNT; i++)
 		fill->requests[i].fill = fill;
@@ -309,10 +312,30 @@ static void report(struct fill *fill, uint64_t now_ns)
 		 KV_U64("filled", fill->filled), KV_U64("missing", missing));
 }
 
+/* A full disk gives back the room of a cache that it could not keep, so filling would begin at once and fail again: a
+ * round of requests each time, for nothing. The first time goes on at once, then ever later until one round succeeds.
+ */
+static void mind_drops(struct fill *fill, uint64_t now_ns)
+{
+	uint64_t drops = cache_dropped(fill->cache);
+
+	if (fill->drop_pause_ns && cache_missing(fill->cache) == 0 && cache_is_listed(fill->cache))
+		fill->drop_pause_ns = 0;
+	if (drops == fill->drops_seen)
+		return;
+	fill->drops_seen = drops;
+	if (fill->drop_pause_ns && fill->pause_until_ns < now_ns + fill->drop_pause_ns)
+		fill->pause_until_ns = now_ns + fill->drop_pause_ns;
+	fill->drop_pause_ns = fill->drop_pause_ns ? 2 * fill->drop_pause_ns : PAUSE_NS;
+	if (fill->drop_pause_ns > DROP_PAUSE_MAX_NS)
+		fill->drop_pause_ns = DROP_PAUSE_MAX_NS;
+}
+
 void fill_tick(struct fill *fill, uint64_t now_ns)
 {
 	uint64_t guild_id;
 
+	mind_drops(fill, now_ns);
 	report(fill, now_ns);
 	if (fill->open > 0 || fill->list.handle || cache_is_away(fill->cache))
 		return;

@@ -201,7 +201,7 @@ def test_disk_that_fills_up_later_costs_no_session(sim, make_fleet, small):
         "supervisor.restart_burst": 100})
     fleet.runtime_dir = path
     fleet.start().ready(shards=4)
-    pids, before = fleet.pids(), sim.summary()
+    pids, before, guilds = fleet.pids(), sim.summary(), guilds_of(fleet)
     for shard in (1, 2):
         os.kill(pids[shard], signal.SIGKILL)
         fleets.wait_gone(pids[shard])
@@ -218,9 +218,51 @@ def test_disk_that_fills_up_later_costs_no_session(sim, make_fleet, small):
         assert "pong" in text_of(sim.answer(sim.use("ping", guild=guild))).lower()
     assert sim.summary()["identifies"]["total"] == before["identifies"]["total"], "an identify was spent"
     os.unlink(os.path.join(path, "filler"))
+    fleet.wait_record("cache.back", shard=2)
+    wait_guilds_known(fleet, guilds)
+    assert not [one for one in fleet.records() if one.get("shard") == 1 and one["event"] in ("cache.away", "cache.dropped")]
     fleet.ready(shards=4)
     for guild in range(8):
         assert "pong" in text_of(sim.answer(sim.use("ping", guild=guild))).lower()
+
+
+def guilds_of(fleet):
+    return {one["id"]: (one["guilds"], one["guilds_missing"]) for one in fleet.status()["shards"]}
+
+
+def wait_guilds_known(fleet, wanted):
+    procs.wait_until(lambda: guilds_of(fleet) == wanted, 60, f"guilds known again: {wanted}",
+                     tail=lambda: f"{guilds_of(fleet)}\n{procs.file_tail(fleet.log)}")
+
+
+def test_a_cache_that_finds_no_room_is_filled_again_when_there_is(make_sim, make_fleet, small):
+    """Nobody dies and nobody is restarted: guilds are unknown while the disk is full, and known again after that."""
+    sim = make_sim(shards=1, guilds=16)
+    path = small(6 << 20)
+    fleet = make_fleet(sim, start=False, config={"supervisor.runtime_dir": path, "cache.refill_per_s": 200})
+    fleet.runtime_dir = path
+    fleet.start().ready(shards=1)
+    pids, guilds = fleet.pids(), guilds_of(fleet)
+    assert guilds == {0: (16, 0)}
+    fill(path)
+    ids = [sim.get("/guild", index=guild)["id"] for guild in range(16)]
+    role = 1 << 60
+
+    def grow():
+        nonlocal role
+        for guild, guild_id in enumerate(ids):
+            role += 1
+            sim.post("/event", t="GUILD_ROLE_CREATE", guild_index=guild, d={
+                "guild_id": guild_id, "role": {"id": str(role), "name": "n" * 90, "permissions": "8", "position": 1}})
+        return fleet.records("cache.commit_failed")
+    procs.wait_until(grow, 60, "a cache that can't be written", tail=lambda: procs.file_tail(fleet.log))
+    fill(path)  # also what the lost cache gave back
+    assert sim.answer(sim.use("ping"))
+    os.unlink(os.path.join(path, "filler"))
+    fleet.wait_record("cache.filled", timeout_s=90)
+    wait_guilds_known(fleet, guilds)
+    assert fleet.pids() == pids
+    assert sim.summary()["identifies"]["total"] == 1
 
 
 @pytest.mark.parametrize("key", ["supervisor.runtime_dir", "supervisor.state_dir"])
