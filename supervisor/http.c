@@ -24,6 +24,8 @@ struct connection {
 	struct connection *prev, *next;
 	struct buf out; /* head and body of the answer being written */
 	uint64_t deadline_ns;
+	uint64_t since_ns; /* since when it is at what it does: sends a head, reads an answer, says nothing */
+	char peer[INET6_ADDRSTRLEN];
 	bool writing;
 	bool closing;
 	bool close_after; /* the answer being written is the last */
@@ -107,9 +109,11 @@ static void connection_close(struct connection *connection)
 	uv_close((uv_handle_t *)&connection->tcp, connection_closed);
 }
 
+/* It begins with something else, for which it has so long. */
 static void set_deadline(struct connection *connection, uint64_t ms)
 {
-	connection->deadline_ns = clock_monotonic_ns() + ms * NS_PER_MS;
+	connection->since_ns = clock_monotonic_ns();
+	connection->deadline_ns = connection->since_ns + ms * NS_PER_MS;
 }
 
 static void shut_down(uv_shutdown_t *shutdown, int error)
@@ -277,6 +281,45 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
 	serve(connection);
 }
 
+static void note_peer(struct connection *connection)
+{
+	struct sockaddr_storage address = { 0 };
+	int len = sizeof(address);
+
+	strcpy(connection->peer, "?");
+	if (uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&address, &len) < 0)
+		return;
+	if (address.ss_family == AF_INET6)
+		uv_ip6_name((struct sockaddr_in6 *)&address, connection->peer, sizeof(connection->peer));
+	else
+		uv_ip4_name((struct sockaddr_in *)&address, connection->peer, sizeof(connection->peer));
+}
+
+/* Who goes when a new one comes and no place is left, or its peer has more than its share: the one that has been
+ * longest at what it does. A probe sends its request at once and reads its answer at once, so it is always among the
+ * youngest. */
+static void make_place(struct http_server *server, const struct connection *newcomer)
+{
+	struct connection *oldest = NULL, *oldest_of_peer = NULL;
+	unsigned of_peer = 0;
+
+	for (struct connection *at = server->connections; at; at = at->next) {
+		if (at == newcomer)
+			continue;
+		if (!oldest || at->since_ns < oldest->since_ns)
+			oldest = at;
+		if (strcmp(at->peer, newcomer->peer) != 0)
+			continue;
+		of_peer++;
+		if (!oldest_of_peer || at->since_ns < oldest_of_peer->since_ns)
+			oldest_of_peer = at;
+	}
+	if (of_peer >= HTTP_PEER_MAX)
+		connection_close(oldest_of_peer);
+	else if (server->count > HTTP_CONNECTIONS_MAX)
+		connection_close(oldest);
+}
+
 static void accepted(uv_stream_t *listener, int error)
 {
 	struct http_server *server = listener->data;
@@ -301,9 +344,13 @@ static void accepted(uv_stream_t *listener, int error)
 	server->connections = connection;
 	server->count++;
 	set_deadline(connection, HTTP_REQUEST_DEADLINE_MS);
-	if (uv_accept(listener, (uv_stream_t *)&connection->tcp) < 0 || server->count > HTTP_CONNECTIONS_MAX ||
-	    uv_read_start((uv_stream_t *)&connection->tcp, give_room, received) < 0)
+	if (uv_accept(listener, (uv_stream_t *)&connection->tcp) < 0 ||
+	    uv_read_start((uv_stream_t *)&connection->tcp, give_room, received) < 0) {
 		connection_close(connection);
+		return;
+	}
+	note_peer(connection);
+	make_place(server, connection);
 }
 
 static void tick(void *arg)

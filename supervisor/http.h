@@ -6,7 +6,8 @@
 #include "shared/base/buf.h"
 #include "shared/loop/loop.h"
 
-#define HTTP_CONNECTIONS_MAX     64
+#define HTTP_CONNECTIONS_MAX     64 /* the one that has been slowest makes place for a new one */
+#define HTTP_PEER_MAX            48 /* of one address: others get in whatever it does */
 #define HTTP_BODY_MAX            (16 * 1024 * 1024)
 #define HTTP_REQUEST_DEADLINE_MS 5000 /* first byte of a head to its end, and an answer to its last byte */
 #define HTTP_IDLE_DEADLINE_MS    15000

@@ -51,12 +51,12 @@ static int put_json(json_t *json, struct buf *body)
 
 static int status(void *arg, struct buf *body)
 {
-	return put_json(report_status(arg), body);
+	return put_json(report_status(arg, REPORT_ALL), body);
 }
 
 static int shards(void *arg, struct buf *body)
 {
-	return put_json(report_fleet(arg), body);
+	return put_json(report_fleet(arg, REPORT_ALL), body);
 }
 
 static int index_page(void *arg, struct buf *body)

@@ -89,19 +89,26 @@ static json_t *shard_report(const struct supervisor *supervisor, const struct wo
 	return shard;
 }
 
-json_t *report_shards(const struct supervisor *supervisor)
+static void put_shards(json_t *object, const struct supervisor *supervisor, struct report_page page)
 {
+	uint32_t count = supervisor->fleet ? supervisor->fleet->count : 0, i = page.first;
 	json_t *shards = json_array();
 
-	for (uint32_t i = 0; supervisor->fleet && i < supervisor->fleet->count; i++)
+	for (; i < count && i - page.first < page.max; i++)
 		json_array_append_new(shards, shard_report(supervisor, &supervisor->fleet->workers[i]));
-	return shards;
+	json_object_set_new(object, "shards", shards);
+	if (i < count)
+		put_int(object, "next", i);
 }
 
-json_t *report_fleet(const struct supervisor *supervisor)
+json_t *report_fleet(const struct supervisor *supervisor, struct report_page page)
 {
-	return json_pack("{s:I, s:I, s:o}", "shard_count", (json_int_t)supervisor->plan.shard_count, "generation",
-			 (json_int_t)supervisor->plan.generation, "shards", report_shards(supervisor));
+	json_t *fleet = json_object();
+
+	put_int(fleet, "shard_count", supervisor->plan.shard_count);
+	put_int(fleet, "generation", supervisor->plan.generation);
+	put_shards(fleet, supervisor, page);
+	return fleet;
 }
 
 static json_t *ledger_report(const struct supervisor *supervisor)
@@ -167,7 +174,7 @@ static json_t *discord_report(const struct supervisor *supervisor)
 	return discord;
 }
 
-json_t *report_status(const struct supervisor *supervisor)
+json_t *report_status(const struct supervisor *supervisor, struct report_page page)
 {
 	const struct config *config = supervisor->config;
 	const struct upstream_info *info = upstream_info(supervisor->upstream);
@@ -206,7 +213,7 @@ json_t *report_status(const struct supervisor *supervisor)
 	put_int(status, "postgres_away", shards_with(supervisor, BOARD_COUNTER_postgres_away));
 	json_object_set_new(status, "ledger", ledger_report(supervisor));
 	json_object_set_new(status, "alerts", alerts_report(&supervisor->alerts));
-	json_object_set_new(status, "shards", report_shards(supervisor));
+	put_shards(status, supervisor, page);
 	return status;
 }
 

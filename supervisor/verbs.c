@@ -166,16 +166,19 @@ static void handle_identified(struct supervisor *supervisor, struct control_peer
 
 /* --- anybody ----------------------------------------------------------------------------------------------------- */
 
+static struct report_page page_of(const json_t *request)
+{
+	return (struct report_page){ .first = (uint32_t)number(request, "first"), .max = REPORT_PAGE_MAX };
+}
+
 static void handle_shards(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
-	(void)request;
-	control_peer_answer(peer, id, report_fleet(supervisor));
+	control_peer_answer(peer, id, report_fleet(supervisor, page_of(request)));
 }
 
 static void handle_status(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
-	(void)request;
-	control_peer_answer(peer, id, report_status(supervisor));
+	control_peer_answer(peer, id, report_status(supervisor, page_of(request)));
 }
 
 /* Cut behind a line, so that no character is halved. */
@@ -380,8 +383,10 @@ const struct verb_row verb_rows[] = {
 	{ "identified", VERB_WORKER,
 	  { { "shard", VERB_U32, true, PLAN_SHARDS_MAX - 1 }, { "grant", VERB_U64, true, INT64_MAX } },
 	  handle_identified, "a worker says that its IDENTIFY is written" },
-	{ "shards", VERB_OPERATOR | VERB_WORKER, { { 0 } }, handle_shards, "every shard's state and figures" },
-	{ "status", VERB_OPERATOR, { { 0 } }, handle_status, "the supervisor, the ledger and every shard" },
+	{ "shards", VERB_OPERATOR | VERB_WORKER, { { "first", VERB_U32, false, PLAN_SHARDS_MAX } }, handle_shards,
+	  "state and figures of shards from first on; next: there are more" },
+	{ "status", VERB_OPERATOR, { { "first", VERB_U32, false, PLAN_SHARDS_MAX } }, handle_status,
+	  "the supervisor, the ledger, and shards as above" },
 	{ "metrics", VERB_OPERATOR,
 	  { { "offset", VERB_U64, false, METRICS_PAGE_MAX }, { "serial", VERB_U64, false, INT64_MAX } },
 	  handle_metrics, "Prometheus text, in slices" },

@@ -6,6 +6,7 @@
 #include <shoal/permissions.h>
 
 #include "shard/commands/commands.h"
+#include "shard/commands/prefixes.h"
 #include "shard/commands/registry.h"
 #include "shared/base/buf.h"
 
@@ -49,6 +50,7 @@ static void describe(struct buf *out, const struct shoal_command *command, const
 
 static void list_all(const char *prefix, struct buf *out)
 {
+	char example[PREFIXES_SHOWN_SIZE];
 	size_t i;
 
 	buf_append_str(out, "**What I can do**\n");
@@ -56,7 +58,8 @@ static void list_all(const char *prefix, struct buf *out)
 		buf_printf(out, "`/%s`: %s\n", registry_commands[i]->name, registry_commands[i]->description);
 	buf_append_str(out, "\n`/help command:` followed by a name tells more.");
 	if (prefix)
-		buf_printf(out, " Most commands also work as `%sping`, or when you mention me.", prefix);
+		buf_printf(out, " Most commands also work as %s, or when you mention me.",
+			   prefixes_shown(prefix, "ping", example));
 }
 
 /* "ping", "/ping", "!ping"; of "settings prefix" the command that it belongs to. */

@@ -49,12 +49,14 @@ static void stored(void *arg, int error)
 	struct log_ctx ctx = { .shard = (int32_t)commands_services(inv)->shard_id,
 			       .guild_id = shoal_invocation_guild_id(inv),
 			       .module = "settings" };
+	char shown[PREFIXES_SHOWN_SIZE], example[PREFIXES_SHOWN_SIZE];
 
 	if (error == 0) {
 		log_audit(&ctx, "settings.changed", KV_STR("setting", PREFIXES_SETTING),
 			  KV_U64("user", shoal_invocation_user_id(inv)));
-		shoal_reply_printf(inv, "Done: commands here now begin with `%s`, for example `%sping`.",
-				   change->prefix, change->prefix);
+		shoal_reply_printf(inv, "Done: commands here now begin with %s, for example %s.",
+				   prefixes_shown(change->prefix, "", shown),
+				   prefixes_shown(change->prefix, "ping", example));
 	} else if (error != -ECANCELED) {
 		tell_error(inv, error);
 	}
@@ -65,14 +67,16 @@ static void stored(void *arg, int error)
 static void shown(void *arg, const char *prefix)
 {
 	struct shoal_invocation *inv = arg;
+	char text[PREFIXES_SHOWN_SIZE];
 
 	if (prefixes_is_sure(commands_services(inv)->prefixes, shoal_invocation_guild_id(inv)))
-		shoal_reply_printf(inv, "Commands here begin with `%s`. `/settings prefix new:` changes it.", prefix);
+		shoal_reply_printf(inv, "Commands here begin with %s. `/settings prefix new:` changes it.",
+				   prefixes_shown(prefix, "", text));
 	else
 		shoal_reply_printf(inv,
-				   "Just now commands here begin with `%s`: the database with this server's "
+				   "Just now commands here begin with %s: the database with this server's "
 				   "settings is not there.",
-				   prefix);
+				   prefixes_shown(prefix, "", text));
 	shoal_invocation_release(inv);
 }
 

@@ -3,6 +3,7 @@
 #include "shard/commands/builtin.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shard/commands/commands.h"
@@ -82,32 +83,75 @@ static void show(struct shoal_invocation *inv, const json_t *shards)
 		shoal_reply_text(inv, buf_cstr(&out));
 }
 
-static void answered(void *arg, int error, const json_t *answer)
-{
-	struct shoal_invocation *inv = arg;
-	const json_t *shards = answer ? json_object_get(answer, "shards") : NULL;
+/* A question that is answered in parts when the fleet is large. */
+struct listing {
+	struct shoal_invocation *inv;
+	json_t *shards;
+};
 
-	if (error == 0 && json_is_array(shards))
-		show(inv, shards);
-	else if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT)
-		shoal_reply_error(inv,
+static void ask(struct listing *listing, json_int_t first);
+
+static void finish(struct listing *listing)
+{
+	shoal_invocation_release(listing->inv);
+	json_decref(listing->shards);
+	free(listing);
+}
+
+static void fail(struct listing *listing, int error)
+{
+	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT)
+		shoal_reply_error(listing->inv,
 				  "The supervisor does not answer just now, so I can speak for shard %u only. "
 				  "Please try again in a minute.",
-				  commands_services(inv)->shard_id);
+				  commands_services(listing->inv)->shard_id);
 	else if (error != -ECANCELED)
-		shoal_reply_error(inv, "The list of shards could not be had: %s.", error_text(error));
-	shoal_invocation_release(inv);
+		shoal_reply_error(listing->inv, "The list of shards could not be had: %s.", error_text(error));
+	finish(listing);
+}
+
+static void answered(void *arg, int error, const json_t *answer)
+{
+	struct listing *listing = arg;
+	json_t *part = answer ? json_object_get(answer, "shards") : NULL;
+	json_int_t next = answer ? json_integer_value(json_object_get(answer, "next")) : 0;
+
+	if (error == 0 && (!json_is_array(part) || json_array_extend(listing->shards, part) < 0))
+		error = -EPROTO;
+	if (error < 0) {
+		fail(listing, error);
+	} else if (next > (json_int_t)json_array_size(listing->shards) - 1 && json_array_size(part) > 0) {
+		ask(listing, next);
+	} else {
+		show(listing->inv, listing->shards);
+		finish(listing);
+	}
+}
+
+static void ask(struct listing *listing, json_int_t first)
+{
+	struct control_link *control = commands_services(listing->inv)->control;
+	int r = control_link_request(control, json_pack("{s:s, s:I}", "verb", "shards", "first", first),
+				     SHARDS_TIMEOUT_MS, answered, listing);
+
+	if (r < 0)
+		fail(listing, r);
 }
 
 static void shards(struct shoal_invocation *inv)
 {
-	struct control_link *control = commands_services(inv)->control;
-	int r;
+	struct listing *listing = calloc(1, sizeof(*listing));
+	json_t *list = json_array();
 
+	if (!listing || !list) {
+		free(listing);
+		json_decref(list);
+		shoal_reply_error(inv, "There is no memory for the list just now. Please try again in a minute.");
+		return;
+	}
+	*listing = (struct listing){ .inv = inv, .shards = list };
 	shoal_invocation_hold(inv);
-	r = control_link_request(control, json_pack("{s:s}", "verb", "shards"), SHARDS_TIMEOUT_MS, answered, inv);
-	if (r < 0)
-		answered(inv, r, NULL);
+	ask(listing, 0);
 }
 
 const struct shoal_command command_shards = {

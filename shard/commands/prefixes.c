@@ -327,3 +327,27 @@ const char *prefixes_fallback(const struct prefixes *prefixes)
 {
 	return prefixes->fallback;
 }
+
+static size_t longest_run(const char *text, char of)
+{
+	size_t longest = 0, run = 0;
+
+	for (; *text; text++) {
+		run = *text == of ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+const char *prefixes_shown(const char *prefix, const char *word, char text[PREFIXES_SHOWN_SIZE])
+{
+	static const char fence[] = "`````````````````";
+	size_t ticks = longest_run(prefix, '`') + 1;
+	const char *space = ticks > 1 ? " " : "";
+
+	if (ticks >= sizeof(fence))
+		ticks = sizeof(fence) - 1;
+	snprintf(text, PREFIXES_SHOWN_SIZE, "%.*s%s%s%s%s%.*s", (int)ticks, fence, space, prefix, word, space,
+		 (int)ticks, fence);
+	return text;
+}

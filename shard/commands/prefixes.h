@@ -43,4 +43,8 @@ int prefixes_store(struct prefixes *prefixes, uint64_t guild_id, const char *pre
 const char *prefixes_check(const char *prefix);
 const char *prefixes_fallback(const struct prefixes *prefixes);
 
+/* @prefix with @word behind it as code for people: fenced by one backtick more than it holds in a row. */
+#define PREFIXES_SHOWN_SIZE 128
+const char *prefixes_shown(const char *prefix, const char *word, char text[PREFIXES_SHOWN_SIZE]);
+
 #endif

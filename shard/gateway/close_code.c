@@ -6,8 +6,9 @@
 
 #include "shared/base/cleanup.h"
 
-/* After 4008 the minute that the 120 sends are counted in has to pass. */
-#define RATE_LIMITED_PAUSE_MS 60000
+/* The 120 sends are counted by connection, so a new one has all of them; but who comes back too often is locked out, so
+ * a second 4008 soon after waits ever longer (session_link.c). */
+#define RATE_LIMITED_PAUSE_MS 2000
 
 /* clang-format off */
 static const struct close_code_row rows[] = {

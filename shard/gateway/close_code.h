@@ -19,8 +19,8 @@ struct close_code_row {
 	uint16_t code; /* 0: the row of all others */
 	enum close_action action;
 	enum exit_code exit_code; /* FATAL only */
-	uint32_t pause_ms;        /* wait at least so long before the next connection */
-	bool our_fault;           /* we sent something wrong: logged as an error */
+	uint32_t pause_ms; /* wait at least so long before the next connection; longer when it comes again soon */
+	bool our_fault;    /* we sent something wrong: logged as an error */
 	const char *name;
 	const char *text; /* a sentence for people; for FATAL what to do */
 };

@@ -390,16 +390,34 @@ static void set_fatal(struct session *session, const struct close_code_row *row)
 		 row->name, row->text);
 }
 
+#define PAUSE_REMEMBERED_NS (600 * NS_PER_S)
+#define PAUSE_MAX_MS        60000ULL
+
+/* The first costs a moment; each further one within ten minutes of the last twice as much as that. */
+static uint64_t pause_of(struct session *session, const struct close_code_row *row)
+{
+	uint64_t now_ns = clock_monotonic_ns(), pause_ms = row->pause_ms;
+
+	if (pause_ms == 0)
+		return 0;
+	if (session->paused_ns && now_ns - session->paused_ns < PAUSE_REMEMBERED_NS && session->pause_ms >= pause_ms)
+		pause_ms = 2 * session->pause_ms < PAUSE_MAX_MS ? 2 * session->pause_ms : PAUSE_MAX_MS;
+	session->paused_ns = now_ns;
+	session->pause_ms = pause_ms;
+	return pause_ms;
+}
+
 /* What the server's close code asks for. */
 static enum session_event judge_close_code(struct session *session)
 {
 	const struct close_code_row *row = close_code_find(session->end.close_code);
+	uint64_t pause_ms = pause_of(session, row);
 
 	if (row->our_fault)
 		log_error(NULL, "gateway.close_code", KV_INT("close_code", session->end.close_code),
 			  KV_STR("name", row->name), KV_MSG(row->text));
-	if (row->pause_ms > session->wait_ms)
-		session->wait_ms = row->pause_ms;
+	if (pause_ms > session->wait_ms)
+		session->wait_ms = pause_ms;
 	switch (row->action) {
 	case CLOSE_ACTION_IDENTIFY:
 		session_forget(session, row->name);

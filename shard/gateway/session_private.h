@@ -82,10 +82,11 @@ struct session {
 	uint64_t gap_from, gap_to; /* sequences that a RESUME did not bring */
 
 	/* between connections */
-	uint32_t attempts;        /* connections since one was stable */
-	uint32_t resume_failures; /* RESUMEs that reached a gateway and came to nothing */
-	uint64_t wait_ms;         /* the next connection comes no sooner */
-	uint64_t poison_sequence; /* where payloads were unreadable */
+	uint32_t attempts;            /* connections since one was stable */
+	uint32_t resume_failures;     /* RESUMEs that reached a gateway and came to nothing */
+	uint64_t wait_ms;             /* the next connection comes no sooner */
+	uint64_t pause_ms, paused_ns; /* the last one that a close code asked for, and when */
+	uint64_t poison_sequence;     /* where payloads were unreadable */
 	uint32_t poison_count;
 	bool invalid_resumable; /* of the op 9 at hand */
 	uint16_t leave_code;    /* for session_act_leave */

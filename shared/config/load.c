@@ -116,17 +116,23 @@ static int on_pair(void *arg, const char *section, const char *key, const char *
 
 static int read_file(struct loading *loading)
 {
-	FILE *file = fopen(loading->path, "re");
+	/* Not blocking: a FIFO would hold us for ever. */
+	int fd = open(loading->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	CLEANUP(cleanup_free) char *others = NULL;
 	char why[CONFIG_FILE_ERROR_SIZE], place[PLACE_SIZE];
 	struct stat st;
 	int line = 0, r;
 
-	if (!file)
-		return refuse(loading, loading->path, "", error_text(errno));
-	if (fstat(fileno(file), &st) < 0 || S_ISDIR(st.st_mode)) {
+	if (!file) {
+		r = errno;
+		if (fd >= 0)
+			close(fd);
+		return refuse(loading, loading->path, "", error_text(r));
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		fclose(file);
-		return refuse(loading, loading->path, "", "not a file");
+		return refuse(loading, loading->path, "", "not a plain file");
 	}
 	r = config_file_read(file, on_pair, loading, &line, why);
 	fclose(file);

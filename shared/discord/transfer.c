@@ -229,6 +229,9 @@ static void set_method(struct transfer *transfer, CURL *easy, const struct trans
 static void set_connection(struct transfer *transfer, const struct transfer_wire *wire, CURL *easy,
 			   const struct transfer_request *request)
 {
+	/* Said, or curl would take http_proxy and its kin from the environment, unasked: the token would go by who
+	 * knows whom, and the gateway, which knows no proxy, another way. */
+	SET(transfer, easy, CURLOPT_PROXY, "");
 	SET(transfer, easy, CURLOPT_PROTOCOLS_STR, wire->https ? "https" : "http");
 	SET(transfer, easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Over plain TCP nothing tells of HTTP/2, and waiting to learn it would line up requests behind the first. */

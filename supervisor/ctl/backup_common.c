@@ -42,7 +42,7 @@ int backup_refuse(struct backup_call *call, int error, const char *format, ...)
 
 int backup_fail(struct backup_call *call, int error)
 {
-	int code = error == -SHOAL_EOFFLINE ? CTL_UNREACHABLE : error == -EINVAL ? CTL_CONFIG : CTL_FAILED;
+	int code = error == -SHOAL_EOFFLINE ? CTL_AWAY : error == -EINVAL ? CTL_CONFIG : CTL_FAILED;
 
 	if (!call->error[0])
 		snprintf(call->error, sizeof(call->error), "%s", error_text(error));

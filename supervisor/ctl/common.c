@@ -214,6 +214,31 @@ static bool only_looks(const json_t *request)
 	return strcmp(verb, "status") == 0 || strcmp(verb, "shards") == 0 || strcmp(verb, "metrics") == 0;
 }
 
+int ctl_complete(const struct ctl_options *options, uint64_t timeout_ms, json_t *answer)
+{
+	json_t *shards = json_object_get(answer, "shards"), *part = NULL;
+	int64_t next;
+	int r;
+
+	while ((next = ctl_int(answer, "next")) > 0 && json_is_array(shards)) {
+		r = control_call(options->runtime_dir,
+				 json_pack("{s:s, s:I}", "verb", "shards", "first", (json_int_t)next), timeout_ms, NULL,
+				 NULL, &part);
+		if (r < 0)
+			return r;
+		r = json_is_true(json_object_get(part, "ok")) && ctl_int(part, "next") != next &&
+				    json_array_extend(shards, json_object_get(part, "shards")) == 0
+			    ? 0
+			    : -EPROTO;
+		json_object_set_new(answer, "next", json_integer(ctl_int(part, "next")));
+		json_decref(part);
+		if (r < 0)
+			return r;
+	}
+	json_object_del(answer, "next");
+	return 0;
+}
+
 int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout_ms, control_progress_fn progress,
 	    void *arg, json_t **ret_answer)
 {
@@ -223,6 +248,13 @@ int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout
 
 	do {
 		r = control_call(options->runtime_dir, json_incref(request), wait_ms, progress, arg, &answer);
+		if (r >= 0 && only_looks(request) && json_is_array(json_object_get(answer, "shards"))) {
+			r = ctl_complete(options, wait_ms, answer);
+			if (r < 0) {
+				json_decref(answer);
+				answer = NULL;
+			}
+		}
 	} while (r == -ECONNRESET && --tries > 0 && usleep(AWAY_MS * 1000) == 0);
 	json_decref(request);
 	r = ctl_judge(options, r, answer, wait_ms);

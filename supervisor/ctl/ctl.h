@@ -19,6 +19,7 @@ enum ctl_exit {
 	CTL_USAGE = 2,       /* wrong command line */
 	CTL_CONFIG = 3,      /* configuration wrong */
 	CTL_UNREACHABLE = 4, /* no supervisor there, or it does not answer */
+	CTL_AWAY = 9,        /* the database is not there (as shoald's own code for what is away) */
 };
 
 struct ctl_options {
@@ -56,6 +57,9 @@ int ctl_doctor(int argc, char **argv, const struct ctl_options *options);
  * was printed already (as JSON with --json). */
 int ctl_ask(const struct ctl_options *options, json_t *request, uint64_t timeout_ms, control_progress_fn progress,
 	    void *arg, json_t **ret_answer);
+/* An answer with "shards" holds as many as fit a line: asks for the others and puts them in. -EPROTO, or as
+ * control_call(): @answer is incomplete. */
+int ctl_complete(const struct ctl_options *options, uint64_t timeout_ms, json_t *answer);
 /* What control_call() gave: CTL_OK when it is an answer with ok:true; else the failure is printed and @answer gone. */
 int ctl_judge(const struct ctl_options *options, int error, json_t *answer, uint64_t waited_ms);
 /* Waits until the supervisor's image number @serial (status) answers; *ret_status is the caller's. */

@@ -67,7 +67,7 @@ static void print_help(void)
 	       "  --timeout S        how long to wait for an answer\n"
 	       "  --version, --help\n\n"
 	       "Ends with 0, or 1: it did not work, 2: wrong command line, 3: wrong configuration, 4: no supervisor\n"
-	       "there.\n");
+	       "there, 9: the database is not there.\n");
 }
 
 struct arguments {
@@ -149,6 +149,20 @@ static int refuse_verb(const char *name)
 	return CTL_USAGE;
 }
 
+/* Verbs that must be told more than where the supervisor is. */
+static const char *const config_readers[] = { "migrate", "backup", "restore" };
+
+/* When things are broken is when one looks: with --runtime-dir most verbs need nothing of the configuration. */
+static bool can_do_without(const struct arguments *arguments, int argc, char **argv)
+{
+	if (!arguments->runtime_dir || argc < 2)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(config_readers); i++)
+		if (strcmp(config_readers[i], argv[1]) == 0)
+			return false;
+	return find_verb(argv[1]);
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP(config_freep) struct config *config = NULL;
@@ -180,8 +194,11 @@ int main(int argc, char **argv)
 	r = config_load(arguments.config_path, &argc, argv, &config, error);
 	verb = argc > 1 ? find_verb(argv[1]) : NULL;
 	/* To doctor, a configuration that can't be read is a finding. */
-	if (r < 0 && !(verb && verb->fn == ctl_doctor))
+	if (r < 0 && !(verb && verb->fn == ctl_doctor) && !can_do_without(&arguments, argc, argv))
 		return ctl_fail(&options, CTL_CONFIG, "EINVAL", error[0] ? error : error_text(r));
+	if (r < 0 && verb->fn != ctl_doctor)
+		fprintf(stderr, "shoalctl: (the configuration is broken, and not needed with --runtime-dir: %s)\n",
+			error[0] ? error : error_text(r));
 	if (argc < 2) {
 		print_help();
 		return CTL_USAGE;

@@ -36,7 +36,7 @@ typedef int (*action_fn)(struct call *call);
 static int fail(struct call *call, int error)
 {
 	const char *text = call->error.text[0] ? call->error.text : error_text(error);
-	int code = error == -SHOAL_EOFFLINE ? CTL_UNREACHABLE : CTL_FAILED;
+	int code = error == -SHOAL_EOFFLINE ? CTL_AWAY : CTL_FAILED;
 
 	if (call->line_open)
 		puts("failed");

@@ -60,6 +60,11 @@ int ctl_restart(int argc, char **argv, const struct ctl_options *options)
 		}
 		json_array_append_new(shards, json_integer(shard));
 	}
+	if (all && json_array_size(shards) > 0) {
+		json_decref(request);
+		json_decref(shards);
+		return ctl_usage("restart", "--all, or the numbers of some: not both");
+	}
 	if (rolling && json_array_size(shards) == 0)
 		all = true;
 	if (!all && json_array_size(shards) == 0) {

@@ -253,6 +253,8 @@ static size_t frame(const struct ctl_options *options, const struct view *view)
 	buf_init(&out, FRAME_MAX);
 	buf_append_str(&out, "\033[H\033[2J");
 	r = control_call(quiet.runtime_dir, json_pack("{s:s}", "verb", "status"), ASK_TIMEOUT_MS, NULL, NULL, &answer);
+	if (r >= 0)
+		r = ctl_complete(options, ASK_TIMEOUT_MS, answer);
 	if (r < 0 || !json_is_true(json_object_get(answer, "ok")))
 		buf_printf(&out, "no supervisor answers in %s; asking again (q quits)\n", quiet.runtime_dir);
 	else {

@@ -8,7 +8,6 @@ import signal
 import pytest
 
 import harness
-import procs
 from harness import fleet as fleets
 from harness.sim import text_of
 
@@ -98,21 +97,6 @@ def test_lost_session_identifies_anew_and_says_so(sim, fleet, kind, more):
     assert len(opened) == len(closed) == 1 and opened[0]["level"] == "error", fleet.messages()
     assert opened[0]["shard"] == closed[0]["shard"] == 1 and opened[0]["from_sequence"] > 0, opened
     assert 0 < closed[0]["length_ms"] < 30000 * harness.PATIENCE
-
-
-def test_rate_limited_link_pauses_before_it_resumes(sim, fleet):
-    """4008: a minute has to pass; the others go on, no identify is spent, and status says what it waits for."""
-    before = spent(sim)
-    sim.fault("close", shard=2, code=4008)
-    procs.wait_until(lambda: fleet.shard(2)["state"] == "backoff", 20, "shard 2 in backoff")
-    assert 50000 <= fleet.wait_record("gateway.backoff", shard=2)["wait_ms"] <= 80000
-    serves(sim, [guild for guild in range(16) if served_by(sim, guild) != 2][:4])
-    assert spent(sim) == before and fleet.shard(2)["state"] == "backoff"
-
-
-def served_by(sim, guild):
-    """The shard of a guild: Discord's rule."""
-    return (int(sim.get("/guild", index=guild)["id"]) >> 22) % 4
 
 
 def test_refused_resumes_end_in_one_identify(sim, fleet):

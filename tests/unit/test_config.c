@@ -328,7 +328,7 @@ static void test_file_that_is_none(void **state)
 	snprintf(full, sizeof(full), "%s: No such file or directory", path);
 	assert_string_equal(error, full);
 	assert_int_equal(config_load(dir, NULL, NULL, &config, error), -EINVAL);
-	assert_non_null(strstr(error, "not a file"));
+	assert_non_null(strstr(error, "not a plain file"));
 }
 
 /* The packaged inih cuts at 200 bytes; ours does not, at any length around that and far above. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shared/base/cleanup.h"
+#include "shared/base/clock.h"
 #include "supervisor/http.h"
 #include "supervisor/http_parse.h"
 #include "tests/unit/loop_wait.h"
@@ -351,7 +352,7 @@ static bool no_connections(void *arg)
 
 static bool is_full(void *arg)
 {
-	return http_connections(((struct world *)arg)->server) == HTTP_CONNECTIONS_MAX;
+	return http_connections(((struct world *)arg)->server) == HTTP_PEER_MAX;
 }
 
 static void test_silent_peers_are_bounded(void **state)
@@ -363,17 +364,45 @@ static void test_silent_peers_are_bounded(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = dial(world);
 	assert_true(loop_wait_for(&world->loop, is_full, world, 5000));
-	/* The tenth beyond the limit is turned away at once, not served and not kept. */
-	talk(world, &exchange, "GET /small HTTP/1.0\r\n\r\n", 23, 0);
-	assert_int_equal(exchange.in.len, 0);
-	hang_up(&exchange);
-	assert_int_equal(send(fds[0], "GET /sm", 7, MSG_NOSIGNAL), 7);
+	/* However many there are that say nothing: one that asks is answered, at once and again and again. */
+	for (int i = 0; i < 20; i++) {
+		uint64_t before_ns = clock_monotonic_ns();
+
+		talk(world, &exchange, "GET /small HTTP/1.0\r\n\r\n", 23, 0);
+		assert_true(exchange.in.len > 0);
+		hang_up(&exchange);
+		assert_true(clock_monotonic_ns() - before_ns < HTTP_REQUEST_DEADLINE_MS * NS_PER_MS / 2);
+	}
+	assert_true(http_connections(world->server) <= HTTP_CONNECTIONS_MAX);
+	assert_int_equal(send(fds[ARRAY_SIZE(fds) - 1], "GET /sm", 7, MSG_NOSIGNAL), 7);
 	assert_true(loop_wait_for(&world->loop, no_connections, world, 3 * HTTP_REQUEST_DEADLINE_MS));
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
-	talk(world, &exchange, "GET /small HTTP/1.0\r\n\r\n", 23, 0);
-	assert_true(exchange.in.len > 0);
-	hang_up(&exchange);
+}
+
+/* Those that drip their heads, and those that do not read their answers. */
+static void test_slow_peers_cost_nobody_an_answer(void **state)
+{
+	static const char ask[] = "GET /large HTTP/1.1\r\n\r\n";
+	struct world *world = *state;
+	int fds[2 * HTTP_CONNECTIONS_MAX];
+	struct exchange exchange;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial(world);
+		loop_wait_for(&world->loop, no_connections, world, 1); /* let it in */
+		if (i % 2)
+			send(fds[i], ask, sizeof(ask) - 1, MSG_NOSIGNAL);
+		else
+			send(fds[i], "G", 1, MSG_NOSIGNAL);
+		if (i % 8 == 7) {
+			talk(world, &exchange, "GET /small HTTP/1.0\r\n\r\n", 23, 0);
+			assert_true(exchange.in.len > 0);
+			hang_up(&exchange);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
 }
 
 static void test_port_in_use(void **state)
@@ -399,6 +428,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_large_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent_peers_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_peers_cost_nobody_an_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port_in_use, setup, teardown),
 	};
 

@@ -66,11 +66,33 @@ static void test_bad_prefixes(void **state)
 	}
 }
 
+/* The operator's own prefix may hold what a member's may not. */
+static void test_prefixes_are_shown_as_code(void **state)
+{
+	static const struct {
+		const char *prefix, *word, *shown;
+	} rows[] = {
+		{ "!", "", "`!`" },
+		{ "!", "ping", "`!ping`" },
+		{ "`", "", "`` ` ``" },
+		{ "`", "ping", "`` `ping ``" },
+		{ "a``b", "", "``` a``b ```" },
+		{ "``````````````````````", "", "`" },
+	};
+	char text[PREFIXES_SHOWN_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(prefixes_shown(rows[i].prefix, rows[i].word, text), rows[i].shown);
+	assert_true(strlen(prefixes_shown(rows[5].prefix, "", text)) < sizeof(text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_prefixes),
 		cmocka_unit_test(test_bad_prefixes),
+		cmocka_unit_test(test_prefixes_are_shown_as_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
