@@ -551,6 +551,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .board = worker->board,
 					      .counters = worker->counters,
 					      .prefixes = worker->prefixes,
+					      .db = worker->db,
 					      .shard_id = worker->options.shard_id,
 					      .shard_count = worker->shard_count,
 					      .gateway_latency_us = gateway_latency_us,

@@ -161,7 +161,7 @@ class Postgres(Server):
                     lines = f.read().splitlines()
             except OSError:
                 return False
-            return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
+            return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() in ("ready", "standby")
 
         try:
             self._wait_ready(ready)

@@ -10,4 +10,6 @@ extern const struct shoal_command command_settings; /* builtin_settings.c */
 extern const struct shoal_command command_shards;   /* builtin_shards.c */
 extern const struct shoal_command command_stats;    /* builtin_stats.c */
 
+void settings_list(struct shoal_invocation *inv); /* builtin_settings_list.c */
+
 #endif

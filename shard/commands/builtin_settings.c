@@ -144,6 +144,11 @@ static const struct shoal_command children[] = {
 		.option_count = ARRAY_SIZE(prefix_options),
 		.handle = prefix,
 	},
+	{
+		.name = "list",
+		.description = "See what was changed here, and by whom",
+		.handle = settings_list,
+	},
 };
 
 const struct shoal_command command_settings = {

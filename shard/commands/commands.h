@@ -14,6 +14,7 @@
 #include "shared/board/board.h"
 #include "shared/bus/bus.h"
 #include "shared/control/control.h"
+#include "shared/db/db.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
 
@@ -27,6 +28,7 @@ struct command_services {
 	struct board_shard *board;
 	_Atomic uint64_t *counters;
 	struct prefixes *prefixes;
+	struct db *db; /* may be off, and NULL in tests */
 	uint32_t shard_id, shard_count;
 	uint64_t (*gateway_latency_us)(void *arg);
 	void *gateway_arg;

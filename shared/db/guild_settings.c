@@ -124,10 +124,14 @@ int guild_settings_list(struct db *db, uint64_t guild_id, guild_settings_fn fn, 
 	if (r < 0)
 		return r;
 	wait = wait_new("", NULL, 0, arg);
-	if (wait)
-		wait->list_fn = fn;
-	return queue(db, CORE_GUILD_SETTING_LIST, (struct db_param[]){ DB_INT8((int64_t)guild_id) }, 1, on_listed,
-		     wait);
+	if (!wait)
+		return -ENOMEM;
+	wait->list_fn = fn;
+	r = db_query_replica(db, &core_statements[CORE_GUILD_SETTING_LIST],
+			     (struct db_param[]){ DB_INT8((int64_t)guild_id) }, 1, on_listed, wait);
+	if (r < 0)
+		free(wait);
+	return r;
 }
 
 /* After a change: the version it made, with what was asked for. */

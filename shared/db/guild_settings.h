@@ -22,7 +22,8 @@ struct guild_setting {
 /* Exactly once. @setting is borrowed, NULL unless @error is 0. -ENOENT: the guild has none of that name; others as
  * db_result_fn. */
 typedef void (*guild_setting_fn)(void *arg, int error, const struct guild_setting *setting);
-/* All of a guild's settings, by name. @settings is borrowed. */
+/* All of a guild's settings, by name; an admin's question, which a standby may answer from a moment ago. @settings is
+ * borrowed. */
 typedef void (*guild_settings_fn)(void *arg, int error, const struct guild_setting *settings, size_t count);
 
 /* All return as db_query(), and -EINVAL: the name is not 1 … 64 of [a-z0-9_.], a guild id of 0 or over 63 bits. */
