@@ -60,6 +60,7 @@ void gauges_update(struct worker *worker)
 	board_gauge(counters, BOARD_COUNTER_rest_latency_us, rest.latency_us);
 	gauges_count_guilds(worker);
 	board_gauge(counters, BOARD_COUNTER_nats_away, bus_is_on(worker->bus) && !bus_is_up(worker->bus));
+	db_gauges_update(worker->db_gauges);
 	board_gauge(counters, BOARD_COUNTER_postgres_away, db_is_on(worker->db) && db_is_away(worker->db));
 	if (worker->session)
 		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));

@@ -414,6 +414,10 @@ static int start_outside(struct worker *worker, const char **what)
 	r = db_new(&worker->loop, &db, &db_events, worker, &worker->db);
 	if (r < 0)
 		return r;
+	r = db_gauges_new(worker->db, worker->counters, worker->options.runtime_dir, worker->options.generation,
+			  worker->options.shard_id, &worker->db_gauges);
+	if (r < 0)
+		return r;
 	*what = "prefixes of commands (commands.prefix)";
 	return prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
 }
@@ -781,6 +785,7 @@ static void finish(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->sigterm, NULL);
 	uv_close((uv_handle_t *)&worker->sigint, NULL);
 	loop_finish(&worker->loop);
+	db_gauges_free(worker->db_gauges);
 	prefixes_free(worker->prefixes);
 	pipeline_free(worker->pipeline);
 	cache_close(worker->cache);

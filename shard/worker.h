@@ -6,6 +6,7 @@
 #include "shard/cache/cache.h"
 #include "shard/cache/fill.h"
 #include "shard/commands/commands.h"
+#include "shard/db_gauges.h"
 #include "shard/events/dispatch.h"
 #include "shard/events/effects.h"
 #include "shard/events/pipeline.h"
@@ -53,6 +54,7 @@ struct worker {
 	struct effects *effects;
 	struct bus *bus;
 	struct db *db;
+	struct db_gauges *db_gauges;
 	struct prefixes *prefixes;
 	struct commands commands;
 	struct dispatch dispatch;

@@ -102,7 +102,20 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(outbox_refused, "writes refused because the outbox was full or its file failed")      \
 	X(outbox_commits, "commits of the outbox's file")                                       \
 	X(outbox_commit_max_us, "longest of them (gauge)")                                      \
-	X(outbox_failing, "1 while the outbox's file can't be written (gauge)")
+	X(outbox_failing, "1 while the outbox's file can't be written (gauge)")                 \
+	X(db_done, "SQL statements done")                                                       \
+	X(db_failed, "SQL statements refused or given up; surely not done")                     \
+	X(db_unknown, "SQL statements that may or may not have been done")                      \
+	X(db_repeated, "SQL statements sent once more")                                         \
+	X(db_refused, "SQL statements refused because too many waited")                         \
+	X(db_commits, "SQL transactions done; statements share them")                           \
+	X(db_fallbacks, "questions for the read-only PostgreSQL that the primary answered")     \
+	X(db_connects, "connections made to PostgreSQL")                                        \
+	X(db_connect_failures, "attempts to connect to PostgreSQL that failed")                 \
+	X(db_disconnects, "connections to PostgreSQL that broke")                               \
+	X(db_links, "open connections to PostgreSQL (gauge)")                                   \
+	X(db_waiting, "SQL statements that wait to be sent (gauge)")                            \
+	X(db_in_flight, "SQL statements sent and not answered (gauge)")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 void metrics_begin(struct metrics *metrics, struct buf *out)
@@ -38,12 +39,17 @@ static void put_escaped(struct metrics *metrics, const char *text, int quote)
 	}
 }
 
+static const char *const type_names[] = {
+	[METRICS_COUNTER] = "counter",
+	[METRICS_GAUGE] = "gauge",
+	[METRICS_HISTOGRAM] = "histogram",
+};
+
 void metrics_family(struct metrics *metrics, const char *name, enum metrics_type type, const char *help)
 {
 	note(metrics, buf_printf(metrics->out, "# HELP " METRICS_PREFIX "%s ", name));
 	put_escaped(metrics, help, 0);
-	note(metrics, buf_printf(metrics->out, "\n# TYPE " METRICS_PREFIX "%s %s\n", name,
-				 type == METRICS_COUNTER ? "counter" : "gauge"));
+	note(metrics, buf_printf(metrics->out, "\n# TYPE " METRICS_PREFIX "%s %s\n", name, type_names[type]));
 }
 
 static void put_name(struct metrics *metrics, const char *name, va_list labels)
@@ -86,6 +92,27 @@ void metrics_double(struct metrics *metrics, const char *name, double value, ...
 		note(metrics, buf_append_str(metrics->out, value > 0 ? " +Inf\n" : " -Inf\n"));
 	else
 		note(metrics, buf_printf(metrics->out, " %.9g\n", value));
+}
+
+void metrics_histogram(struct metrics *metrics, const char *name, const double *bounds, const uint64_t *buckets,
+		       size_t count, double sum, const char *const labels[4])
+{
+	char sample[128], bound[32];
+	uint64_t total = 0;
+
+	snprintf(sample, sizeof(sample), "%s_bucket", name);
+	for (size_t i = 0; i < count; i++) {
+		total += buckets[i];
+		if (i + 1 < count)
+			snprintf(bound, sizeof(bound), "%g", bounds[i]);
+		else
+			snprintf(bound, sizeof(bound), "+Inf");
+		metrics_u64(metrics, sample, total, labels[0], labels[1], labels[2], labels[3], "le", bound, NULL);
+	}
+	snprintf(sample, sizeof(sample), "%s_sum", name);
+	metrics_double(metrics, sample, sum, labels[0], labels[1], labels[2], labels[3], NULL);
+	snprintf(sample, sizeof(sample), "%s_count", name);
+	metrics_u64(metrics, sample, total, labels[0], labels[1], labels[2], labels[3], NULL);
 }
 
 void metrics_shards(struct metrics *metrics, const struct metrics_shard *shards, size_t count)

@@ -12,7 +12,7 @@
 #define METRICS_PREFIX       "shoal_"
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum metrics_type { METRICS_COUNTER, METRICS_GAUGE };
+enum metrics_type { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM };
 
 struct metrics {
 	struct buf *out;
@@ -28,6 +28,11 @@ void metrics_family(struct metrics *metrics, const char *name, enum metrics_type
 /* One sample. @labels: name, value, name, value, …, NULL; values are escaped here. */
 void metrics_u64(struct metrics *metrics, const char *name, uint64_t value, ...) __attribute__((sentinel));
 void metrics_double(struct metrics *metrics, const char *name, double value, ...) __attribute__((sentinel));
+
+/* One histogram of the family @name (<name>_bucket, _sum, _count): @buckets[i] counts what was at most @bounds[i] and
+ * above the one before, the last (of @count) what was above all of its count - 1 bounds; @sum in the bounds' unit. */
+void metrics_histogram(struct metrics *metrics, const char *name, const double *bounds, const uint64_t *buckets,
+		       size_t count, double sum, const char *const labels[4]);
 
 /* A page to be read, with the shard it belongs to. NULL boards are passed over. */
 struct metrics_shard {

@@ -5,8 +5,10 @@
 #include <errno.h>
 
 #include "shared/base/errors.h"
+#include "shared/db/db_tally.h"
 #include "tests/unit/db_seen.h"
 #include "tests/unit/tcp_proxy.h"
+#include "tests/unit/tmpdir.h"
 
 enum {
 	ADD,
@@ -659,6 +661,45 @@ static void test_sets(void **state)
 	db_shut(&seen);
 }
 
+/* A worker's statements come on top of what those before it have counted; nothing new, no write. */
+static void test_tally(void **state)
+{
+	const struct db_statement_stats earlier = { .done = 3, .total_us = 30, .buckets = { [0] = 3 } };
+	struct db_options options = defaults();
+	struct db_tally tally = { 0 };
+	struct db_teller *teller = NULL;
+	char dir[TMPDIR_SIZE], path[512];
+	struct seen seen;
+
+	(void)state;
+	assert_int_equal(db_tally_path(tmpdir_make(dir), 0, 7, path, sizeof(path)), 0);
+	assert_int_equal(db_tally_add(&tally, "test", "count", &earlier), 0);
+	assert_int_equal(db_tally_write(&tally, path), 0);
+	db_tally_finish(&tally);
+	db_open(&seen, &options);
+	assert_int_equal(db_teller_new(dir, 0, 7, &teller), 0);
+	assert_int_equal(get_row(&seen, &rows[COUNT]), 0);
+	assert_int_equal(get_row(&seen, &rows[COUNT]), 0);
+	assert_int_equal(db_teller_tick(teller, seen.db, 10 * NS_PER_S), 0);
+	assert_int_equal(db_tally_read(&tally, path), 0);
+	assert_int_equal(tally.count, 1); /* those that were asked */
+	assert_string_equal(tally.rows[0].name, "count");
+	assert_int_equal(tally.rows[0].stats.done, 5);
+	assert_true(tally.rows[0].stats.total_us > 30);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(db_teller_tick(teller, seen.db, 20 * NS_PER_S), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(get_row(&seen, &rows[COUNT]), 0);
+	assert_int_equal(db_teller_tick(teller, seen.db, 20 * NS_PER_S + 1), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	tmpdir_remove(dir);
+	assert_int_equal(get_row(&seen, &rows[COUNT]), 0);
+	assert_int_equal(db_teller_tick(teller, seen.db, 30 * NS_PER_S), -ENOENT);
+	db_tally_finish(&tally);
+	db_teller_free(teller);
+	db_shut(&seen);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -688,6 +729,7 @@ int main(int argc, char **argv)
 		TEST(test_too_much),
 		TEST(test_replica),
 		TEST(test_sets),
+		TEST(test_tally),
 	};
 
 	if (!pg_is_wanted("test_db_together"))

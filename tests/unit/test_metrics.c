@@ -8,6 +8,28 @@
 #include "shared/metrics/metrics.h"
 #include "tests/unit/tmpdir.h"
 
+static void test_histogram(void **state)
+{
+	static const double bounds[] = { 0.0001, 0.5 };
+	static const uint64_t buckets[] = { 2, 0, 5 };
+	static const char *const labels[] = { "owner", "core", "statement", "a\"b" };
+	CLEANUP(buf_finish) struct buf out;
+	struct metrics metrics;
+
+	(void)state;
+	buf_init(&out, 4096);
+	metrics_begin(&metrics, &out);
+	metrics_family(&metrics, "h", METRICS_HISTOGRAM, "help");
+	metrics_histogram(&metrics, "h", bounds, buckets, 3, 1.25, labels);
+	assert_int_equal(metrics_end(&metrics), 0);
+	assert_string_equal(buf_cstr(&out), "# HELP shoal_h help\n# TYPE shoal_h histogram\n"
+					    "shoal_h_bucket{owner=\"core\",statement=\"a\\\"b\",le=\"0.0001\"} 2\n"
+					    "shoal_h_bucket{owner=\"core\",statement=\"a\\\"b\",le=\"0.5\"} 2\n"
+					    "shoal_h_bucket{owner=\"core\",statement=\"a\\\"b\",le=\"+Inf\"} 7\n"
+					    "shoal_h_sum{owner=\"core\",statement=\"a\\\"b\"} 1.25\n"
+					    "shoal_h_count{owner=\"core\",statement=\"a\\\"b\"} 7\n");
+}
+
 static void test_form(void **state)
 {
 	CLEANUP(buf_finish) struct buf out;
@@ -90,6 +112,7 @@ static void test_boards(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_histogram),
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_full_buffer_is_told),
 		cmocka_unit_test(test_boards),
