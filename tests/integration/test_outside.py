@@ -57,6 +57,10 @@ def test_postgres_goes_and_comes_back(sim, make_fleet, private):
     manager = {"permissions": str(1 << 3)}
     assert "begin with `?`" in text_of(sim.answer(sim.use("settings", set_prefix("?"), **manager)))
     assert "PostgreSQL on" in fleet.ctl_run("status").stdout
+    for line in (r'db_statements\{owner="\w+",statement="\w+",outcome="done"\} [1-9]',
+                 r'db_statement_seconds_bucket\{owner="\w+",statement="\w+",le="\+Inf"\} [1-9]',
+                 r'db_done\{shard="\d"\} [1-9]', r'db_links\{shard="\d"\} [1-9]'):
+        eventually(lambda: re.search(f"^shoal_{line}", fleet.ctl_run("metrics").stdout, re.M), line, fleet)
     private.postgres.kill()
     ping(sim)
     # Of a guild whose prefix is not known, none is claimed.
@@ -137,7 +141,8 @@ def test_migrations_go_up_and_down(servers):
     refused = server_tools.migrate(url, "down", "1")
     assert refused.returncode == 2 and "--yes" in refused.stderr  # data would be lost: say so, and mean it
     assert servers.sql("SELECT count(*) FROM shoal.guild_setting", url) == "0"
-    down = server_tools.migrate(url, "down", "1", "--yes")
+    applied = servers.sql("SELECT count(*) FROM shoal.migration", url)
+    down = server_tools.migrate(url, "down", applied, "--yes")
     assert down.returncode == 0, down.stdout + down.stderr
     assert servers.sql("SELECT to_regclass('shoal.guild_setting') IS NULL", url) == "t"
     assert server_tools.migrate(url, "up").returncode == 0
