@@ -335,7 +335,10 @@ static void test_up_and_down(void **state)
 	assert_true(
 		pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (5, 'prefix', '\"!\"')"));
 	assert_false(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (5, 'Prefix', '1')"));
-	assert_false(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (0, 'prefix', '1')"));
+	/* Guild 0 is the global layer; there is none below it. */
+	assert_true(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (0, 'prefix', '1')"));
+	assert_false(
+		pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (-1, 'prefix', '1')"));
 	assert_false(pg_exec(sql, "SELECT shoal.create_keyed_table('bad', ARRAY['name'], 'name text')"));
 	assert_true(pg_exec(
 		sql, "SELECT shoal.create_keyed_table('of_users', ARRAY['user_id', 'x'], 'user_id bigint, x int')"));
