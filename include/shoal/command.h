@@ -31,6 +31,21 @@ enum shoal_command_flags {
 	SHOAL_COMMAND_GUILD_ONLY = 1 << 2,
 };
 
+/* Whose uses a cooldown counts. */
+enum shoal_cooldown_per {
+	SHOAL_COOLDOWN_USER,
+	SHOAL_COOLDOWN_GUILD,
+	SHOAL_COOLDOWN_CHANNEL,
+	SHOAL_COOLDOWN_PER_COUNT,
+};
+
+/* @uses at once, after which one more is allowed each @seconds / @uses. At most one row a kind. */
+struct shoal_cooldown {
+	enum shoal_cooldown_per per;
+	uint32_t uses;    /* 1 … 1000 */
+	uint32_t seconds; /* 1 … 86400 */
+};
+
 /* A command, or (in @children) a subcommand of one. Static storage. */
 struct shoal_command {
 	const char *name;        /* lower case, 1-32 characters */
@@ -41,6 +56,9 @@ struct shoal_command {
 	size_t option_count;
 	const struct shoal_command *children; /* then options and handle are not used */
 	size_t child_count;
+	/* A child without some of its own has its parent's, and counts for itself. */
+	const struct shoal_cooldown *cooldowns;
+	size_t cooldown_count;
 	/* The invocation is borrowed; hold it with shoal_invocation_hold() to reply after returning. */
 	void (*handle)(struct shoal_invocation *inv);
 };
