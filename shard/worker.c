@@ -454,14 +454,23 @@ static int start_session(struct worker *worker, const json_t *secrets)
 /* Before the session: what the last worker had taken must not be asked of Discord again. */
 static int start_pipeline(struct worker *worker)
 {
+	const struct config *config = worker->config;
 	struct pipeline_options options = { .runtime_dir = worker->options.runtime_dir,
+					    .state_dir = config->supervisor_state_dir,
 					    .generation = worker->options.generation,
 					    .shard_id = worker->options.shard_id,
-					    .guild_open_max = worker->config->inbox_guild_open_tickets,
-					    .parked_max_mib = worker->config->inbox_parked_max_mib,
+					    .shard_count = worker->shard_count,
+					    .guild_open_max = config->inbox_guild_open_tickets,
+					    .stage_max_mib = config->inbox_parked_max_mib,
+					    .parked_max_mib = config->parked_max_mib,
+					    .parked_max_age_days = config->parked_max_age_days,
+					    .flight_keep = config->flight_keep,
+					    .flight_max_mib = config->flight_max_mib,
 					    .crashed = worker->crashed,
-					    .handled = effects_handled,
-					    .handled_arg = worker->effects };
+					    .events = { .handled = effects_handled,
+							.export = effects_export,
+							.import = effects_import,
+							.arg = worker->effects } };
 	int r;
 
 	r = pipeline_new(&worker->loop, &options, worker->board, &worker->dispatch, &pipeline_cache, &worker->pipeline);

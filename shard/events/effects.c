@@ -552,7 +552,8 @@ static int begin_journalled(struct effect *effect, const struct rest_request *re
 	int r;
 
 	r = journal_get(effects->journal, effect->event, effect->step, &row);
-	if (r == -ENOENT && !(ticket_again(effect->ticket) && journal_is_doubtful(effects->journal)))
+	if (r == -ENOENT && !ticket_is_doubtful(effect->ticket) &&
+	    !(ticket_again(effect->ticket) && journal_is_doubtful(effects->journal)))
 		return transmit(effect, request);
 	if (r < 0)
 		return recover(effect, request, NULL);
@@ -701,6 +702,21 @@ void effects_handled(void *arg, struct event_key event)
 
 	if (effects->journal)
 		journal_handled(effects->journal, event);
+}
+
+int effects_export(void *arg, struct event_key event, struct buf *out, bool *ret_doubtful)
+{
+	struct effects *effects = arg;
+
+	*ret_doubtful = !effects->journal || journal_is_doubtful(effects->journal);
+	return effects->journal ? journal_export(effects->journal, event, out) : 0;
+}
+
+int effects_import(void *arg, struct event_key event, const char *rows, size_t len, bool same_boot)
+{
+	struct effects *effects = arg;
+
+	return effects->journal ? journal_import(effects->journal, event, rows, len, same_boot) : -ENOSPC;
 }
 
 void effects_trust(struct effects *effects)

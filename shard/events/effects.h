@@ -58,6 +58,10 @@ int effects_cancel(struct effects *effects, uint64_t handle);
 
 /* The pipeline's: an event is handled, its rows may go. */
 void effects_handled(void *effects, struct event_key event);
+/* What the journal knows of an event, to and from its dead letter: as journal_export() and journal_import(). Without a
+ * journal all is doubtful, and nothing can be put back (-ENOSPC). */
+int effects_export(void *effects, struct event_key event, struct buf *out, bool *ret_doubtful);
+int effects_import(void *effects, struct event_key event, const char *rows, size_t len, bool same_boot);
 /* No event is open any more that a worker before us had begun. */
 void effects_trust(struct effects *effects);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/letters/letter.h"
+
 #define SESSION_BIT (UINT64_C(1) << 63)
 
 /* FNV-1a, 64 bit: short texts, no adversary (Discord chooses session ids), the same in every version. */
@@ -46,6 +48,19 @@ struct event_key event_key_make(const struct shoal_event *event, uint64_t sessio
 	if (id != 0)
 		return (struct event_key){ .scope = (uint64_t)event->type, .number = id };
 	return (struct event_key){ .scope = session | SESSION_BIT, .number = event->sequence };
+}
+
+struct event_key event_key_of_bytes(enum shoal_event_type type, uint64_t session, uint64_t sequence,
+				    const char *payload, size_t len)
+{
+	uint64_t id = 0;
+
+	if (type == SHOAL_EVENT_MESSAGE_CREATE || type == SHOAL_EVENT_INTERACTION_CREATE ||
+	    type == SHOAL_EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE)
+		id = letter_event_id(payload, len);
+	if (id != 0)
+		return (struct event_key){ .scope = (uint64_t)type, .number = id };
+	return (struct event_key){ .scope = session | SESSION_BIT, .number = sequence };
 }
 
 bool event_key_has_id(struct event_key key)

@@ -21,6 +21,10 @@ struct event_key {
 uint64_t event_key_session(const char *session_id);
 /* The key of a decoded event. @session: event_key_session() of the session that delivered it. */
 struct event_key event_key_make(const struct shoal_event *event, uint64_t session);
+/* The same from the bytes of a payload, without decoding them: they may be what killed the decoder. Any bytes are safe.
+ */
+struct event_key event_key_of_bytes(enum shoal_event_type type, uint64_t session, uint64_t sequence,
+				    const char *payload, size_t len);
 /* Whether it is made of an id of the event's own. */
 bool event_key_has_id(struct event_key key);
 bool event_key_equal(struct event_key a, struct event_key b);

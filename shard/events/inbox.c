@@ -27,7 +27,7 @@ struct ring_head {
 	_Atomic uint64_t head;
 	_Atomic uint64_t tail;
 	_Atomic uint64_t mark;
-	uint64_t reserved[2];
+	_Atomic uint64_t mark_session, mark_sequence; /* of INBOX_MARK_ELSEWHERE */
 };
 
 struct ring_record {
@@ -323,9 +323,42 @@ int inbox_next(const struct inbox *inbox, uint64_t position, struct inbox_record
 	return 0;
 }
 
+/* A record tells by its position and checksum that it is one: behind the tail they are linked, before it they are
+ * looked for. */
+int inbox_history(const struct inbox *inbox, uint64_t position, struct inbox_record *ret_record)
+{
+	uint64_t head = head_of(inbox), oldest = head > inbox->size ? head - inbox->size : 0, size;
+	uint64_t at = position > oldest ? position : oldest;
+
+	at = (at + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	while (at < head) {
+		size = check_record(inbox, at, head);
+		if (size > 0 && is_record(inbox, at)) {
+			fill(record_at(inbox, at), ret_record);
+			return 0;
+		}
+		at += size > 0 ? size : ALIGNMENT;
+	}
+	return -ENOENT;
+}
+
 void inbox_set_mark(struct inbox *inbox, uint64_t mark)
 {
 	atomic_store_explicit(&inbox->ring->mark, mark, memory_order_release);
+}
+
+/* The names before the mark: a mark that is there names the right one. */
+void inbox_set_mark_elsewhere(struct inbox *inbox, uint64_t session, uint64_t sequence, bool apply)
+{
+	atomic_store_explicit(&inbox->ring->mark_session, session, memory_order_relaxed);
+	atomic_store_explicit(&inbox->ring->mark_sequence, sequence, memory_order_release);
+	inbox_set_mark(inbox, INBOX_MARK_ELSEWHERE | (apply ? INBOX_MARK_APPLY : 0));
+}
+
+void inbox_mark_elsewhere(const struct inbox *inbox, uint64_t *ret_session, uint64_t *ret_sequence)
+{
+	*ret_session = atomic_load_explicit(&inbox->ring->mark_session, memory_order_relaxed);
+	*ret_sequence = atomic_load_explicit(&inbox->ring->mark_sequence, memory_order_relaxed);
 }
 
 uint64_t inbox_mark(const struct inbox *inbox)

@@ -69,6 +69,17 @@ void inbox_release(struct inbox *inbox, uint64_t applied_position);
  * 0 for nobody. Any value may come back from a scribbled ring. */
 void inbox_set_mark(struct inbox *inbox, uint64_t mark);
 uint64_t inbox_mark(const struct inbox *inbox);
+/* Beside a record's handler: it is being put into the cache (a bit of the mark), and an event that lies elsewhere, by
+ * its session and sequence. */
+#define INBOX_MARK_APPLY     (UINT64_C(1) << 62)
+#define INBOX_MARK_ELSEWHERE (UINT64_C(1) << 63)
+void inbox_set_mark_elsewhere(struct inbox *inbox, uint64_t session, uint64_t sequence, bool apply);
+/* Of a mark with INBOX_MARK_ELSEWHERE. */
+void inbox_mark_elsewhere(const struct inbox *inbox, uint64_t *ret_session, uint64_t *ret_sequence);
+
+/* What the ring still holds of the past, released or not, oldest first: the first record at or behind @position (0: the
+ * oldest). -ENOENT: no more. Slow, for a look after a crash; state and crashes of released ones say what they were. */
+int inbox_history(const struct inbox *inbox, uint64_t position, struct inbox_record *ret_record);
 
 /* The position that the next record will have: all before it are in or were in the ring. */
 uint64_t inbox_head(const struct inbox *inbox);

@@ -492,6 +492,108 @@ void journal_handled(struct journal *journal, struct event_key event)
 		log_warn(NULL, "journal.mark_failed", KV_ERR(r));
 }
 
+/* --- taken along
+ * ------------------------------------------------------------------------------------------------------ */
+
+struct export
+{
+	struct event_key event;
+	struct buf *out;
+};
+
+/* {step, length, value} as it is stored. */
+static int export_row(void *arg, struct kv_bytes key, struct kv_bytes value)
+{
+	struct export *export = arg;
+	uint32_t step, len = (uint32_t)value.len;
+	struct head head;
+	int r;
+
+	if (key.len != KEY_SIZE || memcmp(key.ptr, &export->event, sizeof(export->event)) != 0)
+		return 1;
+	if (!read_head(key, value, &head))
+		return 0;
+	memcpy(&step, (const char *)key.ptr + sizeof(export->event), sizeof(step));
+	r = buf_reserve(export->out, sizeof(step) + sizeof(len) + len);
+	if (r < 0)
+		return r;
+	buf_append(export->out, &step, sizeof(step));
+	buf_append(export->out, &len, sizeof(len));
+	return buf_append(export->out, value.ptr, len);
+}
+
+int journal_export(struct journal *journal, struct event_key event, struct buf *out)
+{
+	struct export export = { event, out };
+	struct key from = key_of(event, 0);
+	size_t before = out->len;
+	int r;
+
+	r = kv_each_from(journal->kv, TABLE_ROWS, key_bytes(&from), export_row, &export);
+	kv_commit(journal->kv);
+	if (r >= 0)
+		return 0;
+	out->len = before;
+	return r;
+}
+
+/* One row from *rows on; 0 at the end. */
+static int next_row(const char **rows, size_t *len, struct event_key event, struct key *ret_key, struct head *ret_head,
+		    const char **ret_body)
+{
+	uint32_t step, value_len;
+
+	if (*len == 0)
+		return 0;
+	if (*len < sizeof(step) + sizeof(value_len))
+		return -SHOAL_EDAMAGED;
+	memcpy(&step, *rows, sizeof(step));
+	memcpy(&value_len, *rows + sizeof(step), sizeof(value_len));
+	*rows += sizeof(step) + sizeof(value_len);
+	*len -= sizeof(step) + sizeof(value_len);
+	if (value_len > *len)
+		return -SHOAL_EDAMAGED;
+	*ret_key = key_of(event, step);
+	if (!read_head(key_bytes(ret_key), (struct kv_bytes){ *rows, value_len }, ret_head))
+		return -SHOAL_EDAMAGED;
+	*ret_body = *rows + sizeof(*ret_head);
+	*rows += value_len;
+	*len -= value_len;
+	return 1;
+}
+
+static int import_row(struct journal *journal, const struct key *key, struct head *head, const char *body,
+		      bool same_boot)
+{
+	const char *old_body;
+	struct head old;
+	size_t before = 0;
+
+	if (find(journal, key, &old, &old_body) == 0)
+		before = bytes_of(&old);
+	head->flags &= (uint8_t)~FLAG_HANDLED;
+	if (!same_boot)
+		head->boot_ns = UINT64_MAX;
+	return put(journal, key, head, body, before);
+}
+
+int journal_import(struct journal *journal, struct event_key event, const char *rows, size_t len, bool same_boot)
+{
+	const char *at = rows, *body;
+	size_t left = len;
+	struct head head;
+	struct key key;
+	int r;
+
+	while ((r = next_row(&at, &left, event, &key, &head, &body)) > 0)
+		;
+	at = rows;
+	left = len;
+	while (r >= 0 && (r = next_row(&at, &left, event, &key, &head, &body)) > 0)
+		r = import_row(journal, &key, &head, body, same_boot);
+	return r;
+}
+
 struct sweep {
 	uint64_t now_ns;
 	size_t seen, count, bytes;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "shard/events/event_key.h"
+#include "shared/base/buf.h"
 #include "shared/base/clock.h"
 #include "shared/discord/routes.h"
 
@@ -75,6 +76,12 @@ int journal_conclude(struct journal *journal, struct event_key event, uint32_t s
 /* The event is handled: its rows may go once JOURNAL_KEEP_NS have passed. Bodies go at once. Committed by the next
  * sweep. */
 void journal_handled(struct journal *journal, struct event_key event);
+/* Appends what is known of @event to @out, for whoever keeps the event longer than its rows are; nothing when there are
+ * none. -ENOBUFS, -ENOMEM. */
+int journal_export(struct journal *journal, struct event_key event, struct buf *out);
+/* Puts such rows back in place of what is there. @same_boot: their times are of this boot; else their nonces count as
+ * too old. -SHOAL_EDAMAGED: nothing was put back. -ENOSPC. */
+int journal_import(struct journal *journal, struct event_key event, const char *rows, size_t len, bool same_boot);
 /* Slow tick: looks at some rows and removes those whose time is over. Returns how many went. */
 size_t journal_sweep(struct journal *journal);
 

@@ -1,19 +1,16 @@
 /* The pipeline. What must hold: an event's bytes are in the inbox, or parked, from before its sequence counts until its
  * ticket is closed; room is given back only up to what the cache has committed. */
-#include "shard/events/pipeline.h"
+#include "shard/events/pipeline_private.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <utlist.h>
 
-#include "shard/events/event_key.h"
-#include "shard/events/inbox.h"
-#include "shard/events/parked.h"
-#include "shard/events/ticket.h"
-#include "shard/events/turns.h"
 #include "shared/base/clock.h"
+#include "shared/base/errors.h"
 #include "shared/base/kill_point.h"
 #include "shared/log/log.h"
 
@@ -22,43 +19,6 @@
 /* A pass commits the cache at its end, or after so much of it. */
 #define COMMIT_FRAMES 64
 #define COMMIT_BYTES  (1024 * 1024)
-
-struct ticket {
-	struct pipeline *pipeline;
-	struct turn turn;
-	struct event_key key;
-	uint32_t refs;
-	bool journalled;
-	uint64_t started_ns;
-	struct ticket *prev, *next; /* open ones, oldest first; or spare */
-};
-
-struct pipeline {
-	struct loop *loop;
-	struct board_shard *board;
-	_Atomic uint64_t *counters;
-	struct dispatch *dispatch;
-	struct pipeline_cache cache;
-	struct inbox *inbox;
-	struct parked *parked;
-	struct turns *turns;
-	struct ticket *open;
-	struct ticket *spare;
-	size_t open_count, spare_count;
-	struct loop_hook pass_end, tick;
-	uv_idle_t again; /* keeps the loop turning while somebody's turn is due */
-	uint64_t session;
-	uint64_t last_sequence;
-	uint64_t applied_session, applied_until; /* what of it the cache had when we took over */
-	uint64_t replayed;
-	uint32_t applied_frames; /* since the last commit */
-	size_t applied_bytes;
-	size_t begun; /* events with turn.again that are not handled yet */
-	void (*handled)(void *arg, struct event_key event);
-	void *handled_arg;
-	bool dirty; /* something was taken or handled since the last pass */
-	bool closing;
-};
 
 /* --- tickets
  * ---------------------------------------------------------------------------------------------------------- */
@@ -106,7 +66,7 @@ static void mark_done(struct pipeline *pipeline, const struct turn *turn)
 {
 	if (!turn->parked)
 		inbox_set_state(pipeline->inbox, turn->position, INBOX_DONE);
-	parked_delete(pipeline->parked, turn->session, turn->sequence);
+	parked_done(pipeline->parked, letter_key_make(turn->session, turn->sequence));
 	pipeline->dirty = true;
 }
 
@@ -120,8 +80,10 @@ static void finish_event(struct ticket *ticket)
 	mark_done(pipeline, &ticket->turn);
 	KILL_POINT("before_journal_closed", NULL);
 	pipeline->begun -= ticket->turn.again;
-	if (ticket->journalled && pipeline->handled)
-		pipeline->handled(pipeline->handled_arg, ticket->key);
+	if (ticket->journalled && pipeline->events.handled)
+		pipeline->events.handled(pipeline->events.arg, ticket->key);
+	if (pipeline->retries)
+		pipeline_retry_ended(pipeline, letter_key_make(ticket->turn.session, ticket->turn.sequence), 0);
 }
 
 struct ticket *ticket_hold(struct ticket *ticket)
@@ -146,6 +108,11 @@ bool ticket_again(const struct ticket *ticket)
 	return ticket && ticket->turn.again;
 }
 
+bool ticket_is_doubtful(const struct ticket *ticket)
+{
+	return ticket && ticket->turn.doubtful;
+}
+
 struct event_key ticket_key(const struct ticket *ticket)
 {
 	return ticket ? ticket->key : (struct event_key){ 0, 0 };
@@ -168,15 +135,22 @@ void ticket_identify(struct ticket *ticket, const struct shoal_event *event)
 
 static int park_record(struct pipeline *pipeline, const struct inbox_record *record)
 {
-	struct parked_record copy = { .session = record->session,
-				      .sequence = record->sequence,
-				      .crashes = record->crashes,
-				      .started = record->state == INBOX_STARTED,
-				      .payload = record->payload,
-				      .len = record->len };
+	struct envelope envelope = { 0 };
+	struct letter letter = { .session = record->session,
+				 .sequence = record->sequence,
+				 .crashes = record->crashes,
+				 .flags = record->state == INBOX_STARTED ? LETTER_STARTED : 0,
+				 .payload = { record->payload, record->len },
+				 .full_len = record->len };
 	int r;
 
-	r = parked_put(pipeline->parked, &copy);
+	/* It was read before; should it fail now, it is kept all the same. */
+	if (envelope_scan(record->payload, record->len, &envelope) == ENVELOPE_OK) {
+		letter.guild_id = envelope.guild_id;
+		letter.type = (uint16_t)envelope.type;
+		letter.dispatch = (struct letter_text){ envelope.name.ptr, (uint32_t)envelope.name.len };
+	}
+	r = parked_put(pipeline->parked, &letter);
 	if (r < 0)
 		return r;
 	KILL_POINT("park", NULL);
@@ -197,9 +171,8 @@ static int park_oldest(struct pipeline *pipeline)
 	return -ENOENT;
 }
 
-static void park_old_tickets(void *arg)
+static void park_old_tickets(struct pipeline *pipeline)
 {
-	struct pipeline *pipeline = arg;
 	struct inbox_record record;
 	struct ticket *ticket;
 	uint64_t now_ns = clock_monotonic_ns();
@@ -216,6 +189,21 @@ static void park_old_tickets(void *arg)
 	}
 }
 
+static void on_tick(void *arg)
+{
+	struct pipeline *pipeline = arg;
+	struct parked_stats now;
+
+	parked_tick(pipeline->parked);
+	park_old_tickets(pipeline);
+	parked_stats(pipeline->parked, &now);
+	board_gauge(pipeline->counters, BOARD_COUNTER_events_parked, now.count);
+	board_gauge(pipeline->counters, BOARD_COUNTER_dead_letters, now.dead);
+	board_gauge(pipeline->counters, BOARD_COUNTER_parked_away, now.away);
+	board_count(pipeline->counters, BOARD_COUNTER_dead_letters_dropped, now.dropped - pipeline->dropped_told);
+	pipeline->dropped_told = now.dropped;
+}
+
 /* --- handling
  * --------------------------------------------------------------------------------------------------------- */
 
@@ -223,18 +211,20 @@ static void park_old_tickets(void *arg)
 static int read_payload(struct pipeline *pipeline, struct turn *turn, const char **ret_payload, uint32_t *ret_len)
 {
 	struct inbox_record record;
-	struct parked_record parked;
+	struct letter letter;
+	int r;
 
 	if (!turn->parked && inbox_read(pipeline->inbox, turn->position, &record) == 0 && record.state != INBOX_DONE) {
 		*ret_payload = record.payload;
 		*ret_len = record.len;
 		return 0;
 	}
-	if (parked_get(pipeline->parked, turn->session, turn->sequence, &parked) < 0)
-		return -ENOENT;
+	r = parked_read(pipeline->parked, letter_key_make(turn->session, turn->sequence), &letter);
+	if (r < 0)
+		return r;
 	turn->parked = true;
-	*ret_payload = parked.payload;
-	*ret_len = parked.len;
+	*ret_payload = letter.payload.ptr;
+	*ret_len = letter.payload.len;
 	return 0;
 }
 
@@ -261,6 +251,7 @@ static void handle(struct pipeline *pipeline, const struct turn *turn)
 {
 	struct ticket *ticket = ticket_new(pipeline, turn);
 	struct envelope envelope;
+	int r;
 
 	if (!ticket) {
 		log_error(NULL, "pipeline.no_memory", KV_MSG("an event stays in the inbox for the next worker"),
@@ -268,13 +259,21 @@ static void handle(struct pipeline *pipeline, const struct turn *turn)
 		turns_done(pipeline->turns, turn->guild_id);
 		return;
 	}
-	if (read_envelope(pipeline, &ticket->turn, &envelope) < 0) {
-		log_error(NULL, "pipeline.lost", KV_MSG("an event's bytes are gone from inbox and parking"),
-			  KV_U64("sequence", turn->sequence));
+	r = read_envelope(pipeline, &ticket->turn, &envelope);
+	if (r < 0) {
+		if (r == -SHOAL_EREFUSED)
+			log_info(NULL, "pipeline.erased", KV_MSG("an event is not handled: it was erased on request"),
+				 KV_U64("sequence", turn->sequence));
+		else
+			log_error(NULL, "pipeline.lost", KV_MSG("an event's bytes are gone from inbox and parking"),
+				  KV_U64("sequence", turn->sequence), KV_ERR(r));
 		ticket_release(ticket);
 		return;
 	}
-	if (!ticket->turn.parked) {
+	if (ticket->turn.parked) {
+		parked_begin(pipeline->parked, letter_key_make(turn->session, turn->sequence));
+		inbox_set_mark_elsewhere(pipeline->inbox, turn->session, turn->sequence, false);
+	} else {
 		inbox_set_state(pipeline->inbox, turn->position, INBOX_STARTED);
 		inbox_set_mark(pipeline->inbox, turn->position + 1);
 	}
@@ -303,7 +302,7 @@ static void on_idle(uv_idle_t *handle)
 	(void)handle; /* it only keeps the loop from waiting */
 }
 
-static void commit_cache(struct pipeline *pipeline)
+void pipeline_commit_cache(struct pipeline *pipeline)
 {
 	int r;
 
@@ -341,13 +340,12 @@ static void on_pass_end(void *arg)
 	if (!pipeline->dirty && !turns_ready(pipeline->turns))
 		return;
 	pipeline->dirty = false;
-	commit_cache(pipeline);
+	pipeline_commit_cache(pipeline);
 	run_turns(pipeline);
 	inbox_release(pipeline->inbox, inbox_head(pipeline->inbox));
 	publish_handled(pipeline);
 	board_gauge(pipeline->counters, BOARD_COUNTER_events_waiting, turns_waiting(pipeline->turns));
 	board_gauge(pipeline->counters, BOARD_COUNTER_events_open, pipeline->open_count);
-	board_gauge(pipeline->counters, BOARD_COUNTER_events_parked, parked_count(pipeline->parked));
 	board_gauge(pipeline->counters, BOARD_COUNTER_inbox_used, inbox_used(pipeline->inbox));
 	if (turns_ready(pipeline->turns) && !pipeline->closing)
 		uv_idle_start(&pipeline->again, on_idle);
@@ -368,7 +366,7 @@ static int append(struct pipeline *pipeline, const struct envelope *envelope, co
 		r = inbox_append(pipeline->inbox, pipeline->session, envelope->sequence, payload, len, ret_position);
 		if (r != -ENOSPC)
 			return r;
-		commit_cache(pipeline);
+		pipeline_commit_cache(pipeline);
 		r = inbox_append(pipeline->inbox, pipeline->session, envelope->sequence, payload, len, ret_position);
 		if (r != -ENOSPC)
 			return r;
@@ -378,7 +376,7 @@ static int append(struct pipeline *pipeline, const struct envelope *envelope, co
 	}
 }
 
-static enum turn_lane lane_of(enum shoal_event_type type)
+enum turn_lane pipeline_lane(enum shoal_event_type type)
 {
 	return type == SHOAL_EVENT_INTERACTION_CREATE ? TURN_INTERACTION : TURN_OTHER;
 }
@@ -392,34 +390,82 @@ static void apply(struct pipeline *pipeline, const struct envelope *envelope, si
 	dispatch_apply(pipeline->dispatch, envelope);
 	pipeline->applied_bytes += len;
 	if (++pipeline->applied_frames >= COMMIT_FRAMES || pipeline->applied_bytes >= COMMIT_BYTES)
-		commit_cache(pipeline);
+		pipeline_commit_cache(pipeline);
+}
+
+/* It has killed workers while it was put into the cache, and Discord sends it again. */
+static int bury_large(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len,
+		      uint32_t crashes)
+{
+	struct burial burial = { .session = pipeline->session,
+				 .sequence = envelope->sequence,
+				 .guild_id = envelope->guild_id,
+				 .type = envelope->type,
+				 .crashes = crashes,
+				 .reason = PIPELINE_REASON_APPLY,
+				 .payload = payload,
+				 .len = len,
+				 .full_len = len };
+
+	pipeline_bury(pipeline, &burial);
+	parked_set_crashes(pipeline->parked, letter_key_make(pipeline->session, envelope->sequence), 0);
+	return 0;
+}
+
+static int park_large(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len)
+{
+	struct letter letter = { .session = pipeline->session,
+				 .sequence = envelope->sequence,
+				 .guild_id = envelope->guild_id,
+				 .type = (uint16_t)envelope->type,
+				 .dispatch = { envelope->name.ptr, (uint32_t)envelope->name.len },
+				 .payload = { payload, (uint32_t)len },
+				 .full_len = len };
+	struct parked_head head;
+	int r;
+
+	r = parked_put(pipeline->parked, &letter);
+	if (r < 0)
+		return r;
+	parked_head_of(&letter, LETTER_PARKED, 0, &head);
+	return pipeline_queue_parked(pipeline, &head);
 }
 
 /* Larger than the inbox takes: applied and committed at once, parked if somebody is to handle it. */
 static int take_large(struct pipeline *pipeline, const struct dispatch_row *row, const struct envelope *envelope,
 		      const char *payload, size_t len)
 {
-	struct parked_record record = {
-		.session = pipeline->session, .sequence = envelope->sequence, .payload = payload, .len = (uint32_t)len
-	};
-	struct turn turn = { .guild_id = envelope->guild_id,
-			     .session = pipeline->session,
-			     .sequence = envelope->sequence,
-			     .type = (uint16_t)envelope->type,
-			     .parked = true };
-	int r;
+	struct letter_key key = letter_key_make(pipeline->session, envelope->sequence);
+	uint32_t crashes = row->raw ? parked_crashes(pipeline->parked, key) : 0;
 
-	if (row->event) {
-		r = parked_put(pipeline->parked, &record);
-		if (r == 0)
-			r = turns_add(pipeline->turns, lane_of(envelope->type), &turn);
-		if (r < 0)
-			return -EAGAIN;
-	}
-	if (row->raw)
+	if (crashes >= PIPELINE_CRASHES_CULPRIT)
+		return bury_large(pipeline, envelope, payload, len, crashes);
+	if (row->event && park_large(pipeline, envelope, payload, len) < 0)
+		return -EAGAIN;
+	if (row->raw) {
+		inbox_set_mark_elsewhere(pipeline->inbox, pipeline->session, envelope->sequence, true);
 		apply(pipeline, envelope, len);
-	commit_cache(pipeline);
+		inbox_set_mark(pipeline->inbox, 0);
+	}
+	if (crashes > 0 && !row->event)
+		parked_set_crashes(pipeline->parked, key, 0);
+	pipeline_commit_cache(pipeline);
 	return 0;
+}
+
+int pipeline_queue_parked(struct pipeline *pipeline, const struct parked_head *head)
+{
+	struct turn turn = { .guild_id = head->guild_id,
+			     .session = head->key.session,
+			     .sequence = be64toh(head->key.sequence_be),
+			     .type = head->type,
+			     .parked = true,
+			     .again = head->flags & LETTER_STARTED,
+			     .doubtful = head->flags & LETTER_DOUBTFUL };
+	int r = turns_add(pipeline->turns, pipeline_lane((enum shoal_event_type)head->type), &turn);
+
+	pipeline->begun += r == 0 && turn.again;
+	return r;
 }
 
 int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len)
@@ -444,15 +490,18 @@ int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, co
 	if (r < 0)
 		return r;
 	KILL_POINT("receipt", shoal_event_name(envelope->type));
-	if (row->raw)
+	if (row->raw) {
+		inbox_set_mark(pipeline->inbox, (turn.position + 1) | INBOX_MARK_APPLY);
 		apply(pipeline, envelope, len);
+		inbox_set_mark(pipeline->inbox, 0);
+	}
 	if (envelope->d.ptr) {
 		turn.d_offset = (uint32_t)(envelope->d.ptr - payload);
 		turn.d_len = envelope->d.len;
 	}
 	if (!row->event)
 		inbox_set_state(pipeline->inbox, turn.position, INBOX_DONE);
-	else if (turns_add(pipeline->turns, lane_of(envelope->type), &turn) < 0)
+	else if (turns_add(pipeline->turns, pipeline_lane(envelope->type), &turn) < 0)
 		return -EAGAIN; /* taken, though: it is in the inbox, and Discord's second copy is known by its sequence
 				 */
 	pipeline->last_sequence = envelope->sequence;
@@ -464,119 +513,8 @@ void pipeline_set_session(struct pipeline *pipeline, uint64_t session)
 	pipeline->session = session;
 }
 
-/* --- taking over
- * ------------------------------------------------------------------------------------------------------ */
-
-static void bury(struct pipeline *pipeline, const struct parked_record *record)
-{
-	struct envelope envelope;
-	const char *name = "?";
-	int r;
-
-	if (envelope_scan(record->payload, record->len, &envelope) == ENVELOPE_OK)
-		name = shoal_event_name(envelope.type);
-	board_count(pipeline->counters, BOARD_COUNTER_events_dead, 1);
-	log_error(NULL, "pipeline.dead_letter",
-		  KV_MSG("an event was set aside: workers crashed while they handled it; the shard goes on without it"),
-		  KV_STR("dispatch", name), KV_U64("sequence", record->sequence), KV_U64("crashes", record->crashes));
-	r = parked_bury(pipeline->parked, record, "crashed its worker");
-	KILL_POINT("bury", name);
-	if (r < 0)
-		log_error(NULL, "pipeline.dead_letter_lost", KV_ERR(r), KV_U64("sequence", record->sequence));
-}
-
-/* The last worker died of its own making: whom was it handling? True: the event was set aside. */
-static bool blame(struct pipeline *pipeline, const struct inbox_record *record, uint64_t mark)
-{
-	bool culprit = mark == record->position + 1;
-	uint32_t limit = culprit ? PIPELINE_CRASHES_CULPRIT : PIPELINE_CRASHES_OPEN;
-	struct parked_record copy = {
-		.session = record->session, .sequence = record->sequence, .payload = record->payload, .len = record->len
-	};
-	int crashes;
-
-	if (record->state != INBOX_STARTED || (mark != 0 && !culprit))
-		return false;
-	crashes = inbox_add_crash(pipeline->inbox, record->position);
-	if (crashes < (int)limit)
-		return false;
-	copy.crashes = (uint32_t)crashes;
-	bury(pipeline, &copy);
-	inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
-	return true;
-}
-
-/* One record of the last worker's inbox: onto the cache if that has not seen it, to its subscribers if they have not.
- */
-static int take_up(struct pipeline *pipeline, const struct inbox_record *record, uint64_t applied)
-{
-	const struct dispatch_row *row;
-	struct envelope envelope;
-	struct turn turn = { .session = record->session,
-			     .sequence = record->sequence,
-			     .position = record->position,
-			     .again = record->state == INBOX_STARTED };
-
-	if (envelope_scan(record->payload, record->len, &envelope) != ENVELOPE_OK)
-		return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
-	row = dispatch_row_of(pipeline->dispatch, &envelope);
-	if (row && row->raw && record->position >= applied)
-		dispatch_apply(pipeline->dispatch, &envelope);
-	if (record->session == pipeline->session && record->sequence > pipeline->last_sequence)
-		pipeline->last_sequence = record->sequence;
-	if (record->state == INBOX_DONE)
-		return 0;
-	if (!row || !row->event)
-		return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
-	turn.guild_id = envelope.guild_id;
-	turn.type = (uint16_t)envelope.type;
-	pipeline->replayed++;
-	pipeline->begun += turn.again;
-	return turns_add(pipeline->turns, lane_of(envelope.type), &turn);
-}
-
-static int take_up_parked(void *arg, const struct parked_record *record)
-{
-	struct pipeline *pipeline = arg;
-	struct envelope envelope;
-	struct turn turn = {
-		.session = record->session, .sequence = record->sequence, .parked = true, .again = record->started
-	};
-
-	if (envelope_scan(record->payload, record->len, &envelope) != ENVELOPE_OK)
-		return 0;
-	turn.guild_id = envelope.guild_id;
-	turn.type = (uint16_t)envelope.type;
-	pipeline->replayed++;
-	pipeline->begun += turn.again;
-	return turns_add(pipeline->turns, lane_of(envelope.type), &turn);
-}
-
-static int take_up_all(struct pipeline *pipeline, bool crashed)
-{
-	uint64_t applied = pipeline->cache.applied(pipeline->dispatch->arg), next = 0;
-	uint64_t mark = inbox_mark(pipeline->inbox);
-	struct inbox_record record;
-	int r;
-
-	if (applied > inbox_head(pipeline->inbox)) /* of another ring */
-		applied = 0;
-	inbox_set_mark(pipeline->inbox, 0);
-	r = parked_each(pipeline->parked, take_up_parked, pipeline);
-	while (r == 0 && inbox_next(pipeline->inbox, next, &record) == 0) {
-		next = record.position + 1;
-		if (!crashed || !blame(pipeline, &record, mark))
-			r = take_up(pipeline, &record, applied);
-	}
-	if (r < 0)
-		return r;
-	commit_cache(pipeline);
-	if (pipeline->replayed > 0)
-		log_info(NULL, "pipeline.taken_over", KV_MSG("finishing what the last worker had taken"),
-			 KV_U64("events", pipeline->replayed), KV_U64("parked", parked_count(pipeline->parked)));
-	pipeline->dirty = true;
-	return 0;
-}
+/* --- opening and closing
+ * ---------------------------------------------------------------------------------------------- */
 
 /* What is in the inbox needs not be sent again. */
 static void advance_board(struct pipeline *pipeline, bool has_session, uint64_t recorded)
@@ -604,13 +542,42 @@ static int open_inbox(struct pipeline *pipeline)
 	return r;
 }
 
+static void on_late(void *arg, const struct parked_head *head)
+{
+	struct pipeline *pipeline = arg;
+	struct parked_head begun = *head;
+
+	begun.flags |= LETTER_STARTED; /* perhaps */
+	pipeline->replayed++;
+	if (pipeline_queue_parked(pipeline, &begun) < 0)
+		log_error(NULL, "pipeline.no_memory", KV_MSG("a parked event stays for the next worker"),
+			  KV_U64("sequence", be64toh(head->key.sequence_be)));
+	pipeline->dirty = true;
+}
+
+static int open_parked(struct pipeline *pipeline, const struct pipeline_options *options)
+{
+	struct parked_options parked = { .runtime_dir = options->runtime_dir,
+					 .state_dir = options->state_dir,
+					 .generation = options->generation,
+					 .shard_id = options->shard_id,
+					 .stage_max_mib = options->stage_max_mib,
+					 .store_max_mib = options->parked_max_mib,
+					 .max_age_days = options->parked_max_age_days,
+					 .crashed = options->crashed,
+					 .late = on_late,
+					 .arg = pipeline };
+
+	return parked_open(pipeline->loop, &parked, &pipeline->parked);
+}
+
 int pipeline_new(struct loop *loop, const struct pipeline_options *options, struct board_shard *board,
 		 struct dispatch *dispatch, const struct pipeline_cache *cache, struct pipeline **ret_pipeline)
 {
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
 	struct board_session session;
 	uint64_t recorded = 0;
-	bool has_session, fresh;
+	bool has_session;
 	int r;
 
 	if (!pipeline)
@@ -620,8 +587,8 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	pipeline->counters = board_shard_counters(board);
 	pipeline->dispatch = dispatch;
 	pipeline->cache = *cache;
-	pipeline->handled = options->handled;
-	pipeline->handled_arg = options->handled_arg;
+	pipeline->events = options->events;
+	pipeline->shard_id = options->shard_id;
 	has_session = board_shard_session(board, &session, &recorded);
 	if (has_session)
 		pipeline->session = event_key_session(session.session_id);
@@ -631,12 +598,11 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	pipeline->applied_until = has_session && cache->applied(dispatch->arg) > 0 ? board_shard_applied(board) : 0;
 	r = open_inbox(pipeline);
 	if (r == 0)
-		r = parked_open(options->runtime_dir, options->generation, options->shard_id, options->parked_max_mib,
-				&fresh, &pipeline->parked);
-	if (r == 0)
 		r = turns_new(options->guild_open_max, &pipeline->turns);
 	if (r == 0)
-		r = take_up_all(pipeline, options->crashed);
+		r = open_parked(pipeline, options);
+	if (r == 0)
+		r = pipeline_take_over(pipeline, options);
 	if (r == 0)
 		r = uv_idle_init(&loop->uv, &pipeline->again);
 	if (r < 0) {
@@ -645,7 +611,7 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	}
 	advance_board(pipeline, has_session, recorded);
 	loop_at_pass_end(loop, &pipeline->pass_end, on_pass_end, pipeline);
-	loop_at_tick(loop, &pipeline->tick, park_old_tickets, pipeline);
+	loop_at_tick(loop, &pipeline->tick, on_tick, pipeline);
 	*ret_pipeline = pipeline;
 	return 0;
 }
@@ -656,6 +622,8 @@ void pipeline_closing(struct pipeline *pipeline)
 	loop_remove_hook(&pipeline->pass_end);
 	loop_remove_hook(&pipeline->tick);
 	uv_close((uv_handle_t *)&pipeline->again, NULL);
+	pipeline_end_retries(pipeline);
+	parked_closing(pipeline->parked);
 	/* Whatever was handled until now counts as handled. */
 	inbox_release(pipeline->inbox, inbox_head(pipeline->inbox));
 	publish_handled(pipeline);
@@ -686,10 +654,13 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 
 void pipeline_stats(const struct pipeline *pipeline, struct pipeline_stats *ret_stats)
 {
+	struct parked_stats parked;
+
+	parked_stats(pipeline->parked, &parked);
 	*ret_stats = (struct pipeline_stats){ .open = pipeline->open_count,
 					      .waiting = turns_waiting(pipeline->turns),
-					      .parked = parked_count(pipeline->parked),
-					      .dead = parked_dead_count(pipeline->parked),
+					      .parked = parked.count,
+					      .dead = parked.dead,
 					      .inbox_used = inbox_used(pipeline->inbox),
 					      .inbox_size = inbox_size(pipeline->inbox),
 					      .replayed = pipeline->replayed,

@@ -13,7 +13,9 @@
 
 #include "shard/events/dispatch.h"
 #include "shard/events/event_key.h"
+#include "shared/base/buf.h"
 #include "shared/board/board.h"
+#include "shared/letters/letter.h"
 #include "shared/loop/loop.h"
 
 /* A pass handles events for this long at most before it lets the loop look at its sockets again. */
@@ -27,15 +29,38 @@
 
 struct pipeline;
 
-struct pipeline_options {
-	const char *runtime_dir;
-	uint32_t generation, shard_id;
-	uint32_t guild_open_max;
-	uint32_t parked_max_mib;
-	bool crashed; /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */
-	/* Told when an event is handled that has rows in the journal. NULL: nobody asks. */
+/* A dead letter that was just made. Texts are borrowed. */
+struct pipeline_dead {
+	const char *id; /* letter_id_print() */
+	const char *dispatch;
+	const char *reason;
+	uint64_t guild_id, sequence;
+	uint32_t crashes;
+};
+
+/* Any may be NULL: nobody asks. */
+struct pipeline_events {
+	/* An event is handled that has rows in the journal. */
 	void (*handled)(void *arg, struct event_key event);
-	void *handled_arg;
+	/* What the journal knows of an event goes with its dead letter (appended to @out; *ret_doubtful: rows may be
+	 * missing), and comes back from there before it is tried again. As journal_export(), journal_import(). */
+	int (*export)(void *arg, struct event_key event, struct buf *out, bool *ret_doubtful);
+	int (*import)(void *arg, struct event_key event, const char *rows, size_t len, bool same_boot);
+	void (*dead)(void *arg, const struct pipeline_dead *dead);
+	/* The last worker's events were saved as @path, or not (@error). */
+	void (*flight)(void *arg, int error, const char *path);
+	void *arg;
+};
+
+struct pipeline_options {
+	const char *runtime_dir, *state_dir;
+	uint32_t generation, shard_id, shard_count;
+	uint32_t guild_open_max;
+	uint32_t stage_max_mib, parked_max_mib, parked_max_age_days; /* see parked_options */
+	uint32_t flight_keep, flight_max_mib;                        /* see flight.h; 0: off */
+	bool crashed;             /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */
+	const char *crash_report; /* what that one said of it, or NULL */
+	struct pipeline_events events;
 };
 
 /* The cache, as far as the pipeline knows it. */
@@ -62,6 +87,23 @@ void pipeline_set_session(struct pipeline *pipeline, uint64_t session);
 /* Takes a dispatch. 0: its sequence may be recorded. -EAGAIN: no room now (inbox and parking are full); the connection
  * is to be left resumably, so that Discord sends it again. */
 int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len);
+
+/* A dispatch that can't even be taken apart: kept as a dead letter, so that its sequence may be counted and the session
+ * go on. @payload: what there is of @full_len bytes. @type may be NONE. Returns 0, or -ENOSPC: it could not be kept
+ * (said). */
+int pipeline_set_aside(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len,
+		       size_t full_len, const char *reason);
+
+/* A dead letter is tried again, through its guild's queue and with what the journal knew of it: effects that are done
+ * are not repeated. @fn is called once: 0, it is handled; -ECANCELED, we stop first. -ENOENT, -EALREADY, -EBADMSG (it
+ * can't be tried again), -ENOSPC: @fn is not called. */
+typedef void (*pipeline_retry_fn)(void *arg, int error);
+int pipeline_retry(struct pipeline *pipeline, const struct letter_id *id, pipeline_retry_fn fn, void *arg);
+/* -ENOENT; -EBUSY: it is being tried. */
+int pipeline_drop(struct pipeline *pipeline, const struct letter_id *id);
+/* See parked_forget_user(). */
+int pipeline_forget_user(struct pipeline *pipeline, uint64_t user_id, void (*fn)(void *arg, int error, size_t count),
+			 void *arg);
 
 struct pipeline_stats {
 	size_t open, waiting, parked, dead;

@@ -16,6 +16,9 @@ void ticket_release(struct ticket *ticket);
 /* Whether a worker that died had begun this event: some of its effects may be done. False for NULL. */
 bool ticket_again(const struct ticket *ticket);
 
+/* Whether what it had done then may be missing from the journal, beyond what the journal itself knows. */
+bool ticket_is_doubtful(const struct ticket *ticket);
+
 /* Which event it is. {0, 0} for NULL. */
 struct event_key ticket_key(const struct ticket *ticket);
 /* The journal has rows of this event: it is to be told when the event is handled. */

@@ -20,7 +20,8 @@ struct turn {
 	uint32_t d_offset, d_len; /* of d within the payload; d_len 0: scan the payload again */
 	uint16_t type;            /* enum shoal_event_type */
 	bool parked;
-	bool again; /* a worker before us had begun it */
+	bool again;    /* a worker before us had begun it */
+	bool doubtful; /* … and what it had done may not be known */
 };
 
 /* @open_max: events of one guild under way at once. -ENOMEM. */

@@ -157,7 +157,7 @@ int letter_read(const void *key, size_t key_len, const void *row, size_t len, st
 /* --- names
  * ------------------------------------------------------------------------------------------------------------ */
 
-#define STORE_PREFIX "parked-"
+#define STORE_PREFIX "letters-"
 #define STAGE_PREFIX "kept-"
 
 static int make_path(const char *dir, const char *prefix, uint32_t generation, uint32_t shard_id, char *path,
@@ -307,6 +307,59 @@ bool letter_has_token(const char *json, size_t len)
 	const char *at = json, *begin, *end;
 
 	return find_token(&at, json + len, &begin, &end);
+}
+
+/* The digits between two quotes; 0: something else stands there. */
+static uint64_t read_id(const char *begin, const char *end)
+{
+	uint64_t id = 0;
+
+	if (begin == end || end - begin > 20)
+		return 0;
+	for (; begin < end; begin++) {
+		if (*begin < '0' || *begin > '9' || __builtin_mul_overflow(id, 10, &id) ||
+		    __builtin_add_overflow(id, (uint64_t)(*begin - '0'), &id))
+			return 0;
+	}
+	return id;
+}
+
+/* Where the member's value begins whose name ends at @close; NULL: it is no name. */
+static const char *value_of(const char *close, const char *end)
+{
+	const char *at = close < end ? skip_space(close + 1, end) : end;
+
+	if (at == end || *at != ':')
+		return NULL;
+	at = skip_space(at + 1, end);
+	return at < end ? at : NULL;
+}
+
+uint64_t letter_event_id(const char *json, size_t len)
+{
+	const char *at = json, *end = json + len;
+	uint64_t depth = 0, id = 0;
+	bool in_d = false;
+
+	for (; at < end; at++) {
+		const char *close, *value;
+
+		if (*at == '{' || *at == '[')
+			depth++;
+		else if ((*at == '}' || *at == ']') && depth > 0)
+			depth--;
+		if (*at != '"')
+			continue;
+		close = text_end(at + 1, end);
+		value = value_of(close, end);
+		if (value && depth == 1)
+			in_d = close - at == 2 && at[1] == 'd' && *value == '{';
+		else if (value && depth == 2 && in_d && close - at == 3 && memcmp(at + 1, "id", 2) == 0 &&
+			 *value == '"')
+			id = read_id(value + 1, text_end(value + 1, end));
+		at = close;
+	}
+	return id;
 }
 
 bool letter_mentions(const char *json, size_t len, uint64_t user_id)

@@ -89,6 +89,8 @@ bool letter_id_is(const struct letter_id *id, uint64_t session, uint64_t sequenc
  * it stays JSON of the same length. Safe on any bytes. Returns how many. */
 size_t letter_blank_tokens(char *json, size_t len);
 bool letter_has_token(const char *json, size_t len);
+/* The id of a dispatch's own object: d.id; 0: it has none that can be read. */
+uint64_t letter_event_id(const char *json, size_t len);
 /* Whether the bytes speak of this user: its id stands there as a text, or in a mention. */
 bool letter_mentions(const char *json, size_t len, uint64_t user_id);
 

@@ -18,7 +18,7 @@
 
 #define HELD_MAX 4096
 
-static char dir[64];
+static char dir[64], state_dir[80];
 static struct loop loop;
 static uv_idle_t alive; /* a loop without work runs no pass */
 static struct board_shard *board;
@@ -82,7 +82,10 @@ static void start_worker(bool crashed)
 					    .generation = 1,
 					    .shard_id = 0,
 					    .guild_open_max = 1000,
+					    .state_dir = state_dir,
+					    .stage_max_mib = 4,
 					    .parked_max_mib = 4,
+					    .parked_max_age_days = 14,
 					    .crashed = crashed };
 
 	assert_int_equal(board_shard_open(dir, 1, 0, true, &board), 0);
@@ -119,7 +122,9 @@ static int set_up(void **state)
 	seen_count = applied_count = held_count = 0;
 	committed = 0;
 	hold_all = false;
-	if (!mkdtemp(dir) || board_shard_create(dir, 1, 0, 1, 64, &damaged) < 0 ||
+	if (mkdtemp(dir))
+		snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
+	if (!state_dir[0] || board_shard_create(dir, 1, 0, 1, 64, &damaged) < 0 ||
 	    board_shard_open(dir, 1, 0, true, &board) < 0)
 		return -1;
 	board_shard_set_session(board, &session, 0);
