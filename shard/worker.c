@@ -390,6 +390,7 @@ static int start_outside(struct worker *worker, const char **what)
 	struct db_options db = { .conninfo = config->postgres_conninfo,
 				 .read_conninfo = config->postgres_read_conninfo,
 				 .application_name = name,
+				 .version = shoal_version,
 				 .prepared = config->postgres_prepared,
 				 .connections = config->postgres_connections,
 				 .connect_timeout_ms = config->postgres_connect_timeout_ms,

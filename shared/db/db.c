@@ -9,7 +9,9 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/db/db_pool.h"
+#include "shared/db/schema.h"
 #include "shared/db/statement_sets.h"
+#include "shared/db/statements_core.h"
 #include "shared/log/log.h"
 
 #define CONNECTIONS_DEFAULT          2
@@ -24,7 +26,7 @@ struct db {
 	void *arg;
 	struct db_books books;
 	struct db_pool *main, *replica; /* NULL: off */
-	char *application_name;
+	char *application_name, *version;
 	uint32_t statement_timeout_ms;
 	size_t queue_max;
 	size_t count, bytes; /* of all accepted and not over */
@@ -86,7 +88,32 @@ static bool on_divert(void *arg, struct db_job *job)
 	return true;
 }
 
-static const struct db_pool_events pool_events = { .over = on_over, .up = on_up, .down = on_down, .divert = on_divert };
+static struct db_job *on_probe(void *arg)
+{
+	struct db *db = arg;
+	struct db_job *job;
+
+	if (!db->version || db_job_new(&db->books, &(struct db_call){ &core_statements[CORE_SCHEMA], NULL, 0 }, 1,
+				       db->statement_timeout_ms, &job) < 0)
+		return NULL;
+	return job;
+}
+
+static int on_probed(void *arg, const struct db_job *job, int error, char *reason, size_t size)
+{
+	struct db *db = arg;
+
+	return schema_judge(db->version, error, &job->slots[0].result, reason, size);
+}
+
+static const struct db_pool_events pool_events = {
+	.over = on_over,
+	.up = on_up,
+	.down = on_down,
+	.probe = on_probe,
+	.probed = on_probed,
+	.divert = on_divert,
+};
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
@@ -277,7 +304,9 @@ static int set_up(struct db *db, struct loop *loop, const struct db_options *opt
 	db->queue_max = or_default(options->queue_max, QUEUE_MAX_DEFAULT);
 	db->statement_timeout_ms = or_default(options->statement_timeout_ms, STATEMENT_TIMEOUT_DEFAULT_MS);
 	db->application_name = strdup(options->application_name ? options->application_name : "shoal");
-	if (!db->application_name)
+	if (options->version)
+		db->version = strdup(options->version);
+	if (!db->application_name || (options->version && !db->version))
 		return -ENOMEM;
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = db_books_add(&db->books, sets[i]);
@@ -298,6 +327,7 @@ static void on_part_closed(void *arg)
 		db->closed(db->closed_arg);
 	db_books_finish(&db->books);
 	free(db->application_name);
+	free(db->version);
 	free(db);
 }
 

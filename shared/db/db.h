@@ -25,12 +25,15 @@ struct db_options {
 	const char *conninfo; /* "" or NULL: off. URI or key=value; several hosts and target_session_attrs understood */
 	const char *read_conninfo; /* "" or NULL: none; what db_query_replica() asks first. Same credentials' care */
 	const char *application_name;
-	bool prepared;                           /* named statements; false behind a pgbouncer in transaction mode */
-	uint32_t connections;                    /* at most, to each of the two; 0: 2 */
-	uint32_t connect_timeout_ms;             /* per address; 0: 5000 */
-	uint32_t statement_timeout_ms;           /* of rows that have none of their own; 0: 5000 */
-	uint32_t idle_close_s;                   /* 0: 60 */
-	uint32_t queue_max;                      /* statements waiting and under way; 0: 2048 */
+	bool prepared;                 /* named statements; false behind a pgbouncer in transaction mode */
+	uint32_t connections;          /* at most, to each of the two; 0: 2 */
+	uint32_t connect_timeout_ms;   /* per address; 0: 5000 */
+	uint32_t statement_timeout_ms; /* of rows that have none of their own; 0: 5000 */
+	uint32_t idle_close_s;         /* 0: 60 */
+	uint32_t queue_max;            /* statements waiting and under way; 0: 2048 */
+	/* "0.1.0": each new connection is first asked whether its schema may be used by that program; one migrated for
+	 * newer ones counts as away, with the reason. NULL: not asked. */
+	const char *version;
 	const struct statement_set *const *sets; /* NULL: statement_sets; borrowed for ever */
 	size_t set_count;
 };

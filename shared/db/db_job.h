@@ -32,6 +32,7 @@ struct db_job {
 	bool alone;   /* in a transaction of its own */
 	bool plain;   /* no named statements */
 	bool replica; /* asked of read_conninfo */
+	bool probe;   /* the pool's own question to one connection; never sent over another */
 	unsigned int tries, setbacks;
 	int error;        /* its connection's end: what it is going to be told */
 	size_t failed_at; /* the slot that failed; `count` for none */

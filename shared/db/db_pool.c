@@ -47,6 +47,8 @@ struct db_pool {
 	uint64_t idle_close_ns;
 
 	struct db_link *links[CONNECTIONS_MAX];
+	struct db_job
+		*probes[CONNECTIONS_MAX]; /* under way on the connection of that place, which is not used before */
 	size_t link_max;
 	struct job_queue lanes[DB_LANE_COUNT];
 	struct job_queue ending; /* being told; a callback may close us in between */
@@ -55,7 +57,7 @@ struct db_pool {
 	struct timer pump, retry;
 	struct loop_hook tick;
 	size_t failures; /* attempts in a row without an answer between */
-	bool away, closing;
+	bool away, was_up, closing;
 	char reason[DB_REASON_SIZE + 128];
 	char state_text[DB_REASON_SIZE + 160];
 	uint64_t connects, connect_failures, disconnects, commits;
@@ -125,24 +127,31 @@ void db_pool_submit(struct db_pool *pool, struct db_job *job)
 static bool has_ready_link(const struct db_pool *pool)
 {
 	for (size_t i = 0; i < pool->link_max; i++)
-		if (pool->links[i] && db_link_is_ready(pool->links[i]))
+		if (pool->links[i] && db_link_is_ready(pool->links[i]) && !pool->probes[i])
 			return true;
 	return false;
 }
 
+/* One that will serve soon, or fail. */
 static bool has_dialing_link(const struct db_pool *pool)
 {
 	for (size_t i = 0; i < pool->link_max; i++)
-		if (pool->links[i] && !db_link_is_ready(pool->links[i]) && !db_link_is_closed(pool->links[i]))
+		if (pool->probes[i] ||
+		    (pool->links[i] && !db_link_is_ready(pool->links[i]) && !db_link_is_closed(pool->links[i])))
 			return true;
 	return false;
 }
 
 /* --- the end of a segment ----------------------------------------------------------------------------------------- */
 
+static void probe_over(struct db_pool *pool, struct db_job *probe, int error);
+
 static void end_job(struct db_pool *pool, struct db_job *job, int error)
 {
-	pool->events->over(pool->arg, job, error);
+	if (job->probe)
+		probe_over(pool, job, error);
+	else
+		pool->events->over(pool->arg, job, error);
 }
 
 static void end_all(struct db_pool *pool)
@@ -227,10 +236,11 @@ static void on_link_over(void *arg, struct db_link *link, struct db_segment *seg
 {
 	struct db_pool *pool = arg;
 
-	pool->failures = 0; /* it stayed up long enough to answer */
-	kick(pool);         /* there is room again */
+	if (!segment->first->probe)
+		pool->failures = 0; /* it stayed up long enough to answer */
+	kick(pool);                 /* there is room again */
 	if (!segment->failed) {
-		pool->commits++;
+		pool->commits += !segment->first->probe;
 		segment_done(pool, segment);
 		return;
 	}
@@ -297,18 +307,74 @@ static void on_link_failed(void *arg, struct db_link *link, const struct db_refu
 		go_away(pool, refusal->error, text);
 }
 
+static void come_up(struct db_pool *pool)
+{
+	bool news = pool->away || !pool->was_up;
+
+	pool->away = false;
+	pool->was_up = true;
+	kick(pool);
+	if (!news)
+		return;
+	log_info(NULL, "db.up", KV_STR("option", pool->key), KV_STR("places", conninfo_places(pool->conninfo)));
+	pool->events->up(pool->arg, pool);
+}
+
+static size_t slot_of(const struct db_pool *pool, const struct db_link *link)
+{
+	size_t slot = 0;
+
+	while (pool->links[slot] != link)
+		slot++;
+	return slot;
+}
+
 static void on_link_ready(void *arg, struct db_link *link)
 {
 	struct db_pool *pool = arg;
+	struct db_job *probe = pool->events->probe ? pool->events->probe(pool->arg) : NULL;
+	struct db_segment *segment = probe ? db_segment_new(DB_LANE_READ) : NULL;
 
-	(void)link;
 	pool->connects++;
-	kick(pool);
-	if (!pool->away && pool->connects > 1)
+	if (!probe) {
+		come_up(pool);
 		return;
-	pool->away = false;
-	log_info(NULL, "db.up", KV_STR("option", pool->key), KV_STR("places", conninfo_places(pool->conninfo)));
-	pool->events->up(pool->arg, pool);
+	}
+	if (!segment) {
+		db_job_free(probe);
+		db_link_break(link, "out of memory");
+		return;
+	}
+	probe->probe = probe->plain = true;
+	pool->probes[slot_of(pool, link)] = probe;
+	db_segment_add(segment, probe);
+	db_link_send(link, segment);
+	kick(pool); /* which tells if it broke by that */
+}
+
+/* The answer to the first question on a connection. */
+static void probe_over(struct db_pool *pool, struct db_job *probe, int error)
+{
+	char reason[DB_REASON_SIZE] = "";
+	size_t slot = 0;
+	int r;
+
+	while (slot < pool->link_max && pool->probes[slot] != probe)
+		slot++;
+	r = pool->closing ? -ECANCELED : pool->events->probed(pool->arg, probe, error, reason, sizeof(reason));
+	db_job_free(probe);
+	if (slot < pool->link_max)
+		pool->probes[slot] = NULL;
+	if (pool->closing || slot == pool->link_max || !pool->links[slot] || !db_link_is_ready(pool->links[slot]))
+		return; /* it went with its connection, and that is told elsewhere */
+	if (r == 0) {
+		come_up(pool);
+		return;
+	}
+	pool->failures++;
+	retry_later(pool);
+	db_link_hang_up(pool->links[slot]);
+	go_away(pool, r, reason);
 }
 
 /* What becomes of jobs under way on a connection that went: sent again (0), or ended; both oldest first. */
@@ -332,6 +398,8 @@ static void lost_segment(struct db_pool *pool, struct job_queue *again, struct d
 			lost_job(pool, again, job, failure);
 		else if (reads && oversized && single)
 			lost_job(pool, again, job, -EMSGSIZE);
+		else if (job->probe)
+			lost_job(pool, again, job, -SHOAL_EOFFLINE);
 		else
 			lost_job(pool, again, job, reads || undone ? 0 : -SHOAL_EUNKNOWN);
 		job->alone = job->alone || oversized;
@@ -399,7 +467,8 @@ static void open_one(struct db_pool *pool)
 
 static bool is_usable(const struct db_pool *pool, size_t slot)
 {
-	return pool->links[slot] && db_link_is_ready(pool->links[slot]) && pool->links[slot] != pool->demoted;
+	return pool->links[slot] && db_link_is_ready(pool->links[slot]) && pool->links[slot] != pool->demoted &&
+	       !pool->probes[slot];
 }
 
 /* Connections that work for @lane at the moment. */

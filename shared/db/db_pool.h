@@ -14,6 +14,10 @@ struct db_pool_events {
 	void (*up)(void *arg, struct db_pool *pool);
 	/* News only: it went away, or for another reason than before. */
 	void (*down)(void *arg, struct db_pool *pool, int error, const char *reason);
+	/* What each new connection is asked before all else (NULL: nothing), and what follows of the answer: 0, or why
+	 * it must not be used, in words. */
+	struct db_job *(*probe)(void *arg);
+	int (*probed)(void *arg, const struct db_job *job, int error, char *reason, size_t size);
 	/* A job that can't be served here, for nothing can: true when somebody else took it. NULL: nobody would. */
 	bool (*divert)(void *arg, struct db_job *job);
 };

@@ -17,7 +17,7 @@
 #include "shared/base/errors.h"
 #include "shared/db/guild_settings.h"
 #include "shared/db/migrate.h"
-#include "shared/db/schema.h"
+#include "shared/db/statements_core.h"
 #include "shared/log/log.h"
 #include "tests/unit/db_seen.h"
 #include "tests/unit/tcp_proxy.h"
@@ -913,53 +913,52 @@ static void test_guild_settings(void **state)
 	db_shut(&seen);
 }
 
-struct schema_seen {
-	bool done;
-	int error;
-	struct schema_state state;
-};
-
-static void on_schema(void *arg, int error, const struct schema_state *state)
+/* What is asked by a program of @version; its error, or what it was refused with. */
+static int ask_as(const char *version, struct seen *seen)
 {
-	struct schema_seen *seen = arg;
+	struct db_options options = { .conninfo = database.conninfo, .prepared = true, .version = version };
+	int r;
 
-	seen->done = true;
-	seen->error = error;
-	seen->state = *state;
+	db_open(seen, &options);
+	assert_int_equal(db_query(seen->db, &core_statements[CORE_PING], NULL, 0, on_result, seen), 0);
+	wait_done(seen, 1);
+	r = seen->last_error;
+	return r;
 }
 
-static int check_schema(struct seen *seen, const char *version, struct schema_seen *schema)
-{
-	memset(schema, 0, sizeof(*schema));
-	assert_int_equal(schema_check(seen->db, version, on_schema, schema), 0);
-	assert_true(loop_wait_for(&loop, loop_wait_true, &schema->done, WAIT_MS));
-	return schema->error;
-}
-
-/* Runs after the guild settings' test has migrated. */
+/* A schema for newer programs is none for us, whether we come to it or it comes over us; no other statement is sent to
+ * it. Runs after the guild settings' test has migrated. */
 static void test_schema(void **state)
 {
-	struct db_options options = { .conninfo = database.conninfo, .prepared = true };
 	PGconn *sql = pg_connect(&database);
-	struct schema_seen schema;
 	struct seen seen;
 
 	(void)state;
-	db_open(&seen, &options);
-	assert_int_equal(check_schema(&seen, SHOAL_VERSION, &schema), 0);
-	assert_true(schema.state.applied >= 1);
-	assert_string_equal(schema.state.text, "");
+	assert_int_equal(ask_as(SHOAL_VERSION, &seen), 0);
+	db_shut(&seen);
 	assert_true(pg_exec(sql, "INSERT INTO shoal.migration (owner, number, name, sha256, oldest_program, program)"
 				 " VALUES ('zz', 1, 'later', '', '7.10.0', '8.0.0')"));
-	assert_int_equal(check_schema(&seen, "7.9.9", &schema), -SHOAL_EVERSION);
-	assert_non_null(strstr(schema.state.text, "7.10.0"));
-	assert_int_equal(check_schema(&seen, "7.10.0", &schema), 0);
-	assert_true(pg_exec(sql, "DELETE FROM shoal.migration WHERE owner = 'zz'"));
-	assert_true(pg_exec(sql, "ALTER TABLE shoal.migration RENAME TO away"));
-	assert_int_equal(check_schema(&seen, SHOAL_VERSION, &schema), -ENODATA);
-	assert_non_null(strstr(schema.state.text, "shoalctl migrate up"));
-	assert_true(pg_exec(sql, "ALTER TABLE shoal.away RENAME TO migration"));
+	assert_int_equal(ask_as("7.10.0", &seen), 0);
 	db_shut(&seen);
+	assert_int_equal(ask_as("7.9.9", &seen), -SHOAL_EOFFLINE);
+	assert_true(db_is_away(seen.db));
+	assert_int_equal(seen.ups, 0);
+	assert_int_equal(seen.downs, 1);
+	assert_int_equal(seen.down_error, -SHOAL_EVERSION);
+	assert_non_null(strstr(seen.reason, "7.10.0"));
+	assert_non_null(strstr(db_state_text(seen.db), "7.10.0"));
+	/* It is asked again by itself, and said once. */
+	assert_true(pg_exec(sql, "DELETE FROM shoal.migration WHERE owner = 'zz'"));
+	assert_true(loop_wait_for(&loop, loop_wait_nonzero, &seen.ups, WAIT_MS));
+	assert_int_equal(get_row(&seen, &core_statements[CORE_PING]), 0);
+	assert_int_equal(seen.downs, 1);
+	db_shut(&seen);
+	/* None, or none to be looked into: each statement says so itself. */
+	assert_true(pg_exec(sql, "ALTER TABLE shoal.migration RENAME TO away"));
+	assert_int_equal(ask_as(SHOAL_VERSION, &seen), 0);
+	assert_int_equal(get_row(&seen, &core_statements[CORE_SCHEMA]), -ENODATA);
+	db_shut(&seen);
+	assert_true(pg_exec(sql, "ALTER TABLE shoal.away RENAME TO migration"));
 	PQfinish(sql);
 }
 
