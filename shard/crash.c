@@ -3,18 +3,22 @@
 #include "shard/crash.h"
 
 #include <execinfo.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shard/cache/cache.h"
+#include "shard/events/parked_store.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
 #include "shared/board/board_guard.h"
 
 #define FRAMES_MAX  64
 #define STACK_BYTES (64 * 1024)
+#define PATH_SIZE   512
 
 static const struct {
 	int signal;
@@ -26,6 +30,8 @@ static const struct {
 
 static struct board_shard *crash_board;
 static char crash_stack[STACK_BYTES];
+static char report_path[PATH_SIZE];
+static int report_fd = -1; /* while a report is being written */
 
 static const char *name_of(int number)
 {
@@ -42,6 +48,8 @@ static void say(const char *text)
 {
 	ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
 
+	if (report_fd >= 0)
+		ignored = write(report_fd, text, strlen(text));
 	(void)ignored;
 }
 
@@ -57,19 +65,29 @@ static void record_exit(struct board_exit *how)
 	board_shard_set_exit(crash_board, how);
 }
 
-/* The guild cache's file was cut off, or what is in it led LMDB astray. No event is to blame, so no event is counted as
- * having crashed its worker; the code tells the next worker to throw the file away. */
-static void on_cache_fault(int number)
-{
-	struct board_exit how = { .class = EXIT_CLASS_RETRY, .code = EXIT_CODE_CACHE };
+/* A file of ours was cut off, or what is in it led LMDB astray. No event is to blame, so no event is counted as having
+ * crashed its worker; the code tells the next worker to throw the file away, or to look at it. */
+static const struct file_row {
+	bool (*is_touched)(void);
+	enum exit_code code;
+	const char *text;
+} files[] = {
+	{ cache_is_touched, EXIT_CODE_CACHE, "the guild cache's file failed: " },
+	{ parked_store_is_touched, EXIT_CODE_LETTERS, "the file of parked events failed: " },
+};
 
-	say("shoal-shard: the guild cache failed by ");
+static void on_file_fault(const struct file_row *row, int number)
+{
+	struct board_exit how = { .class = EXIT_CLASS_RETRY, .code = row->code };
+
+	say("shoal-shard: ");
+	say(row->text);
 	say(name_of(number));
-	say("; the next worker makes a new one\n");
-	strcpy(how.text, "the guild cache's file failed: ");
+	say("; the next worker sees to it\n");
+	strcpy(how.text, row->text);
 	strcat(how.text, name_of(number));
 	record_exit(&how);
-	_exit(EXIT_CODE_CACHE);
+	_exit((int)row->code);
 }
 
 /* Somebody cut off this shard's board. What we remember of it is put back, so that the next worker RESUMEs. */
@@ -93,10 +111,15 @@ static void on_crash(int number)
 {
 	struct board_exit how = { .class = EXIT_CLASS_CRASH, .code = (uint32_t)(128 + number) };
 	void *frames[FRAMES_MAX];
+	size_t i;
 	int count;
 
-	if (cache_is_touched())
-		on_cache_fault(number);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		if (files[i].is_touched())
+			on_file_fault(&files[i], number);
+	}
+	if (report_path[0])
+		report_fd = open(report_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	say("shoal-shard: crashed by ");
 	say(name_of(number));
 	say(", build ");
@@ -104,6 +127,8 @@ static void on_crash(int number)
 	say("; backtrace:\n");
 	count = backtrace(frames, FRAMES_MAX);
 	backtrace_symbols_fd(frames, count, STDERR_FILENO);
+	if (report_fd >= 0)
+		backtrace_symbols_fd(frames, count, report_fd);
 	strcpy(how.text, "crashed by ");
 	strcat(how.text, name_of(number));
 	record_exit(&how);
@@ -123,6 +148,27 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	}
 	signal(number, SIG_DFL);
 	on_crash(number);
+}
+
+void crash_report_to(const char *path)
+{
+	if (snprintf(report_path, sizeof(report_path), "%s", path) >= (int)sizeof(report_path))
+		report_path[0] = '\0';
+}
+
+void crash_read_report(const char *path, char *text, size_t size)
+{
+	CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+	ssize_t i;
+
+	text[n > 0 ? n : 0] = '\0';
+	/* Shown to people: letters and lines, whoever wrote there. */
+	for (i = 0; i < n; i++) {
+		if ((text[i] < ' ' && text[i] != '\n') || text[i] > '~')
+			text[i] = '?';
+	}
+	unlink(path);
 }
 
 void crash_install(struct board_shard *board)

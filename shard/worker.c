@@ -468,6 +468,8 @@ static int start_pipeline(struct worker *worker)
 					    .flight_keep = config->flight_keep,
 					    .flight_max_mib = config->flight_max_mib,
 					    .crashed = worker->crashed,
+					    .letters_failed = worker->letters_failed,
+					    .crash_report = worker->crash_report,
 					    .events = { .handled = effects_handled,
 							.export = effects_export,
 							.import = effects_import,
@@ -724,11 +726,23 @@ static bool last_one_crashed(const struct board_shard *board)
 }
 
 /* Said until somebody has made a new one: workers in between may have died before they came to it. */
-static bool last_cache_failed(const struct board_shard *board)
+static bool last_file_failed(const struct board_shard *board, enum exit_code code)
 {
 	struct board_exit how;
 
-	return board_shard_exit(board, &how) && how.class == EXIT_CLASS_RETRY && how.code == EXIT_CODE_CACHE;
+	return board_shard_exit(board, &how) && how.class == EXIT_CLASS_RETRY && how.code == (uint32_t)code;
+}
+
+/* What the last worker said of its crash; this one's goes to the same place. */
+static void read_crash_report(struct worker *worker)
+{
+	char path[512];
+
+	if (snprintf(path, sizeof(path), "%s/crash-%u-%u.txt", worker->options.runtime_dir, worker->options.generation,
+		     worker->options.shard_id) >= (int)sizeof(path))
+		return;
+	crash_read_report(path, worker->crash_report, sizeof(worker->crash_report));
+	crash_report_to(path);
 }
 
 static int take_board(struct worker *worker)
@@ -760,7 +774,9 @@ static int take_board(struct worker *worker)
 	}
 	worker->counters = board_shard_counters(worker->board);
 	worker->crashed = last_one_crashed(worker->board);
-	worker->cache_failed = last_cache_failed(worker->board);
+	worker->cache_failed = last_file_failed(worker->board, EXIT_CODE_CACHE);
+	worker->letters_failed = last_file_failed(worker->board, EXIT_CODE_LETTERS);
+	read_crash_report(worker);
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);
 	board_shard_stamp(worker->board, clock_boottime_ns());

@@ -59,8 +59,10 @@ struct worker {
 	struct commands commands;
 	struct dispatch dispatch;
 	struct pipeline *pipeline;
-	bool cache_failed; /* the last worker died of its cache's file */
-	bool crashed;      /* the last worker of this shard died of its own making */
+	bool cache_failed;   /* the last worker died of its cache's file */
+	bool letters_failed; /* … of a file of parked events */
+	char crash_report[LETTER_BACKTRACE_MAX];
+	bool crashed; /* the last worker of this shard died of its own making */
 	struct session *session;
 
 	uint64_t cache_retry_ns;  /* when one that is away is tried again */

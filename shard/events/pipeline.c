@@ -108,6 +108,42 @@ bool ticket_again(const struct ticket *ticket)
 	return ticket && ticket->turn.again;
 }
 
+/* Whose code runs now. */
+static void set_marked(struct pipeline *pipeline, struct ticket *ticket)
+{
+	pipeline->marked = ticket;
+	if (!ticket)
+		inbox_set_mark(pipeline->inbox, 0);
+	else if (ticket->turn.parked)
+		inbox_set_mark_elsewhere(pipeline->inbox, ticket->turn.session, ticket->turn.sequence, false);
+	else
+		inbox_set_mark(pipeline->inbox, ticket->turn.position + 1);
+}
+
+uint64_t ticket_mark(struct ticket *ticket)
+{
+	struct ticket *before;
+
+	if (!ticket)
+		return 0;
+	before = ticket->pipeline->marked;
+	set_marked(ticket->pipeline, ticket);
+	return (uint64_t)(uintptr_t)before;
+}
+
+/* Whoever was named is still being run: it holds its ticket. */
+void ticket_unmark(struct ticket *ticket, uint64_t before)
+{
+	if (ticket)
+		set_marked(ticket->pipeline, (struct ticket *)(uintptr_t)before);
+}
+
+void ticket_origin(const struct ticket *ticket, uint64_t *ret_session, uint64_t *ret_sequence)
+{
+	*ret_session = ticket ? ticket->turn.session : 0;
+	*ret_sequence = ticket ? ticket->turn.sequence : 0;
+}
+
 bool ticket_is_doubtful(const struct ticket *ticket)
 {
 	return ticket && ticket->turn.doubtful;
@@ -270,16 +306,14 @@ static void handle(struct pipeline *pipeline, const struct turn *turn)
 		ticket_release(ticket);
 		return;
 	}
-	if (ticket->turn.parked) {
+	if (ticket->turn.parked)
 		parked_begin(pipeline->parked, letter_key_make(turn->session, turn->sequence));
-		inbox_set_mark_elsewhere(pipeline->inbox, turn->session, turn->sequence, false);
-	} else {
+	else
 		inbox_set_state(pipeline->inbox, turn->position, INBOX_STARTED);
-		inbox_set_mark(pipeline->inbox, turn->position + 1);
-	}
+	set_marked(pipeline, ticket);
 	KILL_POINT("before_handler", shoal_event_name(envelope.type));
 	dispatch_handle(pipeline->dispatch, &envelope, ticket);
-	inbox_set_mark(pipeline->inbox, 0);
+	set_marked(pipeline, NULL);
 	ticket_release(ticket);
 }
 
@@ -564,7 +598,7 @@ static int open_parked(struct pipeline *pipeline, const struct pipeline_options 
 					 .stage_max_mib = options->stage_max_mib,
 					 .store_max_mib = options->parked_max_mib,
 					 .max_age_days = options->parked_max_age_days,
-					 .crashed = options->crashed,
+					 .crashed = options->crashed || options->letters_failed,
 					 .late = on_late,
 					 .arg = pipeline };
 

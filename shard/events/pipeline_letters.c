@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <utlist.h>
-
 #include <shoal/snowflake.h>
 
 #include "shared/base/boot_id.h"
@@ -134,13 +132,14 @@ int pipeline_set_aside(struct pipeline *pipeline, const struct envelope *envelop
 
 void pipeline_retry_ended(struct pipeline *pipeline, struct letter_key key, int error)
 {
-	struct retry *retry, *next;
+	struct retry **at = &pipeline->retries, *retry;
 
-	LL_FOREACH_SAFE(pipeline->retries, retry, next)
-	{
-		if (memcmp(&retry->key, &key, sizeof(key)) != 0)
+	while ((retry = *at)) {
+		if (memcmp(&retry->key, &key, sizeof(key)) != 0) {
+			at = &retry->next;
 			continue;
-		LL_DELETE(pipeline->retries, retry);
+		}
+		*at = retry->next;
 		retry->fn(retry->arg, error);
 		free(retry);
 	}
@@ -198,7 +197,8 @@ int pipeline_retry(struct pipeline *pipeline, const struct letter_id *id, pipeli
 		free(retry);
 		return r;
 	}
-	LL_APPEND(pipeline->retries, retry);
+	retry->next = pipeline->retries;
+	pipeline->retries = retry;
 	pipeline->dirty = true;
 	return 0;
 }

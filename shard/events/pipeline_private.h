@@ -37,6 +37,7 @@ struct pipeline {
 	struct parked *parked;
 	struct turns *turns;
 	struct ticket *open;
+	struct ticket *marked; /* whose code runs; NULL: nobody's */
 	struct ticket *spare;
 	size_t open_count, spare_count;
 	struct loop_hook pass_end, tick;

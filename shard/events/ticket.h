@@ -4,6 +4,7 @@
 #define SHOAL_SHARD_EVENTS_TICKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "shard/events/event_key.h"
 
@@ -18,6 +19,13 @@ bool ticket_again(const struct ticket *ticket);
 
 /* Whether what it had done then may be missing from the journal, beyond what the journal itself knows. */
 bool ticket_is_doubtful(const struct ticket *ticket);
+
+/* Names the event on the inbox as the one whose code runs, in place of whom it named; ticket_unmark() with what this
+ * returned names that one again. NULL: of no event, nobody is named. */
+uint64_t ticket_mark(struct ticket *ticket);
+void ticket_unmark(struct ticket *ticket, uint64_t before);
+/* Which dispatch it came by. Zeros for NULL. */
+void ticket_origin(const struct ticket *ticket, uint64_t *ret_session, uint64_t *ret_sequence);
 
 /* Which event it is. {0, 0} for NULL. */
 struct event_key ticket_key(const struct ticket *ticket);

@@ -33,6 +33,10 @@ static const struct exit_code_row rows[] = {
 	{ EXIT_CODE_BOARD, EXIT_CLASS_RETRY, "board",
 	  "somebody cut off the shard's board under its worker: it is put back; nobody else may touch files in "
 	  "supervisor.runtime_dir" },
+	{ EXIT_CODE_LETTERS, EXIT_CLASS_RETRY, "letters",
+	  "a file of parked events and dead letters was cut off or damaged: what can't be read is set aside; nobody "
+	  "else "
+	  "may touch files in supervisor.runtime_dir and supervisor.state_dir" },
 };
 
 static const char *const class_names[EXIT_CLASS_COUNT] = {
