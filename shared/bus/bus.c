@@ -1,5 +1,6 @@
-/* The loop's side of NATS: who subscribed, who waits for which answer, who has answered a gather. Run by the loop
- * alone. Must not call nats.c (bus_nats.c does, on its thread), wait, or trust a byte of what comes in. */
+/* The loop's side of NATS: the link, who subscribed, what comes in and goes out (bus_requests.c has who waits for which
+ * answer). Run by the loop alone. Must not call nats.c (bus_nats.c does, on its thread), wait, or trust a byte of what
+ * comes in. */
 #include "shared/bus/bus.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include "shared/base/machine.h"
 #include "shared/base/random.h"
 #include "shared/bus/bus_nats.h"
+#include "shared/bus/bus_requests.h"
 #include "shared/log/log.h"
 
 #define INBOX_NUMBER      0 /* the subscription that hears our answers */
@@ -29,35 +31,6 @@ struct bus_subscription {
 	uint32_t number;
 	bus_message_fn fn;
 	void *arg;
-};
-
-/* An expected sender of a gather, and its answer once there. */
-struct gather_slot {
-	uint32_t sender;
-	bool answered;
-	char *payload;
-	size_t len;
-	uint64_t elapsed_us;
-};
-
-struct gather {
-	size_t expected, answered, strange, bytes;
-	struct bus_gather_answer *answers; /* filled at the end; room for all from the start */
-	uint32_t *missing;
-	struct gather_slot slots[]; /* by rising sender */
-};
-
-struct request {
-	struct request *next; /* while ending */
-	uint64_t token;
-	uint64_t started_ns, deadline_ns;
-	struct gather *gather; /* NULL: a request with one answer */
-	union {
-		bus_answer_fn answer;
-		bus_gather_fn gather;
-	} fn;
-	void *arg;
-	int error; /* while ending */
 };
 
 struct sync_wait {
@@ -81,9 +54,7 @@ struct bus {
 
 	struct bus_subscription *subscriptions;
 	uint32_t last_number;
-	struct request **requests; /* BUS_REQUESTS_MAX slots; a token's low 16 bits are its slot */
-	size_t request_count, request_hint;
-	struct request *ending;
+	struct bus_requests requests;
 	struct sync_wait *syncs;
 
 	struct timer timer; /* the soonest deadline; while closing: patience with the thread */
@@ -144,135 +115,7 @@ static void trace(void *owner, const struct machine_table *of, uint8_t from, uin
 			  KV_STR("on", of->event_names[event]), KV_MSG("the link told something out of turn"));
 }
 
-/* --- requests ----------------------------------------------------------------------------------------------------- */
-
-static void request_free(struct request *request)
-{
-	struct gather *gather = request->gather;
-
-	if (gather) {
-		for (size_t i = 0; i < gather->expected; i++)
-			free(gather->slots[i].payload);
-		free(gather->answers);
-		free(gather->missing);
-		free(gather);
-	}
-	free(request);
-}
-
-static struct request *request_find(const struct bus *bus, uint64_t token)
-{
-	size_t slot = token & 0xffff;
-	struct request *request;
-
-	if (!bus->requests || slot >= BUS_REQUESTS_MAX)
-		return NULL;
-	request = bus->requests[slot];
-	return request && request->token == token ? request : NULL;
-}
-
-/* Takes it out of the table: no answer finds it any more. */
-static void request_detach(struct bus *bus, struct request *request)
-{
-	bus->requests[request->token & 0xffff] = NULL;
-	bus->request_count--;
-}
-
-/* Gives it a slot and a token. */
-static int request_attach(struct bus *bus, struct request *request)
-{
-	size_t slot = bus->request_hint;
-
-	if (bus->request_count >= BUS_REQUESTS_MAX)
-		return -ENOBUFS;
-	if (!bus->requests) {
-		bus->requests = calloc(BUS_REQUESTS_MAX, sizeof(*bus->requests));
-		if (!bus->requests)
-			return -ENOMEM;
-	}
-	while (bus->requests[slot])
-		slot = (slot + 1) % BUS_REQUESTS_MAX;
-	bus->request_hint = (slot + 1) % BUS_REQUESTS_MAX;
-	request->token = (random_u64() & ~0xffffULL) | slot;
-	bus->requests[slot] = request;
-	bus->request_count++;
-	return 0;
-}
-
-static void gather_end(struct request *request)
-{
-	struct gather *gather = request->gather;
-	struct bus_gather_result result = {
-		.error = request->error == -ETIMEDOUT ? 0 : request->error,
-		.answers = gather->answers,
-		.missing = gather->missing,
-		.strange_count = gather->strange,
-		.elapsed_us = (clock_monotonic_ns() - request->started_ns) / NS_PER_US,
-	};
-
-	for (size_t i = 0; i < gather->expected; i++) {
-		const struct gather_slot *slot = &gather->slots[i];
-
-		if (slot->answered)
-			gather->answers[result.answer_count++] = (struct bus_gather_answer){
-				.sender = slot->sender,
-				.payload = slot->payload,
-				.len = slot->len,
-				.elapsed_us = slot->elapsed_us,
-			};
-		else
-			gather->missing[result.missing_count++] = slot->sender;
-	}
-	request->fn.gather(request->arg, &result);
-}
-
-/* Ends a detached request: its one callback, then its memory. The callback may do anything with the bus. */
-static void request_end(struct request *request, const struct bus_message *answer)
-{
-	if (request->gather)
-		gather_end(request);
-	else
-		request->fn.answer(request->arg, request->error, answer);
-	request_free(request);
-}
-
-static void run_ending(struct bus *bus)
-{
-	struct request *request;
-
-	while ((request = bus->ending)) {
-		bus->ending = request->next;
-		request_end(request, NULL);
-	}
-}
-
-/* Ends every request whose deadline is at or before @before_ns; returns the next deadline, 0 for none. They are all
- * detached before the first callback runs, for a callback may make requests or close the bus. */
-static uint64_t end_requests(struct bus *bus, uint64_t before_ns, int error)
-{
-	struct request **last = &bus->ending;
-	uint64_t next_ns = 0;
-
-	while (*last)
-		last = &(*last)->next;
-	for (size_t slot = 0; bus->requests && slot < BUS_REQUESTS_MAX; slot++) {
-		struct request *request = bus->requests[slot];
-
-		if (!request)
-			continue;
-		if (request->deadline_ns > before_ns) {
-			if (next_ns == 0 || request->deadline_ns < next_ns)
-				next_ns = request->deadline_ns;
-			continue;
-		}
-		request_detach(bus, request);
-		request->error = error;
-		request->next = NULL;
-		*last = request;
-		last = &request->next;
-	}
-	return next_ns;
-}
+/* --- deadlines ---------------------------------------------------------------------------------------------------- */
 
 static void arm(struct bus *bus, uint64_t deadline_ns)
 {
@@ -296,10 +139,10 @@ static void on_timer(void *arg)
 		return;
 	}
 	bus->timer_ns = 0;
-	next_ns = end_requests(bus, clock_monotonic_ns(), -ETIMEDOUT);
+	next_ns = bus_requests_expire(&bus->requests, clock_monotonic_ns(), -ETIMEDOUT);
 	if (next_ns)
 		arm(bus, next_ns);
-	run_ending(bus);
+	bus_requests_run_ending(&bus->requests);
 }
 
 /* --- news of the link --------------------------------------------------------------------------------------------- */
@@ -323,14 +166,14 @@ static void on_down(struct bus *bus, const struct bus_nats_event *event)
 		return;
 	bus->stats.disconnects += was_up;
 	snprintf(bus->reason, sizeof(bus->reason), "%s", event->subject);
-	end_requests(bus, UINT64_MAX, -SHOAL_EUNKNOWN);
+	bus_requests_expire(&bus->requests, UINT64_MAX, -SHOAL_EUNKNOWN);
 	if (was_up || !same) {
 		log_warn(NULL, "bus.down", KV_STR("reason", bus->reason), KV_ERR(event->error),
 			 KV_MSG("NATS is away: what asks other shards is off until it is back (nats.url)"));
 		if (bus->events.down)
 			bus->events.down(bus->arg, event->error, bus->reason);
 	}
-	run_ending(bus);
+	bus_requests_run_ending(&bus->requests);
 }
 
 /* --- what comes in ------------------------------------------------------------------------------------------------ */
@@ -356,49 +199,6 @@ static int parse_token(const char *text, uint64_t *ret_token)
 	return 0;
 }
 
-static struct gather_slot *gather_slot_find(struct gather *gather, uint32_t sender)
-{
-	size_t low = 0, high = gather->expected;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (gather->slots[middle].sender == sender)
-			return &gather->slots[middle];
-		if (gather->slots[middle].sender < sender)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-/* True when the gather is complete. */
-static bool gather_take(struct request *request, const struct bus_nats_event *event)
-{
-	struct gather *gather = request->gather;
-	struct gather_slot *slot = gather_slot_find(gather, event->sender);
-
-	if (event->no_responders)
-		return true;
-	if (!slot || slot->answered || gather->bytes + event->len > BUS_GATHER_BYTES_MAX) {
-		gather->strange++;
-		return false;
-	}
-	slot->payload = malloc(event->len + 1);
-	if (!slot->payload) {
-		gather->strange++;
-		return false;
-	}
-	memcpy(slot->payload, event->payload, event->len);
-	slot->payload[event->len] = '\0';
-	slot->len = event->len;
-	slot->answered = true;
-	slot->elapsed_us = (clock_monotonic_ns() - request->started_ns) / NS_PER_US;
-	gather->bytes += event->len;
-	return ++gather->answered == gather->expected;
-}
-
 static void message_of(const struct bus_nats_event *event, struct bus_message *ret_message)
 {
 	*ret_message = (struct bus_message){
@@ -416,24 +216,17 @@ static void on_answer(struct bus *bus, const struct bus_nats_event *event)
 {
 	size_t prefix_len = strlen(bus->inbox_prefix);
 	struct bus_message message;
-	struct request *request;
 	uint64_t token;
 
 	if (strncmp(event->subject, bus->inbox_prefix, prefix_len) != 0 ||
-	    parse_token(event->subject + prefix_len, &token) < 0 || !(request = request_find(bus, token))) {
+	    parse_token(event->subject + prefix_len, &token) < 0) {
 		bus->stats.late++;
 		return;
 	}
-	if (request->gather && !gather_take(request, event))
-		return;
-	request_detach(bus, request);
-	if (event->no_responders && !request->gather) {
-		request->error = -EHOSTUNREACH;
-		request_end(request, NULL);
-		return;
-	}
 	message_of(event, &message);
-	request_end(request, &message);
+	/* The callback may close the bus, but its memory goes later. */
+	if (!bus_requests_answer(&bus->requests, token, event, &message))
+		bus->stats.late++;
 }
 
 static void on_message(struct bus *bus, const struct bus_nats_event *event)
@@ -697,32 +490,30 @@ void bus_unsubscribe(struct bus_subscription *subscription)
 }
 
 /* Sends a request made ready by its caller: takes it, also on failure. */
-static int request_send(struct bus *bus, struct request *request, enum subject_id id,
+static int request_send(struct bus *bus, struct bus_request *request, enum subject_id id,
 			const struct subject_params *params, const void *payload, size_t len, uint64_t timeout_ms)
 {
 	char subject[SUBJECT_SIZE], reply[SUBJECT_SIZE + TOKEN_DIGITS];
+	uint64_t token;
 	int r;
 
 	r = subject_format(id, bus->cluster, params, false, subject);
-	if (r < 0)
-		goto fail;
-	r = request_attach(bus, request);
-	if (r < 0)
-		goto fail;
-	snprintf(reply, sizeof(reply), "%s%016llx", bus->inbox_prefix, (unsigned long long)request->token);
+	if (r == 0)
+		r = bus_requests_add(&bus->requests, request, timeout_ms, &token);
+	if (r < 0) {
+		bus_request_free(request);
+		return r;
+	}
+	snprintf(reply, sizeof(reply), "%s%016llx", bus->inbox_prefix, (unsigned long long)token);
 	r = bus_nats_publish(bus->nats, subject, reply, payload, len);
 	if (r < 0) {
-		request_detach(bus, request);
-		goto fail;
+		bus_requests_remove(&bus->requests, request);
+		bus_request_free(request);
+		return r;
 	}
-	request->started_ns = clock_monotonic_ns();
-	request->deadline_ns = request->started_ns + timeout_ms * NS_PER_MS;
-	if (bus->timer_ns == 0 || request->deadline_ns < bus->timer_ns)
-		arm(bus, request->deadline_ns);
+	if (bus->timer_ns == 0 || bus_request_deadline_ns(request) < bus->timer_ns)
+		arm(bus, bus_request_deadline_ns(request));
 	return 0;
-fail:
-	request_free(request);
-	return r;
 }
 
 #define TIMEOUT_MAX_MS (24ULL * 3600 * 1000)
@@ -730,53 +521,24 @@ fail:
 int bus_request(struct bus *bus, enum subject_id id, const struct subject_params *params, const void *payload,
 		size_t len, uint64_t timeout_ms, bus_answer_fn fn, void *arg)
 {
-	struct request *request;
+	struct bus_request *request;
 	int r = check_up(bus, len);
 
 	if (r < 0)
 		return r;
 	if (timeout_ms == 0 || timeout_ms > TIMEOUT_MAX_MS)
 		return -EINVAL;
-	request = calloc(1, sizeof(*request));
+	request = bus_request_new(fn, arg);
 	if (!request)
 		return -ENOMEM;
-	request->fn.answer = fn;
-	request->arg = arg;
 	return request_send(bus, request, id, params, payload, len, timeout_ms);
-}
-
-static int compare_slots(const void *a, const void *b)
-{
-	uint32_t left = ((const struct gather_slot *)a)->sender, right = ((const struct gather_slot *)b)->sender;
-
-	return left < right ? -1 : left > right;
-}
-
-static struct gather *gather_new(const uint32_t *expected, size_t count)
-{
-	struct gather *gather = calloc(1, sizeof(*gather) + count * sizeof(gather->slots[0]));
-	size_t kept = 0;
-
-	if (!gather)
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		gather->slots[i].sender = expected ? expected[i] : (uint32_t)i;
-	if (expected)
-		qsort(gather->slots, count, sizeof(gather->slots[0]), compare_slots);
-	for (size_t i = 0; i < count; i++)
-		if (kept == 0 || gather->slots[kept - 1].sender != gather->slots[i].sender)
-			gather->slots[kept++].sender = gather->slots[i].sender;
-	gather->expected = kept;
-	gather->answers = calloc(kept, sizeof(*gather->answers));
-	gather->missing = calloc(kept, sizeof(*gather->missing));
-	return gather;
 }
 
 int bus_gather(struct bus *bus, enum subject_id id, const struct subject_params *params, const void *payload,
 	       size_t len, const uint32_t *expected, size_t expected_count, uint64_t timeout_ms, bus_gather_fn fn,
 	       void *arg)
 {
-	struct request *request;
+	struct bus_request *request;
 	int r = check_up(bus, len);
 
 	if (r < 0)
@@ -784,16 +546,9 @@ int bus_gather(struct bus *bus, enum subject_id id, const struct subject_params 
 	if (timeout_ms == 0 || timeout_ms > TIMEOUT_MAX_MS || expected_count == 0 ||
 	    expected_count > BUS_GATHER_EXPECTED_MAX)
 		return -EINVAL;
-	request = calloc(1, sizeof(*request));
+	request = bus_request_new_gather(expected, expected_count, fn, arg);
 	if (!request)
 		return -ENOMEM;
-	request->fn.gather = fn;
-	request->arg = arg;
-	request->gather = gather_new(expected, expected_count);
-	if (!request->gather || !request->gather->answers || !request->gather->missing) {
-		request_free(request);
-		return -ENOMEM;
-	}
 	return request_send(bus, request, id, params, payload, len, timeout_ms);
 }
 
@@ -836,7 +591,7 @@ void bus_stats(const struct bus *bus, struct bus_stats *ret_stats)
 	ret_stats->received = nats.received;
 	ret_stats->dropped_in = nats.dropped_in;
 	ret_stats->dropped_out = nats.dropped_out;
-	ret_stats->requests = bus->request_count;
+	ret_stats->requests = bus->requests.count;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
@@ -847,7 +602,7 @@ static void on_timer_closed(void *arg)
 
 	if (bus->closed)
 		bus->closed(bus->closed_arg);
-	free(bus->requests);
+	bus_requests_finish(&bus->requests);
 	free(bus);
 }
 
@@ -868,8 +623,8 @@ void bus_close(struct bus *bus, loop_fn closed, void *arg)
 	machine_step(&bus->machine, BUS_EVENT_CLOSE, NULL);
 	bus->closed = closed;
 	bus->closed_arg = arg;
-	end_requests(bus, UINT64_MAX, -ECANCELED);
-	run_ending(bus);
+	bus_requests_expire(&bus->requests, UINT64_MAX, -ECANCELED);
+	bus_requests_run_ending(&bus->requests);
 	while ((wait = bus->syncs)) {
 		bus->syncs = wait->next;
 		wait->fn(wait->arg, -ECANCELED);
