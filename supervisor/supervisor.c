@@ -35,14 +35,6 @@ const char *supervisor_phase_name(enum supervisor_phase phase)
 	return (unsigned)phase < PHASE_COUNT ? phase_names[phase] : "unknown";
 }
 
-static void tell_status(struct supervisor *supervisor)
-{
-	char line[256];
-
-	report_line(supervisor, line, sizeof(line));
-	notify_status(&supervisor->notify, "%s", line);
-}
-
 /* --- the end ----------------------------------------------------------------------------------------------------- */
 
 static void part_closed(void *arg)
@@ -211,186 +203,7 @@ const struct fleet_events supervisor_fleet_events = {
 	.empty = fleet_emptied,
 };
 
-/* --- the ledger's turn ------------------------------------------------------------------------------------------- */
-
-void supervisor_run_ledger(struct supervisor *supervisor)
-{
-	uint64_t next_ns, now_ns;
-
-	if (!supervisor->ledger || supervisor->phase != PHASE_RUNNING)
-		return;
-	ledger_run(supervisor->ledger);
-	next_ns = ledger_next_ns(supervisor->ledger);
-	now_ns = clock_boottime_ns();
-	if (next_ns == UINT64_MAX)
-		timer_stop(&supervisor->ledger_timer);
-	else
-		timer_start(&supervisor->ledger_timer, next_ns > now_ns ? (next_ns - now_ns) / NS_PER_MS + 1 : 0);
-}
-
-static void ledger_timer_passed(void *arg)
-{
-	supervisor_run_ledger(arg);
-}
-
-static void look_after_ledger(struct supervisor *supervisor)
-{
-	struct ledger_status status;
-
-	if (!supervisor->ledger)
-		return;
-	ledger_set_planned(supervisor->ledger, fleet_starts_needed(supervisor->fleet));
-	ledger_status(supervisor->ledger, &status);
-	if (status.exhausted != supervisor->was_exhausted) {
-		supervisor->was_exhausted = status.exhausted;
-		supervisor->dirty = true;
-		if (status.exhausted)
-			log_error(NULL, "ledger.exhausted", KV_INT("remaining", status.remaining),
-				  KV_INT("reserve", status.reserve),
-				  KV_INT("needed", fleet_starts_needed(supervisor->fleet)),
-				  KV_MSG("more session starts are needed than Discord has left for today (less "
-					 "supervisor.identify_reserve): shards without a session wait for the next "
-					 "window, since going over resets the bot's token"));
-		else
-			log_info(NULL, "ledger.recovered", KV_INT("remaining", status.remaining));
-	}
-	if (status.exhausted || ledger_wants_refresh(supervisor->ledger))
-		upstream_refresh(supervisor->upstream);
-}
-
-/* --- reload ------------------------------------------------------------------------------------------------------ */
-
-static void reload_refused(struct supervisor *supervisor, int error, const char *text)
-{
-	log_error(NULL, "reload.refused", KV_ERR(error), KV_MSG(text));
-	if (supervisor->reload_peer)
-		control_peer_fail(supervisor->reload_peer, supervisor->reload_id, error_name(error), text);
-	supervisor->reload_peer = NULL;
-}
-
-static void reload_failed(void *arg, int error)
-{
-	reload_refused(arg, error, "the program could not be executed; the one that runs goes on");
-}
-
-static void reload_asked(void *arg, const struct reexec_answer *answer)
-{
-	struct supervisor *supervisor = arg;
-
-	if (answer->error < 0) {
-		reload_refused(supervisor, answer->error, answer->text);
-		return;
-	}
-	log_audit(NULL, "reload.accepted", KV_STR("path", answer->path), KV_STR("build_id", answer->build_id),
-		  KV_INT("by_pid", supervisor->reload_peer ? control_peer_pid(supervisor->reload_peer) : 0));
-	/* The answer can't come from this image: who asked looks for the serial. */
-	if (supervisor->reload_peer)
-		control_peer_progress(supervisor->reload_peer, supervisor->reload_id,
-				      json_pack("{s:s, s:I, s:s}", "stage", "executing", "serial",
-						(json_int_t)supervisor->reexec->serial + 1, "build_id",
-						answer->build_id));
-	reexec_begin(supervisor->reexec, answer->path, false, reload_failed, supervisor);
-}
-
-int supervisor_reload(struct supervisor *supervisor, const char *path, struct control_peer *peer, int64_t id)
-{
-	int r;
-
-	if (supervisor->phase >= PHASE_STOPPING)
-		return -ESHUTDOWN;
-	if (supervisor->jobs.count > 0)
-		return -EBUSY;
-	r = reexec_ask(supervisor->reexec, path, reload_asked, supervisor);
-	if (r < 0)
-		return r;
-	supervisor->reload_peer = peer;
-	supervisor->reload_id = id;
-	return 0;
-}
-
-/* One that comes while another is being asked may mean a file that was changed after it was read. */
-static void hang_up(struct supervisor *supervisor)
-{
-	int r = supervisor_reload(supervisor, NULL, NULL, 0);
-
-	supervisor->hangup = r == -EBUSY;
-	if (r < 0 && r != -EBUSY)
-		log_error(NULL, "reload.refused", KV_ERR(r), KV_MSG("the reload could not be begun"));
-}
-
-/* --- hooks ------------------------------------------------------------------------------------------------------- */
-
-static void note_readiness(struct supervisor *supervisor)
-{
-	bool ready = report_all_ready(supervisor);
-
-	if (supervisor->phase == PHASE_RUNNING && fleet_all_launched(supervisor->fleet))
-		notify_ready(&supervisor->notify);
-	if (ready && !supervisor->was_ready)
-		log_info(NULL, "fleet.ready", KV_INT("shards", supervisor->fleet->count),
-			 KV_MS("up", (clock_monotonic_ns() - supervisor->started_ns) / NS_PER_MS));
-	supervisor->was_ready = ready;
-}
-
-static void at_pass_end(void *arg)
-{
-	struct supervisor *supervisor = arg;
-
-	reexec_pass(supervisor->reexec);
-	if (!supervisor->dirty)
-		return;
-	supervisor->dirty = false;
-	note_readiness(supervisor);
-	tell_status(supervisor);
-}
-
-/* A worker's own log is not ours to read; its board tells that it lost something. */
-static void look_for_losses(struct supervisor *supervisor)
-{
-	for (uint32_t i = 0; i < supervisor->fleet->count; i++) {
-		struct worker *worker = &supervisor->fleet->workers[i];
-		uint64_t now = board_shard_counter(worker->board, BOARD_COUNTER_loss_windows);
-
-		if (now > worker->losses_seen)
-			alerts_raise(&supervisor->alerts, "gateway.loss_window", (int32_t)i,
-				     "events may have been lost; the worker's record of this event has the bounds",
-				     now - worker->losses_seen);
-		worker->losses_seen = now;
-	}
-}
-
-/* Without it no worker that starts finds us, nor shoalctl. */
-static void look_after_socket(struct supervisor *supervisor)
-{
-	int r = control_server_restore(supervisor->control);
-
-	if (r == 1)
-		log_error(NULL, "control.socket_deleted", KV_STR("dir", supervisor->config->supervisor_runtime_dir),
-			  KV_MSG("the control socket was deleted and is there again: nobody else may remove files in "
-				 "supervisor.runtime_dir"));
-	else if (r < 0 && !supervisor->socket_lost)
-		log_error(NULL, "control.no_socket", KV_STR("dir", supervisor->config->supervisor_runtime_dir),
-			  KV_ERR(r), KV_MSG("the control socket was deleted and can't be made anew; tried again"));
-	supervisor->socket_lost = r < 0;
-}
-
-static void at_tick(void *arg)
-{
-	struct supervisor *supervisor = arg;
-
-	notify_tick(&supervisor->notify, clock_monotonic_ns());
-	if (supervisor->hangup)
-		hang_up(supervisor);
-	if (supervisor->phase == PHASE_RUNNING && supervisor->ticks++ % 4 == 0)
-		look_after_ledger(supervisor);
-	if (supervisor->control && supervisor->phase < PHASE_STOPPING)
-		look_after_socket(supervisor);
-	if (supervisor->fleet) {
-		restart_jobs_tick(&supervisor->jobs);
-		look_for_losses(supervisor);
-	}
-	supervisor->dirty = true;
-}
+/* --- signals ----------------------------------------------------------------------------------------------------- */
 
 /* Not known which it is: a stop. Workers left behind by a stop would serve on unseen; workers stopped by a restart lose
  * a moment, and RESUME. */
@@ -415,7 +228,7 @@ static void signalled(uv_signal_t *handle, int number)
 
 	log_info(NULL, "supervisor.signal", KV_STR("signal", strsignal(number)));
 	if (number == SIGHUP) {
-		hang_up(supervisor);
+		supervisor_hang_up(supervisor);
 		return;
 	}
 	if (number == SIGTERM && supervisor->phase < PHASE_STOPPING && !supervisor->job_question && service_is_ours()) {
@@ -556,10 +369,9 @@ static int begin_asking(struct supervisor *supervisor, enum exit_code *ret_exit_
 	*ret_exit_code = EXIT_CODE_RESOURCE;
 	r = watch_signals(supervisor);
 	if (r >= 0)
-		r = timer_init(&supervisor->ledger_timer, supervisor->loop, ledger_timer_passed, supervisor);
+		r = supervisor_turn_init(supervisor);
 	if (r < 0)
 		return r;
-	supervisor->have_timer = true;
 	return supervisor_ask(supervisor, ret_exit_code);
 }
 
@@ -606,8 +418,7 @@ int supervisor_start(struct supervisor *supervisor, struct loop *loop, const str
 	r = begin_asking(supervisor, ret_exit_code);
 	if (r < 0)
 		return r;
-	loop_at_pass_end(loop, &supervisor->pass, at_pass_end, supervisor);
-	loop_at_tick(loop, &supervisor->tick, at_tick, supervisor);
+	supervisor_turn_begin(supervisor);
 	supervisor_adopt_early(supervisor);
 	/* Whoever waits for the reload waits for what was running, not for Discord. */
 	if (options->legacy->lock_fd >= 0 && supervisor->fleet)

@@ -11,6 +11,13 @@ void supervisor_stop_fatally(struct supervisor *supervisor, enum exit_code code,
 const char *supervisor_fatal_hint(int code);
 extern const struct fleet_events supervisor_fleet_events;
 
+/* supervisor_turn.c: sets the ledger's timer up; then, last of all at the start, the hooks. */
+int supervisor_turn_init(struct supervisor *supervisor);
+void supervisor_turn_begin(struct supervisor *supervisor);
+/* SIGHUP: one that comes while another reload is being asked may mean a file that was changed after it was read, and is
+ * done after it. */
+void supervisor_hang_up(struct supervisor *supervisor);
+
 /* Asks Discord and the worker program what is to run; the fleet starts when both have answered. On failure the cause
  * was logged. */
 int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code);

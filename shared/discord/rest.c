@@ -5,7 +5,7 @@
  *   rest_send -> [lane queue] -> wire (transfer.c) -> settle -> finish -> the caller
  *                     ^-------------- again -------------'
  * Interaction callbacks skip the queue and every limit; only between two attempts do they pause. */
-#include "shared/discord/rest.h"
+#include "shared/discord/rest_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,13 +16,6 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
-#include "shared/base/random.h"
-#include "shared/discord/call.h"
-#include "shared/discord/guard.h"
-#include "shared/discord/ratelimit.h"
-#include "shared/discord/rest_curl.h"
-#include "shared/discord/retry.h"
-#include "shared/discord/transfer.h"
 #include "shared/log/log.h"
 
 #define DEFAULT_PER_S         50
@@ -35,43 +28,7 @@
 #define IDLE_CONNECTIONS      16
 #define SWEEP_NS              (30 * NS_PER_S)
 
-/* The waiting calls of one lane; exists only while there are any. */
-struct lane_queue {
-	struct lane_queue *prev, *next;
-	struct ratelimit_lane *lane;
-	struct call *calls; /* by priority, then by age */
-};
-
-struct rest {
-	struct loop *loop;
-	struct rest_curl *curl;
-	struct transfer_wire *wire;
-	struct ratelimit *limits;
-	struct guard guard;
-	_Atomic uint64_t *counters;
-	struct rest_events events;
-	void *events_arg;
-	struct rest_options options; /* numbers only; its pointers are cleared */
-	struct timer timer;
-	struct loop_hook tick;
-
-	struct lane_queue *queues;  /* lanes with waiting calls, in turn */
-	struct call *paused, *over; /* by state */
-	struct call_deadlines calls;
-	uint64_t wake_ns; /* when the timer fires; 0: not armed */
-	uint64_t next_handle, used_ns, swept_ns, ban_until_ns;
-	uint32_t queued, flying, flying_low, interactions, bans;
-	enum guard_level level;
-	bool token_told, closing;
-	struct rest_stats stats;
-	unsigned closes_left;
-	loop_fn closed;
-	void *closed_arg;
-};
-
-static void pump(struct rest *rest);
-
-static void count(struct rest *rest, enum board_counter counter)
+void rest_count(struct rest *rest, enum board_counter counter)
 {
 	if (rest->counters)
 		board_count(rest->counters, counter, 1);
@@ -80,7 +37,7 @@ static void count(struct rest *rest, enum board_counter counter)
 /* --- the timer: the earliest of deadlines and waits ------------------------------------------------------------------
  */
 
-static void arm(struct rest *rest, uint64_t at_ns)
+void rest_arm(struct rest *rest, uint64_t at_ns)
 {
 	uint64_t now_ns = clock_boottime_ns();
 
@@ -99,7 +56,7 @@ static int priority_rank(enum rest_priority priority)
 }
 
 /* @front: a call that comes back for another attempt keeps its place. */
-static int enqueue(struct rest *rest, struct call *call, bool front)
+int rest_enqueue(struct rest *rest, struct call *call, bool front)
 {
 	struct lane_queue *queue = call->lane->queue;
 	struct call *at;
@@ -156,7 +113,7 @@ static void unlink_call(struct rest *rest, struct call *call)
  */
 
 /* Tells the caller and frees the call, which is in no list any more but that of deadlines. @body is borrowed. */
-static void finish(struct rest *rest, struct call *call, json_t *body)
+void rest_finish_call(struct rest *rest, struct call *call, json_t *body)
 {
 	struct rest_result result = {
 		.error = call->error,
@@ -177,7 +134,7 @@ static void finish(struct rest *rest, struct call *call, json_t *body)
 		rest->interactions--;
 	if (call->error && call->error != -ECANCELED) {
 		rest->stats.errors++;
-		count(rest, BOARD_COUNTER_rest_errors);
+		rest_count(rest, BOARD_COUNTER_rest_errors);
 	}
 	call->fn(call->arg, &result);
 	call_free(call);
@@ -189,7 +146,7 @@ static void put_over(struct rest *rest, struct call *call)
 	unlink_call(rest, call);
 	call->state = CALL_OVER;
 	DL_APPEND(rest->over, call);
-	arm(rest, 0);
+	rest_arm(rest, 0);
 }
 
 /* --- onto the wire -------------------------------------------------------------------------------------------------
@@ -224,10 +181,10 @@ static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
 		call->first_sent_ns = now_ns;
 	if (call->attempts > 1) {
 		rest->stats.retries++;
-		count(rest, BOARD_COUNTER_rest_retries);
+		rest_count(rest, BOARD_COUNTER_rest_retries);
 	}
 	rest->stats.requests++;
-	count(rest, BOARD_COUNTER_rest_requests);
+	rest_count(rest, BOARD_COUNTER_rest_requests);
 	rest->used_ns = now_ns;
 	if (!call_is_interaction(call)) {
 		rest->flying++;
@@ -311,7 +268,7 @@ static bool try_head(struct rest *rest, struct lane_queue *queue, uint64_t now_n
 }
 
 /* Gives every lane its turn, those with the most urgent heads first, until nothing moves. */
-static void pump(struct rest *rest)
+void rest_pump(struct rest *rest)
 {
 	static const enum rest_priority order[] = { REST_PRIORITY_HIGH, REST_PRIORITY_NORMAL, REST_PRIORITY_LOW };
 	uint64_t now_ns = clock_boottime_ns(), wake_ns = RATELIMIT_FOREVER;
@@ -329,215 +286,7 @@ static void pump(struct rest *rest)
 	}
 	if (rest->calls.first && rest->calls.first->deadline_ns < wake_ns)
 		wake_ns = rest->calls.first->deadline_ns;
-	arm(rest, wake_ns);
-}
-
-/* --- an answer -----------------------------------------------------------------------------------------------------
- */
-
-static void note_level(struct rest *rest, uint64_t now_ns)
-{
-	enum guard_level level = guard_level(&rest->guard, now_ns);
-
-	if (level > rest->level)
-		log_warn(NULL, "rest.invalid_requests", KV_STR("guard", guard_level_names[level]),
-			 KV_INT("count", guard_invalid_count(&rest->guard, now_ns)),
-			 KV_INT("limit", rest->options.invalid_limit),
-			 KV_MSG("Discord refuses many requests (401, 403, 429); find out which, before it blocks this "
-				"address"));
-	rest->level = level;
-}
-
-static void note_ban(struct rest *rest, struct call *call, struct ratelimit_answer *limits, uint64_t now_ns)
-{
-	uint64_t ban_ns = limits->retry_after_ns;
-	bool known = rest->ban_until_ns > now_ns;
-
-	/* What was under way when the wall closed tells of the same ban, not of a longer one. */
-	if (known && !ban_ns)
-		ban_ns = rest->ban_until_ns - now_ns;
-	if (!ban_ns) {
-		ban_ns = RATELIMIT_BAN_FLOOR_NS << (rest->bans < 8 ? rest->bans : 8);
-		if (ban_ns > RATELIMIT_BAN_CAP_NS)
-			ban_ns = RATELIMIT_BAN_CAP_NS;
-	}
-	limits->retry_after_ns = ban_ns;
-	if (now_ns + ban_ns > rest->ban_until_ns)
-		rest->ban_until_ns = now_ns + ban_ns;
-	guard_block(&rest->guard, rest->ban_until_ns);
-	if (known)
-		return;
-	rest->bans++;
-	log_error(NULL, "rest.banned", KV_STR("route", call_row(call)->name), KV_MS("wait", ban_ns / NS_PER_MS),
-		  KV_MSG("the wall in front of Discord blocks this address; nothing is sent until the wait is over"));
-}
-
-/* Books what a 429, 401 or 403 means for everybody. */
-static void spread(struct rest *rest, struct call *call, uint32_t status, struct ratelimit_answer *limits,
-		   uint64_t now_ns)
-{
-	if (limits->limited) {
-		rest->stats.limited++;
-		count(rest, BOARD_COUNTER_rest_limited);
-	} else {
-		rest->bans = 0;
-	}
-	if (limits->scope == RATELIMIT_SCOPE_BAN)
-		note_ban(rest, call, limits, now_ns);
-	if (limits->scope == RATELIMIT_SCOPE_GLOBAL) {
-		if (!guard_blocked(&rest->guard, now_ns))
-			log_warn(NULL, "rest.global_limit", KV_STR("route", call_row(call)->name),
-				 KV_MS("wait", limits->retry_after_ns / NS_PER_MS),
-				 KV_MSG("the bot's global limit was exceeded; all processes of this host wait"));
-		guard_block(&rest->guard, now_ns + limits->retry_after_ns);
-	}
-	if (status == 401 || status == 403 || (status == 429 && limits->scope != RATELIMIT_SCOPE_SHARED)) {
-		guard_invalid_add(&rest->guard, now_ns);
-		note_level(rest, now_ns);
-	}
-}
-
-static json_t *parse_body(const struct buf *body)
-{
-	json_error_t error;
-
-	return body->len ? json_loadb(body->data, body->len, JSON_ALLOW_NUL, &error) : NULL;
-}
-
-static void note_latency(struct rest *rest, const struct transfer_result *result)
-{
-	struct rest_stats *stats = &rest->stats;
-
-	if (!result->latency_us)
-		return;
-	stats->last_latency_us = result->latency_us;
-	stats->latency_us = stats->latency_us ? (stats->latency_us * 7 + result->latency_us) / 8 : result->latency_us;
-	stats->http_version = result->http_version;
-	if (rest->counters)
-		board_gauge(rest->counters, BOARD_COUNTER_rest_latency_us, stats->latency_us);
-}
-
-/* The call leaves the wire: room for others, and its permit goes back with what the answer taught. */
-static void land(struct rest *rest, struct call *call, bool answered, uint64_t now_ns)
-{
-	if (!call_is_interaction(call)) {
-		rest->flying--;
-		rest->flying_low -= call->priority == REST_PRIORITY_LOW;
-	}
-	if (!call->lane)
-		return;
-	if (!answered)
-		ratelimit_failed(&call->permit);
-	else if (ratelimit_answered(rest->limits, &call->permit, &call->transfer.limits, now_ns) < 0)
-		log_warn(NULL, "rest.limits_not_kept", KV_ERR(-ENOMEM), KV_MSG("a rate limit could not be remembered"));
-}
-
-/* Puts the call back for another attempt. False: it can't be, and is decided. */
-static bool again(struct rest *rest, struct call *call, const struct transfer_result *result, uint64_t delay_ns,
-		  uint64_t now_ns)
-{
-	int r = 0;
-
-	call->not_before_ns = now_ns + delay_ns;
-	/* A connection on which nothing came back may be dead for the next one, too. */
-	call->fresh = result->timed_out;
-	if (call->lane) {
-		r = enqueue(rest, call, true);
-	} else {
-		call->state = CALL_PAUSED;
-		DL_APPEND(rest->paused, call);
-	}
-	if (r < 0) {
-		call_decide(call, r, "could not be queued again");
-		return false;
-	}
-	arm(rest, call->not_before_ns);
-	return true;
-}
-
-static void tell_token_invalid(struct rest *rest)
-{
-	guard_set_token_invalid(&rest->guard, true);
-	if (rest->token_told)
-		return;
-	rest->token_told = true;
-	log_error(NULL, "rest.token_invalid",
-		  KV_MSG("Discord refused the bot's token (401): nothing is sent with it any more; set a valid "
-			 "discord.token"));
-	if (rest->events.token_invalid)
-		rest->events.token_invalid(rest->events_arg,
-					   "Discord refused the bot's token (401): check discord.token");
-}
-
-/* An attempt is over. */
-static void settle(struct rest *rest, struct call *call, const struct transfer_result *result)
-{
-	uint64_t now_ns = clock_boottime_ns();
-	struct ratelimit_answer *limits = &call->transfer.limits;
-	json_auto_t *body = parse_body(&call->transfer.body);
-	struct discord_error error;
-	struct retry_verdict verdict;
-	enum retry_outcome outcome;
-	bool token_refused;
-
-	call->http_status = result->http_status;
-	call->latency_us = result->latency_us;
-	discord_error_read(result->http_status >= 400 ? body : NULL, &error);
-	call->discord_code = error.code;
-	ratelimit_classify(limits, result->http_status, error.retry_after_s, error.global);
-	land(rest, call, result->http_status != 0, now_ns);
-	note_latency(rest, result);
-	if (result->http_status)
-		spread(rest, call, result->http_status, limits, now_ns);
-	outcome = call_judge(call, result, body, &error);
-	token_refused = call_is_token_refusal(call, result->http_status, &error);
-	if (outcome == RETRY_OUTCOME_COUNT) {
-		call->error = 0;
-		finish(rest, call, body);
-		return;
-	}
-	verdict = retry_decide(&(struct retry_input){ .outcome = outcome,
-						      .repeat = call->repeat,
-						      .interaction = call_is_interaction(call),
-						      .maybe_before = call->maybe_done,
-						      .attempts = call->attempts,
-						      .now_ns = now_ns,
-						      .first_sent_ns = call->first_sent_ns,
-						      .deadline_ns = call->deadline_ns,
-						      .retry_after_ns = limits->retry_after_ns,
-						      .random = random_unit() });
-	call->maybe_done |= retry_maybe_done(outcome) || call->transfer.too_large;
-	if (verdict.again && !token_refused && again(rest, call, result, verdict.delay_ns, now_ns))
-		return;
-	if (token_refused)
-		call->error = -SHOAL_EREFUSED;
-	else if (outcome == RETRY_LOST)
-		call->error = call_lost_error(call, call->error);
-	finish(rest, call, body);
-	if (token_refused && !rest->closing)
-		tell_token_invalid(rest);
-}
-
-static void on_done(void *arg, CURL *easy, CURLcode code)
-{
-	struct rest *rest = arg;
-	struct call *call = CONTAINER_OF(transfer_of(easy), struct call, transfer);
-	struct transfer_result result;
-
-	transfer_end(&call->transfer, rest->curl, code, &result);
-	settle(rest, call, &result);
-	if (!rest->closing)
-		pump(rest);
-}
-
-/* Takes a flying call off the wire before its time; it is in no list then but that of deadlines. */
-static void bring_down(struct rest *rest, struct call *call, CURLcode code)
-{
-	struct transfer_result result;
-
-	transfer_break(&call->transfer, rest->curl, code, &result);
-	land(rest, call, false, clock_boottime_ns());
-	call->maybe_done |= result.outcome != RETRY_UNSENT;
+	rest_arm(rest, wake_ns);
 }
 
 /* --- time ----------------------------------------------------------------------------------------------------------
@@ -549,7 +298,7 @@ static void tell_over(struct rest *rest)
 		struct call *call = rest->over;
 
 		unlink_call(rest, call);
-		finish(rest, call, NULL);
+		rest_finish_call(rest, call, NULL);
 	}
 }
 
@@ -559,12 +308,12 @@ static void expire(struct rest *rest, uint64_t now_ns)
 		struct call *call = rest->calls.first;
 
 		if (call->state == CALL_FLYING)
-			bring_down(rest, call, CURLE_OPERATION_TIMEDOUT);
+			rest_bring_down(rest, call, CURLE_OPERATION_TIMEDOUT);
 		unlink_call(rest, call);
 		if (call->state != CALL_OVER)
 			call_decide(call, call_lost_error(call, -ETIMEDOUT), "no answer within %llu ms",
 				    (unsigned long long)((call->deadline_ns - call->created_ns) / NS_PER_MS));
-		finish(rest, call, NULL);
+		rest_finish_call(rest, call, NULL);
 	}
 }
 
@@ -576,7 +325,7 @@ static void resume_paused(struct rest *rest, uint64_t now_ns)
 	DL_FOREACH_SAFE(rest->paused, call, next)
 	{
 		if (call->not_before_ns > now_ns) {
-			arm(rest, call->not_before_ns);
+			rest_arm(rest, call->not_before_ns);
 			continue;
 		}
 		unlink_call(rest, call);
@@ -601,7 +350,7 @@ static void on_timer(void *arg)
 	if (rest->closing)
 		return;
 	resume_paused(rest, now_ns);
-	pump(rest);
+	rest_pump(rest);
 }
 
 /* Gives curl and old buckets back when nobody needs them. */
@@ -628,7 +377,7 @@ static int admit(struct rest *rest, struct call *call, uint64_t now_ns)
 	int r;
 
 	if (!call_is_interaction(call)) {
-		r = enqueue(rest, call, false);
+		r = rest_enqueue(rest, call, false);
 		return r;
 	}
 	call->state = CALL_FLYING;
@@ -671,7 +420,7 @@ static int send_checked(struct rest *rest, const struct rest_request *request, r
 	call->handle = ++rest->next_handle;
 	if (ret_handle)
 		*ret_handle = call->handle;
-	pump(rest);
+	rest_pump(rest);
 	return 0;
 }
 
@@ -686,10 +435,10 @@ int rest_send(struct rest *rest, const struct rest_request *request, rest_fn fn,
 static void cancel(struct rest *rest, struct call *call)
 {
 	if (call->state == CALL_FLYING)
-		bring_down(rest, call, CURLE_ABORTED_BY_CALLBACK);
+		rest_bring_down(rest, call, CURLE_ABORTED_BY_CALLBACK);
 	unlink_call(rest, call);
 	call_decide(call, -ECANCELED, "cancelled");
-	finish(rest, call, NULL);
+	rest_finish_call(rest, call, NULL);
 }
 
 int rest_cancel(struct rest *rest, uint64_t handle)
@@ -698,7 +447,7 @@ int rest_cancel(struct rest *rest, uint64_t handle)
 		if (call->handle == handle) {
 			cancel(rest, call);
 			if (!rest->closing)
-				pump(rest);
+				rest_pump(rest);
 			return 0;
 		}
 	return -ENOENT;
@@ -751,7 +500,7 @@ int rest_new(struct loop *loop, const struct rest_options *options, struct board
 					     options->user_agent ? options->user_agent : REST_USER_AGENT,
 					     options->ca_file, &rest->wire)
 			 : -ENOMEM;
-	r = r < 0 ? r : rest_curl_new(loop, IDLE_CONNECTIONS, on_done, rest, &rest->curl);
+	r = r < 0 ? r : rest_curl_new(loop, IDLE_CONNECTIONS, rest_on_done, rest, &rest->curl);
 	if (r < 0) {
 		rest_free(rest);
 		return r;
