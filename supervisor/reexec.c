@@ -171,7 +171,6 @@ static int compare(const struct supervisor *supervisor, const json_t *answer, ch
 		{ "supervisor.host_id", supervisor->host },
 	};
 	const char *listen = json_string_value(json_object_get(answer, "supervisor.http_listen"));
-	json_int_t shards = json_integer_value(json_object_get(answer, "shard_count"));
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -181,14 +180,6 @@ static int compare(const struct supervisor *supervisor, const json_t *answer, ch
 			continue;
 		snprintf(text, size, "%s can't change while workers run (\"%.100s\" to \"%.100s\"): stop and start",
 			 fixed[i].key, fixed[i].now, then ? then : "");
-		return -EINVAL;
-	}
-	if (shards != 0 && supervisor->plan.shard_count != 0 && shards != supervisor->plan.shard_count) {
-		snprintf(text, size,
-			 "discord.shard_count can't change while workers run (%" PRIu32 " to %" JSON_INTEGER_FORMAT
-			 "): every shard would need a session start (shoalctl plan reshard %" JSON_INTEGER_FORMAT
-			 " says how many are left); stop and start",
-			 supervisor->plan.shard_count, shards, shards);
 		return -EINVAL;
 	}
 	if (!listen || !*listen || strcmp(listen, config->supervisor_http_listen) == 0)

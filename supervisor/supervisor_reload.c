@@ -3,6 +3,8 @@
 #include "supervisor/supervisor_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
@@ -23,9 +25,19 @@ static void reload_failed(void *arg, int error)
 static void reload_asked(void *arg, const struct reexec_answer *answer)
 {
 	struct supervisor *supervisor = arg;
+	char text[256];
 
 	if (answer->error < 0) {
 		reload_refused(supervisor, answer->error, answer->text);
+		return;
+	}
+	if (answer->shard_count != 0 && supervisor->fleet && answer->shard_count != supervisor->plan.shard_count) {
+		snprintf(text, sizeof(text),
+			 "discord.shard_count can't change while workers run (%" PRIu32 " to %" PRIu32
+			 "): every shard would need a session start (shoalctl plan reshard %" PRIu32
+			 " says how many are left); stop and start",
+			 supervisor->plan.shard_count, answer->shard_count, answer->shard_count);
+		reload_refused(supervisor, -EINVAL, text);
 		return;
 	}
 	log_audit(NULL, "reload.accepted", KV_STR("path", answer->path), KV_STR("build_id", answer->build_id),

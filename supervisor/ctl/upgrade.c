@@ -13,9 +13,10 @@
 #include "shared/base/clock.h"
 #include "supervisor/ctl/ctl.h"
 
-#define SHARD_TIMEOUT_MS 130000
-#define ASK_TIMEOUT_MS   10000
-#define SOAK_MAX_S       86400
+#define SHARD_TIMEOUT_MS   130000
+#define ASK_TIMEOUT_MS     10000
+#define RUNNING_TIMEOUT_MS 120000
+#define SOAK_MAX_S         86400
 /* Worse than this beside the others is worse, not noise. */
 #define LATENCY_FACTOR   3
 #define LATENCY_FLOOR_MS 50
@@ -46,6 +47,33 @@ static void progress(void *arg, const json_t *step)
 		printf("shard %" PRId64 " ready after %.2f s\n", ctl_int(step, "shard"),
 		       (double)ctl_int(step, "took_ms") / 1000);
 		fflush(stdout);
+	}
+}
+
+/* A new image asks Discord before its fleet runs, as any start does; workers serve on meanwhile. */
+static int await_running(const struct upgrade *upgrade)
+{
+	uint64_t deadline_ns = clock_monotonic_ns() + RUNNING_TIMEOUT_MS * NS_PER_MS;
+	const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+
+	for (;;) {
+		json_t *status = NULL;
+		bool running;
+		int r = ctl_ask(upgrade->options, json_pack("{s:s}", "verb", "status"), ASK_TIMEOUT_MS, NULL, NULL,
+				&status);
+
+		if (r != CTL_OK)
+			return r;
+		running = strcmp(ctl_text(status, "phase"), "running") == 0;
+		json_decref(status);
+		if (running)
+			return CTL_OK;
+		if (clock_monotonic_ns() >= deadline_ns)
+			return ctl_fail(
+				upgrade->options, CTL_FAILED, "ETIMEDOUT",
+				"the supervisor is the new one, but Discord does not answer it, so no shard was "
+				"restarted; upgrade again later");
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -147,6 +175,8 @@ static int turn_back(struct upgrade *upgrade)
 	r = ctl_do_reload(upgrade->options, upgrade->before, &status);
 	json_decref(status);
 	if (r == CTL_OK)
+		r = await_running(upgrade);
+	if (r == CTL_OK)
 		r = roll(upgrade, 0, upgrade->canary);
 	if (r != CTL_OK)
 		return r;
@@ -176,6 +206,8 @@ static int run(struct upgrade *upgrade)
 	}
 	r = ctl_do_reload(upgrade->options, upgrade->binary, &status);
 	json_decref(status);
+	if (r == CTL_OK)
+		r = await_running(upgrade);
 	if (r != CTL_OK)
 		return r;
 	say(upgrade, "the supervisor is the new one");
