@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <shoal/api.h>
+
 #include "shard/manifest.h"
 #include "shard/modhost/modhost.h"
 #include "shard/worker.h"
@@ -137,7 +139,9 @@ int main(int argc, char **argv)
 		case 'm':
 			return print_manifest();
 		case 'v':
-			printf("shoal-shard %s (build %s)\n", shoal_version, shoal_build_id);
+			printf("shoal-shard %s (build %s, board %d.%d, module ABI %u.%u)\n", shoal_version,
+			       shoal_build_id, BOARD_CORE_VERSION, BOARD_REST_VERSION, (unsigned)(SHOAL_ABI >> 16),
+			       (unsigned)(SHOAL_ABI & 0xffff));
 			return EXIT_CODE_OK;
 		case 'h':
 			fputs(usage, stdout);

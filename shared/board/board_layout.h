@@ -85,6 +85,9 @@ struct board_shard_core {
 	_Atomic uint64_t exit_flip;
 	struct board_exit_copy exit[2];
 	_Atomic uint64_t applied[2]; /* beside the session copies, too; since version 2 */
+#if BOARD_CORE_GROWTH > 0
+	_Atomic uint64_t growth[BOARD_CORE_GROWTH / 8];
+#endif
 };
 
 struct board_shard_rest {
@@ -135,7 +138,8 @@ BOARD_AT(board_host_core, ledger, 2408);
 _Static_assert(sizeof(struct board_session) == 416 && sizeof(struct board_exit) == 280 &&
 		       sizeof(struct board_ledger) == 40 && sizeof(struct board_owner) == 32,
 	       "records have no padding: their bytes are checksummed");
-_Static_assert(sizeof(struct board_shard_core) == 1712 && sizeof(struct board_host_core) == 2520, "core sizes");
+_Static_assert(sizeof(struct board_shard_core) == 1712 + BOARD_CORE_GROWTH && sizeof(struct board_host_core) == 2520,
+	       "core sizes");
 _Static_assert(BOARD_COUNTER_COUNT <= BOARD_COUNTERS_MAX, "counters fit");
 _Static_assert(sizeof(struct board_shard_rest) <= BOARD_SHARD_SIZE - BOARD_REST_OFFSET, "rest fits");
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are shared between processes");

@@ -1,8 +1,9 @@
 """`shoalctl upgrade`: another build takes over in place, shard by shard by RESUME; a canary that does worse is turned
-back. The other build is made here: its build
-id and the version of its board's rest differ, so that each reads what the other wrote."""
+back. The other build is made here: its build id, its board (a longer core, another rest) and the ABI of its modules
+differ, so that each reads what the other wrote, in both directions."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,21 +17,44 @@ from harness import fleet as fleets
 NEW_ID = "00000000be77"
 
 
+# What differs in the other build. A longer core, another rest, and functions that modules of ours do not know.
+OTHER = ["-DBOARD_CORE_VERSION=9", "-DBOARD_CORE_GROWTH=512", "-DBOARD_REST_VERSION=2", "-DSHOAL_ABI=0x1007fu"]
+DIFFERS = re.compile(r"BOARD_CORE_VERSION|BOARD_CORE_GROWTH|BOARD_REST_VERSION|SHOAL_ABI\b|SHOAL_MODULE\(")
+
+
+def objects_that_differ(folder):
+    """Objects of the sources that say what differs, or that hold the board's layout."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            source = os.path.join(harness.ROOT, os.path.relpath(root, folder), name[:-2] + ".c")
+            if not name.endswith(".o") or not os.path.exists(source):
+                continue
+            with open(source, encoding="utf-8") as f:
+                if "/shared/board/" in source or DIFFERS.search(f.read()):
+                    yield os.path.join(root, name)
+
+
 @pytest.fixture(scope="module")
 def new_build(tmp_path_factory):
     """The folder of another build of the same programs."""
     build = str(tmp_path_factory.mktemp("new") / "build")
-    # Objects keep their times, so that only what differs is compiled: the build id, and the board.
+    # Objects keep their times, so that only what differs is compiled.
     shutil.copytree(os.path.join(harness.BUILD, "obj"), os.path.join(build, "obj"), copy_function=shutil.copy2)
-    shutil.rmtree(os.path.join(build, "obj", "shared", "board"))
-    done = subprocess.run(["make", "-s", f"BUILD={build}", f"BUILD_ID={NEW_ID}", "OPT=-O2 -DBOARD_REST_VERSION=2",
+    for path in list(objects_that_differ(os.path.join(build, "obj"))):
+        os.unlink(path)
+    done = subprocess.run(["make", "-s", f"BUILD={build}", f"BUILD_ID={NEW_ID}", "OPT=-O2 " + " ".join(OTHER),
                            f"SANITIZE={int(harness.SANITIZE)}", f"{build}/shoald", f"{build}/shoal-shard"],
                           cwd=harness.ROOT, check=False, text=True, capture_output=True, timeout=400)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    told = subprocess.run([f"{build}/shoal-shard", "--version"], capture_output=True, text=True, check=True, timeout=30)
-    assert NEW_ID in told.stdout
+    told, ours = version_of(build), version_of(harness.BUILD)
+    assert NEW_ID in told and "board 9.2" in told and "ABI 1.127" in told, told
+    assert not any(word in ours for word in (NEW_ID, "board 9.2", "ABI 1.127")), ours
     yield build
     shutil.rmtree(build, ignore_errors=True)
+
+
+def version_of(build):
+    return subprocess.run([f"{build}/shoal-shard", "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
 
 
 def spent(sim):
@@ -62,6 +86,48 @@ def test_upgrade_and_back_under_traffic(make_sim, make_fleet, servers, new_build
     summary = sim.wait_all_answered()
     for kind in ("messages", "interactions"):
         assert summary[kind]["doubled"] == 0, summary
+
+
+def test_boards_of_a_newer_build_are_served_by_the_older(make_sim, make_fleet, servers, new_build):
+    """The newer one makes the boards, with a longer core; both kinds of takeover: an upgrade in place, and a supervisor
+    and a worker that were killed."""
+    sim = make_sim(guilds=64)
+    fleet = make_fleet(sim, database=servers.database(), nats=servers.nats, start=False)
+    fleet.write_ini()
+    fleet.process = procs.spawn([os.path.join(new_build, "shoald"), "--config", fleet.ini], log=fleet.log, env=fleet.env(),
+                                cwd=fleet.folder)
+    fleet.janitor.child(fleet.process)
+    fleet.ready(shards=4)
+    assert build_ids(fleet) == [NEW_ID] * 5
+    before = sim.summary()
+    sim.post("/traffic", rate=200)
+    fleet.ctl("upgrade", "--binary", harness.program("shoald"), timeout_s=90)
+    assert NEW_ID not in build_ids(fleet)
+    fleet.ready(shards=4)
+    fleet.ctl("upgrade", "--binary", os.path.join(new_build, "shoald"), timeout_s=90)
+    fleet.kill_supervisor()
+    for shard, pid in ((0, fleet_pid(fleet, 0)), (1, fleet_pid(fleet, 1))):
+        assert shard in (0, 1)
+        os.kill(pid, signal.SIGKILL)
+        fleets_gone(pid)
+    fleet.start().ready(shards=4)  # the older one
+    ids = build_ids(fleet)
+    assert ids[1] == ids[2] == ids[0] != NEW_ID and ids[3] == ids[4] == NEW_ID, ids
+    sim.post("/traffic", rate=0)
+    summary = sim.wait_all_answered()
+    assert summary["identifies"]["total"] == before["identifies"]["total"]
+    for kind in ("messages", "interactions"):
+        assert summary[kind]["doubled"] == 0, summary
+
+
+def fleet_pid(fleet, shard):
+    """By the process table: nobody answers just now."""
+    for pid in procs.processes_naming(fleet.runtime_dir):
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            words = f.read().split(b"\0")
+        if b"--shard" in words and words[words.index(b"--shard") + 1] == str(shard).encode():
+            return pid
+    raise AssertionError(f"no worker of shard {shard}")
 
 
 def test_canary_that_does_well_is_followed_by_the_rest(sim, fleet, new_build):
