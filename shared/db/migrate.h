@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/db/migrate_locks.h"
+
 #define MIGRATE_TEXT_SIZE    2048
 #define MIGRATE_PATH_SIZE    1024
 #define MIGRATE_FILE_MAX     (1024 * 1024)
@@ -36,6 +38,7 @@ struct migration {
 	char sha256[MIGRATE_SHA256_SIZE]; /* of the up file; "" when missing */
 	char oldest_program[MIGRATE_VERSION_SIZE];
 	bool has_down;
+	size_t size_bytes; /* of the up file */
 	enum migrate_state state;
 	char applied_at[40]; /* ISO, "" while pending */
 	char applied_sha256[MIGRATE_SHA256_SIZE];
@@ -62,6 +65,9 @@ int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct mi
 int migrate_parse_name(const char *file, uint32_t *ret_number, char name[64], bool *ret_up);
 /* Finds "-- oldest-program: X.Y.Z" among the leading comment lines. -ENOENT, -EINVAL. */
 int migrate_parse_header(const char *text, size_t len, char version[MIGRATE_VERSION_SIZE]);
+/* What applying @migration (a file's) will lock. Errors as migrate_scan(). */
+int migrate_locks_of(const char *sql_dir, const struct migration *migration, struct migrate_locks *ret_locks,
+		     struct migrate_error *error);
 /* -1, 0, 1 for "0.1.0" against "0.2.0"; parts beyond three are refused by migrate_parse_header(). */
 int migrate_compare_versions(const char *a, const char *b);
 void migrate_sha256(const void *bytes, size_t len, char hex[MIGRATE_SHA256_SIZE]);

@@ -253,7 +253,24 @@ static int read_up(const char *sql_dir, struct migration *migration, struct migr
 		return -EINVAL;
 	}
 	migrate_sha256(text, len, migration->sha256);
+	migration->size_bytes = len;
 	return 0;
+}
+
+int migrate_locks_of(const char *sql_dir, const struct migration *migration, struct migrate_locks *ret_locks,
+		     struct migrate_error *error)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	char path[MIGRATE_PATH_SIZE];
+	size_t len;
+	int r;
+
+	r = migrate_path(sql_dir, migration, true, path, sizeof(path));
+	if (r == 0)
+		r = migrate_read_file(path, &text, &len, error);
+	if (r == 0)
+		migrate_locks_read(text, len, ret_locks);
+	return r;
 }
 
 static int take_file(struct migration_list *list, const char *owner, const char *file, struct migrate_error *error)

@@ -48,10 +48,11 @@ static int fail(struct call *call, int error)
 
 static json_t *row_json(const struct migration *row)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:s}", "owner", row->owner, "number",
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:s, s:I}", "owner", row->owner, "number",
 			 (json_int_t)row->number, "name", row->name, "state", migrate_state_name(row->state),
 			 "oldest_program", row->oldest_program, "has_down", row->has_down, "applied_at",
-			 row->applied_at, "sha256", row->sha256[0] ? row->sha256 : row->applied_sha256);
+			 row->applied_at, "sha256", row->sha256[0] ? row->sha256 : row->applied_sha256, "size_bytes",
+			 (json_int_t)row->size_bytes);
 }
 
 /* The oldest program that may run once all rows in @states are applied. */
@@ -66,11 +67,41 @@ static const char *oldest_program(const struct migration_list *list, bool with_p
 	return oldest;
 }
 
+/* What applying it means for those who use the database meanwhile: a line a table, and for @json. */
+static void tell_locks(const struct call *call, const struct migration *row, json_t *json)
+{
+	struct migrate_error error;
+	struct migrate_locks locks;
+	json_t *list = json_array();
+
+	if (migrate_locks_of(call->sql_dir, row, &locks, &error) < 0)
+		locks.count = 0; /* it was read a moment ago */
+	for (size_t i = 0; i < locks.count; i++) {
+		const struct migrate_lock *lock = &locks.rows[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "table", ctl_clean(lock->table), "lock",
+						      lock->lock, "by", lock->by, "means", lock->means));
+		if (!call->options->json)
+			printf("         %s: %s, by %s: %s\n", ctl_clean(lock->table), lock->lock, lock->by,
+			       lock->means);
+	}
+	json_object_set_new(json, "locks", list);
+}
+
 static int load(struct call *call, struct migration_list *list)
 {
 	int r = migrate_scan(call->sql_dir, list, &call->error);
 
 	return r < 0 ? r : migrate_status(call->migrate, list, &call->error);
+}
+
+static void print_row(const struct migration *row, bool plan)
+{
+	printf("%-8s %-20s %s/%04u_%s", migrate_state_name(row->state), row->applied_at, ctl_clean(row->owner),
+	       row->number, ctl_clean(row->name));
+	if (plan)
+		printf(", %zu bytes, for programs from %s on", row->size_bytes, row->oldest_program);
+	puts(row->has_down ? "" : " (no way back)");
 }
 
 static int print_list(struct call *call, const struct migration_list *list, bool only_pending)
@@ -86,9 +117,9 @@ static int print_list(struct call *call, const struct migration_list *list, bool
 			continue;
 		json_array_append_new(rows, row_json(row));
 		if (!call->options->json)
-			printf("%-8s %-20s %s/%04u_%s%s\n", migrate_state_name(row->state), row->applied_at,
-			       ctl_clean(row->owner), row->number, ctl_clean(row->name),
-			       row->has_down ? "" : " (no way back)");
+			print_row(row, only_pending);
+		if (only_pending)
+			tell_locks(call, row, json_array_get(rows, json_array_size(rows) - 1));
 	}
 	answer = json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "migrations", rows, "pending",
 			   (json_int_t)counts[MIGRATE_PENDING], "applied", (json_int_t)counts[MIGRATE_APPLIED],

@@ -56,6 +56,61 @@ static void write_file(const char *owner, const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
+static void test_locks(void **state)
+{
+	static const struct {
+		const char *sql, *table, *lock; /* NULL: none */
+		size_t statements;
+	} cases[] = {
+		{ "ALTER TABLE shoal.x ADD y int;", "shoal.x", "ACCESS EXCLUSIVE", 1 },
+		{ "alter table if exists only \"Odd;Name\" add y int", "Odd;Name", "ACCESS EXCLUSIVE", 1 },
+		{ "CREATE INDEX i ON shoal.x (y);", "shoal.x", "SHARE", 1 },
+		{ "CREATE UNIQUE INDEX IF NOT EXISTS i ON ONLY shoal.x (y);", "shoal.x", "SHARE", 1 },
+		{ "UPDATE shoal.x SET a = 'DROP TABLE y;' WHERE b;", "shoal.x", "ROW EXCLUSIVE", 1 },
+		{ "UPDATE shoal.x SET a = 1; DROP TABLE shoal.x; DELETE FROM shoal.x", "shoal.x", "ACCESS EXCLUSIVE",
+		  3 },
+		{ "CREATE TRIGGER t AFTER INSERT ON shoal.x EXECUTE FUNCTION f()", "shoal.x", "SHARE ROW EXCLUSIVE",
+		  1 },
+		{ "-- ALTER TABLE shoal.x\n/* DROP /* nested */ TABLE shoal.x; */ SELECT 1;", NULL, NULL, 1 },
+		{ "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $a$ DROP TABLE shoal.x; $b$ $a$;", NULL, NULL, 1 },
+		{ "CREATE TABLE shoal.x (y int); CREATE INDEX ON shoal.x (y); INSERT INTO shoal.x VALUES (1);", NULL,
+		  NULL, 3 },
+		{ "SELECT shoal.create_keyed_table('x', ARRAY['guild_id'], $$ y $$); ALTER TABLE shoal.x ADD z int;",
+		  NULL, NULL, 2 },
+		{ "INSERT INTO shoal.x VALUES (E'it\\'s; DROP TABLE shoal.y', '''');", "shoal.x", "ROW EXCLUSIVE", 1 },
+		{ "COMMENT ON TABLE shoal.x IS 'x'; GRANT SELECT ON shoal.x TO y;", NULL, NULL, 2 },
+		{ "", NULL, NULL, 0 },
+		{ ";;;", NULL, NULL, 0 },
+		{ "ALTER TABLE", NULL, NULL, 1 },
+		{ "ALTER TABLE \"x", "x", "ACCESS EXCLUSIVE", 1 },
+		{ "/* never ends", NULL, NULL, 0 },
+		{ "SELECT $tag$ never ends", NULL, NULL, 1 },
+		{ "SELECT '", NULL, NULL, 1 },
+		{ "CREATE TRIGGER ON", NULL, NULL, 1 },
+	};
+	struct migrate_locks locks;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		migrate_locks_read(cases[i].sql, strlen(cases[i].sql), &locks);
+		if (locks.statements != cases[i].statements || locks.count != (cases[i].table ? 1 : 0))
+			fail_msg("%s: %zu statements, %zu locks", cases[i].sql, locks.statements, locks.count);
+		if (!cases[i].table)
+			continue;
+		assert_string_equal(locks.rows[0].table, cases[i].table);
+		assert_string_equal(locks.rows[0].lock, cases[i].lock);
+	}
+	/* Cut off at every place: nothing behind its end is read (the sanitizers see). */
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t len = 0; len <= strlen(cases[i].sql); len++) {
+			char *piece = malloc(len ? len : 1);
+
+			memcpy(piece, cases[i].sql, len);
+			migrate_locks_read(piece, len, &locks);
+			free(piece);
+		}
+}
+
 static void test_names(void **state)
 {
 	static const char *const bad[] = { "",
@@ -491,6 +546,61 @@ static void *migrate_thread(void *arg)
 	return NULL;
 }
 
+/* Two owners' chains beside each other: each by its own numbers, core's first, taken back in the order of time; what is
+ * wrong with one stops all, by name. */
+static void test_two_owners(void **state)
+{
+	struct migrate *migrate = open_ours();
+	PGconn *sql = pg_connect(&database);
+	struct seen seen;
+	char name[40];
+
+	(void)state;
+	copy_core();
+	write_file("zoo", "0001_beasts.up.sql",
+		   HEADER "SELECT shoal.create_keyed_table('beast', ARRAY['guild_id'], 'guild_id bigint NOT NULL');");
+	write_file("zoo", "0001_beasts.down.sql", "DROP TABLE shoal.beast;");
+	assert_int_equal(up(migrate, dir, 0, &seen), 0);
+	assert_int_equal(seen.done, core_count() + 1);
+	write_file("zoo", "0002_names.up.sql", HEADER "ALTER TABLE shoal.beast ADD COLUMN name text;");
+	write_file("zoo", "0002_names.down.sql", "ALTER TABLE shoal.beast DROP COLUMN name;");
+	write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x int);");
+	write_file("core", behind(1, "more.down.sql"), "DROP TABLE shoal.more;");
+	assert_int_equal(up(migrate, dir, 1, &seen), 0); /* core's is first, though zoo's chain is shorter */
+	snprintf(name, sizeof(name), "core/%u", core_count() + 1);
+	assert_string_equal(seen.last, name);
+	assert_int_equal(up(migrate, dir, 0, &seen), 0);
+	assert_string_equal(seen.last, "zoo/2");
+	assert_string_equal(pg_value(sql, "SELECT string_agg(owner || number, ' ' ORDER BY applied_at) FROM"
+					  " shoal.migration WHERE owner = 'zoo'"),
+			    "zoo1 zoo2");
+
+	/* One owner's edited file is refused, and names it; so is a core chain that has lost one. */
+	write_file("zoo", "0001_beasts.up.sql", HEADER "SELECT 1;");
+	write_file("core", behind(2, "last.up.sql"), HEADER "CREATE TABLE shoal.last (x int);");
+	assert_int_equal(up(migrate, dir, 0, &seen), -ESTALE);
+	assert_non_null(strstr(error.text, "zoo/0001_beasts"));
+	assert_int_equal(seen.begun, 0);
+	assert_int_equal(state_of(migrate, dir, "zoo", 1), MIGRATE_CHANGED);
+	assert_int_equal(state_of(migrate, dir, "core", core_count() + 1), MIGRATE_APPLIED);
+
+	/* A program without that owner's files (its module is gone) says so too, and changes nothing. */
+	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), -ESTALE);
+	assert_int_equal(state_of(migrate, CORE_SQL, "zoo", 2), MIGRATE_MISSING);
+
+	write_file("zoo", "0001_beasts.up.sql",
+		   HEADER "SELECT shoal.create_keyed_table('beast', ARRAY['guild_id'], 'guild_id bigint NOT NULL');");
+	assert_int_equal(down(migrate, dir, 2, &seen), 0); /* zoo's second, then core's, as they came */
+	assert_string_equal(seen.last, name);
+	assert_int_equal(state_of(migrate, dir, "zoo", 1), MIGRATE_APPLIED);
+	assert_int_equal(state_of(migrate, dir, "zoo", 2), MIGRATE_PENDING);
+	assert_int_equal(down(migrate, dir, 100, &seen), 0);
+	assert_string_equal(pg_value(sql, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'shoal%'"), "0");
+	remove_dir();
+	PQfinish(sql);
+	migrate_close(migrate);
+}
+
 static void test_two_at_once(void **state)
 {
 	struct migrate *migrate = open_ours();
@@ -566,15 +676,17 @@ static int close_database(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest files[] = {
-		cmocka_unit_test(test_names),         cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_versions),      cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_scan),          cmocka_unit_test(test_scan_refuses),
-		cmocka_unit_test(test_tree_is_sound), cmocka_unit_test(test_find_sql_dir),
+		cmocka_unit_test(test_locks),        cmocka_unit_test(test_names),
+		cmocka_unit_test(test_headers),      cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_sha256),       cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_scan_refuses), cmocka_unit_test(test_tree_is_sound),
+		cmocka_unit_test(test_find_sql_dir),
 	};
 	const struct CMUnitTest server[] = {
 		cmocka_unit_test(test_up_and_down),         cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_changed_and_missing), cmocka_unit_test(test_failure_leaves_nothing),
-		cmocka_unit_test(test_two_at_once),         cmocka_unit_test(test_cannot_connect),
+		cmocka_unit_test(test_two_owners),          cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_cannot_connect),
 	};
 	int failed;
 

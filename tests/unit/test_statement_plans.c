@@ -1,6 +1,7 @@
 /* Every statement of every set against the schema that sql/ makes: it prepares, its types are those of its row, and its
  * generic plan touches one partition of any table, unless the row says why not. Looked at twice: in the plan, and in
  * PostgreSQL's own count of what an execution with sample values has touched, which sees into functions too. */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,96 @@ static void test_every_statement(void **state)
 	assert_int_equal(bad, 0);
 }
 
+/* --- the version before ------------------------------------------------------------------------------------------- */
+
+#define FIXTURES "tests/unit/fixtures/statements"
+
+static json_t *types_json(const enum db_type *types, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(db_type_name(types[i])));
+	return list;
+}
+
+/* At a release, `test_statement_plans --write tests/unit/fixtures/statements/X.Y.Z.json`. */
+static int write_statements(const char *path)
+{
+	json_t *all = json_array();
+	int r;
+
+	for (size_t i = 0; i < statement_set_count; i++)
+		for (size_t at = 0; at < statement_sets[i]->count; at++) {
+			const struct statement *row = &statement_sets[i]->rows[at];
+
+			json_array_append_new(all,
+					      json_pack("{s:s, s:s, s:s, s:o, s:o}", "owner", statement_sets[i]->owner,
+							"name", row->name, "sql", row->sql, "params",
+							types_json(row->params, statement_param_count(row)), "columns",
+							types_json(row->columns, statement_column_count(row))));
+		}
+	r = json_dump_file(all, path, JSON_INDENT(1));
+	json_decref(all);
+	return r;
+}
+
+static void read_types(const json_t *list, enum db_type *types)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		for (int type = 1; type < DB_TYPE_COUNT; type++)
+			if (strcmp(db_type_name((enum db_type)type), json_string_value(json_array_get(list, i))) == 0)
+				types[i] = (enum db_type)type;
+}
+
+/* One statement of an older program on today's schema: same types, one partition, and it still runs. */
+static void check_old(PGconn *connection, const json_t *saved)
+{
+	struct statement row = { .name = json_string_value(json_object_get(saved, "name")),
+				 .sql = json_string_value(json_object_get(saved, "sql")) };
+
+	read_types(json_object_get(saved, "params"), row.params);
+	read_types(json_object_get(saved, "columns"), row.columns);
+	assert_int_equal(statement_param_count(&row), json_array_size(json_object_get(saved, "params")));
+	assert_int_equal(statement_column_count(&row), json_array_size(json_object_get(saved, "columns")));
+	assert_true(prepare(connection, json_string_value(json_object_get(saved, "owner")), &row));
+	assert_true(touched(connection, &row) >= 0);
+	assert_true(pg_exec(connection, "DEALLOCATE ALL"));
+}
+
+/* Programs that the newest migration still lets run: what they send is kept in a file a version. */
+static void test_versions_before(void **state)
+{
+	PGconn *connection = pg_connect(&database);
+	const char *oldest;
+	struct dirent *entry;
+	DIR *dir = opendir(FIXTURES);
+	size_t checked = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	oldest = pg_value(connection, "SELECT oldest_program FROM shoal.migration"
+				      " ORDER BY string_to_array(oldest_program, '.')::integer[] DESC LIMIT 1");
+	while ((entry = readdir(dir))) {
+		char path[512];
+		json_t *all, *saved;
+		size_t i;
+
+		if (entry->d_name[0] == '.' || migrate_compare_versions(entry->d_name, oldest) < 0)
+			continue;
+		snprintf(path, sizeof(path), FIXTURES "/%s", entry->d_name);
+		all = json_load_file(path, 0, NULL);
+		assert_non_null(all);
+		json_array_foreach(all, i, saved) check_old(connection, saved);
+		checked += json_array_size(all);
+		json_decref(all);
+	}
+	closedir(dir);
+	PQfinish(connection);
+	print_message("%zu statements of earlier programs\n", checked);
+	assert_true(checked > 0);
+}
+
 /* The judge itself: what crosses is seen, in the plan and by the deed. */
 static void test_the_judge(void **state)
 {
@@ -270,13 +361,16 @@ static int tear_down(void **state)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_judge),
 		cmocka_unit_test(test_every_statement),
+		cmocka_unit_test(test_versions_before),
 	};
 
+	if (argc == 3 && strcmp(argv[1], "--write") == 0)
+		return write_statements(argv[2]) == 0 ? 0 : 1;
 	if (!pg_is_wanted("test_statement_plans"))
 		return 0;
 	return cmocka_run_group_tests_name("statement plans", tests, set_up, tear_down);
