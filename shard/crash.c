@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shard/cache/cache.h"
+#include "shard/events/culprit.h"
 #include "shard/events/parked_store.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
@@ -107,6 +108,42 @@ void crash_by_board(void)
 	_exit(EXIT_CODE_BOARD);
 }
 
+/* strlcat(), which this libc has not; names come from tables and from modules that were checked. */
+static void append(char *text, size_t size, const char *more)
+{
+	size_t len = strlen(text), n = strlen(more);
+
+	if (len + 1 >= size)
+		return;
+	n = n < size - len - 1 ? n : size - len - 1;
+	memcpy(text + len, more, n);
+	text[len + n] = '\0';
+}
+
+/* " in module echo, called for an event (MESSAGE_CREATE)". */
+static void name_culprit(char *text, size_t size)
+{
+	const struct culprit_frame *frame = culprit_current();
+
+	if (!frame)
+		return;
+	append(text, size, " in module ");
+	append(text, size, frame->module->name);
+	append(text, size, ", called for ");
+	append(text, size, culprit_kind_words(frame->kind));
+	append(text, size, " (");
+	append(text, size, frame->what ? frame->what : "");
+	append(text, size, ")");
+}
+
+static void say_where(void)
+{
+	char where[192] = "";
+
+	name_culprit(where, sizeof(where));
+	say(where);
+}
+
 static void on_crash(int number)
 {
 	struct board_exit how = { .class = EXIT_CLASS_CRASH, .code = (uint32_t)(128 + number) };
@@ -122,6 +159,7 @@ static void on_crash(int number)
 		report_fd = open(report_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	say("shoal-shard: crashed by ");
 	say(name_of(number));
+	say_where();
 	say(", build ");
 	say(shoal_build_id);
 	say("; backtrace:\n");
@@ -131,6 +169,7 @@ static void on_crash(int number)
 		backtrace_symbols_fd(frames, count, report_fd);
 	strcpy(how.text, "crashed by ");
 	strcat(how.text, name_of(number));
+	name_culprit(how.text, sizeof(how.text));
 	record_exit(&how);
 	/* The default is back: die of the same signal, so that the parent sees it. */
 	raise(number);

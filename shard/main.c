@@ -12,7 +12,7 @@
 #include <shoal/api.h>
 
 #include "shard/manifest.h"
-#include "shard/modhost/modhost.h"
+#include "shard/modhost/loader.h"
 #include "shard/worker.h"
 #include "shared/base/build_id.h"
 #include "shared/log/log.h"
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 	struct worker_options options = { .shard_id = UINT32_MAX };
 	int c;
 
-	modhost_load();
+	loader_add_linked();
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (c) {
 		case 's':

@@ -9,7 +9,9 @@
 #include <openssl/evp.h>
 
 #include "shard/commands/registry.h"
+#include "shard/modhost/loader.h"
 #include "shard/subscriptions.h"
+#include "shared/base/buf.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
 
@@ -26,19 +28,52 @@ static int hash_commands(const json_t *commands, char hex[2 * EVP_MAX_MD_SIZE + 
 	return 0;
 }
 
-static json_t *events_to_json(void)
+static json_t *events_to_json(const struct dispatch_row *rows, size_t count)
 {
 	json_t *events = json_array();
 	size_t i;
 
-	for (i = 0; i < subscription_count; i++)
-		json_array_append_new(events, json_string(shoal_event_name(subscriptions[i].type)));
+	for (i = 0; i < count; i++)
+		json_array_append_new(events, json_string((shoal_event_name)(rows[i].type)));
 	return events;
+}
+
+/* What does not work without an intent that Discord may not have granted. */
+static json_t *privileged_to_json(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} bits[] = { { "GUILD_MEMBERS", 1u << 1 }, { "GUILD_PRESENCES", 1u << 8 }, { "MESSAGE_CONTENT", 1u << 15 } };
+	json_t *privileged = json_object();
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		CLEANUP(buf_finish) struct buf words;
+
+		buf_init(&words, 1024);
+		if (bits[i].bit == INTENT_MESSAGE_CONTENT)
+			buf_append_str(&words, "message commands by prefix (slash commands and mentions still work)");
+		for (j = 0; j < loader_count(); j++) {
+			const struct loaded_module *module = loader_get(j);
+
+			if (!(loader_module_intents(module) & bits[i].bit))
+				continue;
+			buf_printf(&words, "%smodule %s%s%s", words.len ? "; " : "", module->name,
+				   module->rows.without_intents ? ": " : "",
+				   module->rows.without_intents ? module->rows.without_intents : "");
+		}
+		if (words.len && buf_cstr(&words))
+			json_object_set_new(privileged, bits[i].name, json_string(buf_cstr(&words)));
+	}
+	return privileged;
 }
 
 int manifest_print(FILE *out)
 {
 	json_t *commands = registry_to_json(), *manifest;
+	struct dispatch_row rows[SHOAL_EVENT_COUNT];
+	size_t count = subscriptions_build(rows);
 	char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
 	int r;
 
@@ -49,11 +84,11 @@ int manifest_print(FILE *out)
 		json_decref(commands);
 		return r;
 	}
-	manifest = json_pack(
-		"{s:s, s:s, s:I, s:{s:s}, s:o, s:o, s:s}", "version", shoal_version, "build_id", shoal_build_id,
-		"intents", (json_int_t)(dispatch_intents(subscriptions, subscription_count) | INTENT_MESSAGE_CONTENT),
-		"privileged", "MESSAGE_CONTENT", "message commands by prefix (slash commands and mentions still work)",
-		"events", events_to_json(), "commands", commands, "hash", hex);
+	manifest = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s}", "version", shoal_version, "build_id",
+			     shoal_build_id, "intents",
+			     (json_int_t)(dispatch_intents(rows, count) | loader_intents() | INTENT_MESSAGE_CONTENT),
+			     "privileged", privileged_to_json(), "events", events_to_json(rows, count), "modules",
+			     loader_to_json(), "commands", commands, "hash", hex);
 	if (!manifest)
 		return -ENOMEM;
 	r = json_dumpf(manifest, out, JSON_COMPACT) == 0 && fputc('\n', out) != EOF && fflush(out) == 0 ? 0 : -EIO;

@@ -1,6 +1,9 @@
-/* The worker's dispatch rows. What is not listed is known and ignored. */
+/* The worker's dispatch rows. What neither they nor a module lists is known and ignored. */
 #include "shard/subscriptions.h"
 
+#include <string.h>
+
+#include "shard/modhost/modhost.h"
 #include "shard/worker.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -68,15 +71,27 @@ static int on_ready(void *arg, const struct envelope *envelope)
 
 static void on_message(void *arg, const struct shoal_event *event, struct ticket *ticket)
 {
-	commands_message(&((struct worker *)arg)->commands, event, ticket);
+	struct worker *worker = arg;
+
+	commands_message(&worker->commands, event, ticket);
+	modhost_event(worker->modhost, event, ticket);
 }
 
 static void on_interaction(void *arg, const struct shoal_event *event, struct ticket *ticket)
 {
-	commands_interaction(&((struct worker *)arg)->commands, event, ticket);
+	struct worker *worker = arg;
+
+	commands_interaction(&worker->commands, event, ticket);
+	modhost_event(worker->modhost, event, ticket);
 }
 
-const struct dispatch_row subscriptions[] = {
+static void on_modules(void *arg, const struct shoal_event *event, struct ticket *ticket)
+{
+	modhost_event(((struct worker *)arg)->modhost, event, ticket);
+}
+
+/* Our own; the modules' come on top. */
+static const struct dispatch_row own[] = {
 	{ SHOAL_EVENT_READY, 0, on_ready, NULL },
 	{ SHOAL_EVENT_GUILD_CREATE, INTENT_GUILDS, on_guild, NULL },
 	{ SHOAL_EVENT_GUILD_DELETE, INTENT_GUILDS, on_guild, NULL },
@@ -101,4 +116,35 @@ const struct dispatch_row subscriptions[] = {
 	{ SHOAL_EVENT_INTERACTION_CREATE, 0, NULL, on_interaction },
 	{ SHOAL_EVENT_MESSAGE_CREATE, INTENT_GUILD_MESSAGES | INTENT_DIRECT_MESSAGES, NULL, on_message },
 };
-const size_t subscription_count = ARRAY_SIZE(subscriptions);
+
+static struct dispatch_row *row_of(struct dispatch_row rows[SHOAL_EVENT_COUNT], size_t *count,
+				   enum shoal_event_type type)
+{
+	size_t i;
+
+	for (i = 0; i < *count; i++) {
+		if (rows[i].type == type)
+			return &rows[i];
+	}
+	rows[*count] = (struct dispatch_row){ .type = type };
+	return &rows[(*count)++];
+}
+
+size_t subscriptions_build(struct dispatch_row rows[SHOAL_EVENT_COUNT])
+{
+	size_t count = ARRAY_SIZE(own);
+	int type;
+
+	memcpy(rows, own, sizeof(own));
+	for (type = SHOAL_EVENT_UNKNOWN + 1; type < SHOAL_EVENT_COUNT; type++) {
+		struct dispatch_row *row;
+
+		if (!modhost_wants((enum shoal_event_type)type))
+			continue;
+		row = row_of(rows, &count, (enum shoal_event_type)type);
+		row->intents |= loader_event_intents((enum shoal_event_type)type);
+		if (!row->event)
+			row->event = on_modules;
+	}
+	return count;
+}

@@ -10,8 +10,7 @@
 #define INTENT_DIRECT_MESSAGES (1u << 12)
 #define INTENT_MESSAGE_CONTENT (1u << 15) /* privileged */
 
-/* The rows' arg is the struct worker. */
-extern const struct dispatch_row subscriptions[];
-extern const size_t subscription_count;
+/* The rows of our own and of the loaded modules (loader.h); returns how many. Their arg is the struct worker. */
+size_t subscriptions_build(struct dispatch_row rows[SHOAL_EVENT_COUNT]);
 
 #endif

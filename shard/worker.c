@@ -64,7 +64,8 @@ static void worker_stop(struct worker *worker, enum session_stop how, enum exit_
 static void drain(struct worker *worker)
 {
 	if (worker->phase == WORKER_DRAINING && !worker->session &&
-	    (!worker->commands.open || clock_monotonic_ns() >= worker->drain_deadline_ns))
+	    ((!worker->commands.open && !modhost_is_busy(worker->modhost)) ||
+	     clock_monotonic_ns() >= worker->drain_deadline_ns))
 		close_parts(worker);
 }
 
@@ -99,6 +100,7 @@ static void close_parts(struct worker *worker)
 			pipeline_closing(worker->pipeline);
 		worker->fill = fill_free(worker->fill);
 		commands_closing(&worker->commands);
+		modhost_close(worker->modhost);
 	}
 	worker->closing += !!worker->bus + !!worker->db + !!worker->effects + !!worker->rest;
 	/* Those that there are: setting them up may have failed half-way. */
@@ -467,7 +469,9 @@ static int start_pipeline(struct worker *worker)
 					    .parked_max_age_days = config->parked_max_age_days,
 					    .flight_keep = config->flight_keep,
 					    .flight_max_mib = config->flight_max_mib,
-					    .crashed = worker->crashed,
+					    /* A module that was called for no event: none is to blame. */
+					    .crashed = worker->crashed &&
+						       !(worker->culprit.module && worker->culprit.session == 0),
 					    .letters_failed = worker->letters_failed,
 					    .crash_report = worker->crash_report,
 					    .events = { .handled = effects_handled,
@@ -531,6 +535,35 @@ static int start_fill(struct worker *worker)
 	return fill_new(worker->cache, worker->rest, &options, &worker->fill);
 }
 
+static int start_modules(struct worker *worker)
+{
+	const struct config *config = worker->config;
+	const struct board_culprit nobody = { 0 };
+	struct modhost_options options = { .loop = &worker->loop,
+					   .effects = worker->effects,
+					   .cache = worker->cache,
+					   .commands = &worker->commands,
+					   .board = worker->board,
+					   .counters = worker->counters,
+					   .shard_id = worker->options.shard_id,
+					   .rules = { .crashes = config->modules_breaker_crashes,
+						      .window_s = config->modules_breaker_window_s,
+						      .retry_s = config->modules_breaker_retry_s,
+						      .retry_cap_s = config->modules_breaker_retry_cap_s,
+						      .stable_s = config->modules_breaker_window_s },
+					   .culprit = worker->culprit };
+	int r;
+
+	r = modhost_new(&options, &worker->modhost);
+	if (r < 0)
+		return r;
+	/* The breakers know now. */
+	board_shard_set_culprit(worker->board, &nobody);
+	culprit_init(worker->board, config->modules_slow_ms);
+	modhost_start(worker->modhost);
+	return 0;
+}
+
 static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
 {
 	struct command_services services;
@@ -575,7 +608,12 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 	commands_init(&worker->commands, &services);
 	cache_set_self(worker->cache, own_user_id(worker, secrets));
 	commands_set_user(&worker->commands, own_user_id(worker, secrets));
-	dispatch_init(&worker->dispatch, subscriptions, subscription_count, worker->counters, worker);
+	r = start_modules(worker);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "the module host can't be set up: %s", error_text(r));
+		return r;
+	}
+	dispatch_init(&worker->dispatch, worker->rows, subscriptions_build(worker->rows), worker->counters, worker);
 	worker->phase = WORKER_RUNNING;
 	r = start_fill(worker);
 	if (r < 0) {
@@ -725,6 +763,16 @@ static bool last_one_crashed(const struct board_shard *board)
 	return false;
 }
 
+/* In whose code: only when the dead worker itself has said so. */
+static struct board_culprit last_culprit(const struct board_shard *board)
+{
+	struct board_culprit culprit = board_shard_culprit(board);
+
+	if (culprit.pid != board_shard_pid(board))
+		culprit.module = 0;
+	return culprit;
+}
+
 /* Said until somebody has made a new one: workers in between may have died before they came to it. */
 static bool last_file_failed(const struct board_shard *board, enum exit_code code)
 {
@@ -774,6 +822,8 @@ static int take_board(struct worker *worker)
 	}
 	worker->counters = board_shard_counters(worker->board);
 	worker->crashed = last_one_crashed(worker->board);
+	if (worker->crashed)
+		worker->culprit = last_culprit(worker->board);
 	worker->cache_failed = last_file_failed(worker->board, EXIT_CODE_CACHE);
 	worker->letters_failed = last_file_failed(worker->board, EXIT_CODE_LETTERS);
 	read_crash_report(worker);
@@ -813,6 +863,7 @@ static void finish(struct worker *worker)
 	loop_finish(&worker->loop);
 	db_gauges_free(worker->db_gauges);
 	prefixes_free(worker->prefixes);
+	modhost_free(worker->modhost);
 	pipeline_free(worker->pipeline);
 	cache_close(worker->cache);
 	dispatch_finish(&worker->dispatch);

@@ -11,6 +11,7 @@
 #include "shard/events/effects.h"
 #include "shard/events/pipeline.h"
 #include "shard/gateway/session.h"
+#include "shard/modhost/modhost.h"
 #include "shared/board/board.h"
 #include "shared/bus/bus.h"
 #include "shared/config/config.h"
@@ -57,12 +58,15 @@ struct worker {
 	struct db_gauges *db_gauges;
 	struct prefixes *prefixes;
 	struct commands commands;
+	struct modhost *modhost;
+	struct dispatch_row rows[SHOAL_EVENT_COUNT];
 	struct dispatch dispatch;
 	struct pipeline *pipeline;
 	bool cache_failed;   /* the last worker died of its cache's file */
 	bool letters_failed; /* … of a file of parked events */
 	char crash_report[LETTER_BACKTRACE_MAX];
-	bool crashed; /* the last worker of this shard died of its own making */
+	bool crashed;                 /* the last worker of this shard died of its own making */
+	struct board_culprit culprit; /* and in this module's code; module 0: in nobody's */
 	struct session *session;
 
 	uint64_t cache_retry_ns;  /* when one that is away is tried again */

@@ -29,6 +29,9 @@ enum shoal_command_flags {
 	SHOAL_COMMAND_SLASH_ONLY = 1 << 1,
 	/* Not in direct messages. */
 	SHOAL_COMMAND_GUILD_ONLY = 1 << 2,
+	/* May answer with a form (shoal_modal_show()): shoal does not defer it by itself, since a form must be the
+	 * first answer. */
+	SHOAL_COMMAND_MODAL = 1 << 3,
 };
 
 /* Whose uses a cooldown counts. */

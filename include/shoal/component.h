@@ -124,4 +124,29 @@ struct shoal_modal {
 	size_t input_count; /* 1 to 5 */
 };
 
+/* --- whose they are: rows of a module
+ * ---------------------------------------------------------------------------------
+ */
+
+struct shoal_invocation;
+
+enum shoal_component_flags {
+	/* What it answers with, and what it is deferred by after 1.5 s, changes the message that the component stands
+	 * on (shoal_update()). */
+	SHOAL_COMPONENT_UPDATES = 1 << 0,
+	/* Only the asking member sees the answer. */
+	SHOAL_COMPONENT_EPHEMERAL = 1 << 1,
+	/* May answer with a form: as SHOAL_COMMAND_MODAL. */
+	SHOAL_COMPONENT_MODAL = 1 << 2,
+};
+
+/* Buttons, selects and forms whose custom id is @prefix, or @prefix, ':' and anything (shoal_invocation_custom_rest()).
+ * Check what stands there: a member's client sends it. */
+struct shoal_component_row {
+	const char *prefix;   /* the module's name, alone or followed by '.' and more; no ':'. At most 64 bytes */
+	uint32_t flags;       /* enum shoal_component_flags */
+	uint64_t permissions; /* what the member needs (Discord's bits); 0: everyone */
+	void (*handle)(struct shoal_invocation *inv);
+};
+
 #endif

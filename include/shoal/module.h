@@ -44,23 +44,6 @@ struct shoal_event_row {
 	void (*handle)(struct shoal_scope *scope, const struct shoal_event *event);
 };
 
-enum shoal_component_flags {
-	/* What it answers with, and what it is deferred by after 1.5 s, changes the message that the component stands
-	 * on (shoal_update()). */
-	SHOAL_COMPONENT_UPDATES = 1 << 0,
-	/* Only the asking member sees the answer. */
-	SHOAL_COMPONENT_EPHEMERAL = 1 << 1,
-};
-
-/* Buttons, selects and forms whose custom id is @prefix, or @prefix, ':' and anything (shoal_invocation_custom_rest()).
- * Check what stands there: a member's client sends it. */
-struct shoal_component_row {
-	const char *prefix;   /* the module's name, alone or followed by '.' and more; no ':'. At most 64 bytes */
-	uint32_t flags;       /* enum shoal_component_flags */
-	uint64_t permissions; /* what the member needs (Discord's bits); 0: everyone */
-	void (*handle)(struct shoal_invocation *inv);
-};
-
 /* Kinds of rows that are not served yet: their counts must be 0. */
 struct shoal_setting;
 struct shoal_job;

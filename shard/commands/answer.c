@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "shard/commands/commands.h"
+#include "shard/commands/followup.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/discord/payload.h"
@@ -29,7 +30,7 @@ static void finish(void *owner, const void *event_data);
 static const struct machine_edge edges[STATE_COUNT][EVENT_COUNT] = {
 	[OPEN][GIVE] = GO(SENDING, send_first),
 	[OPEN][DUE] = GO(DEFERRING, send_defer),
-	[DEFERRING][GIVE] = IGNORED, /* kept in inv->reply until the deferral is through */
+	[DEFERRING][GIVE] = IGNORED, /* kept until the deferral is through */
 	[DEFERRING][DUE] = IGNORED,
 	[DEFERRING][SENT] = GO(DEFERRED, deferred),
 	[DEFERRING][ALREADY] = GO(DEFERRED, deferred),
@@ -122,7 +123,9 @@ static void request_done(void *arg, const struct rest_result *result)
 	struct shoal_invocation *inv = arg;
 	struct log_ctx ctx = context_of(inv);
 
-	if (result->error == 0) {
+	/* A form that was shown before a crash: what the member types into it comes as an event of its own. */
+	if (result->error == 0 ||
+	    (result->discord_code == CODE_ALREADY_ACKNOWLEDGED && inv->answer.state == SENDING && inv->modal)) {
 		step(inv, SENT);
 	} else if (result->discord_code == CODE_ALREADY_ACKNOWLEDGED) {
 		step(inv, ALREADY);
@@ -153,7 +156,9 @@ static void send_request(struct shoal_invocation *inv, enum route route, uint32_
 	int r;
 
 	invocation_hold(inv);
-	r = effects_send(inv->commands->services.effects, &inv->scope, &request, request_done, inv, NULL);
+	r = effects_send(inv->commands->services.effects,
+			 route == ROUTE_CREATE_FOLLOWUP ? &inv->reply_step : &inv->scope.effects, &request,
+			 request_done, inv, NULL);
 	if (r < 0) {
 		failed_to_send(inv, r, NULL);
 		invocation_release(inv);
@@ -168,48 +173,73 @@ static uint32_t callback_deadline_ms(const struct shoal_invocation *inv)
 	return age_ms >= REST_INTERACTION_MS ? 1 : (uint32_t)(REST_INTERACTION_MS - age_ms);
 }
 
-static int build_message(const struct shoal_invocation *inv, enum payload_kind kind, uint32_t flags, json_t **ret_body)
+static int build_message(const struct shoal_invocation *inv, const struct content *content, enum payload_kind kind,
+			 uint32_t flags, char error[PAYLOAD_ERROR_SIZE], json_t **ret_body)
 {
-	CLEANUP(cleanup_free) char *clipped = payload_clip(inv->reply, PAYLOAD_CONTENT_MAX);
-	char error[PAYLOAD_ERROR_SIZE] = "";
-	struct payload_message message = { .content = clipped, .flags = flags };
-	int r;
+	struct payload_message message = content_message(content, PAYLOAD_SUPPRESS_EMBEDS);
 
-	if (!clipped)
-		return -ENOMEM;
+	message.flags |= flags;
 	if (inv->form == INVOCATION_MESSAGE) {
+		message.flags |= content->flags & PAYLOAD_SUPPRESS_NOTIFICATIONS;
 		message.reply_to = inv->event_id;
-		r = payload_message(kind, &message, error, ret_body);
-	} else if (kind == PAYLOAD_CREATE) {
-		r = payload_interaction_message(&message, false, error, ret_body);
-	} else {
-		r = payload_message(kind, &message, error, ret_body);
+		return payload_message(kind, &message, error, ret_body);
 	}
-	if (r < 0) {
-		struct log_ctx ctx = context_of(inv);
+	if (kind == PAYLOAD_CREATE)
+		return payload_interaction_message(&message, false, error, ret_body);
+	return payload_message(kind, &message, error, ret_body);
+}
 
-		log_error(&ctx, "commands.answer_invalid", KV_MSG("a command's answer breaks Discord's limits"),
-			  KV_ERR(r), KV_STR("detail", error));
-	}
+int answer_check(const struct shoal_invocation *inv, enum answer_kind kind, const struct content *content,
+		 char error[PAYLOAD_ERROR_SIZE])
+{
+	json_t *body = NULL;
+	int r = build_message(inv, content, kind == ANSWER_UPDATE ? PAYLOAD_ORIGINAL : PAYLOAD_CREATE, 0, error, &body);
+
+	json_decref(body);
 	return r;
+}
+
+/* What was checked when it was given can only fail for want of memory. */
+static void send_message(struct shoal_invocation *inv, enum payload_kind kind, uint32_t flags, enum route route,
+			 uint32_t deadline_ms)
+{
+	char error[PAYLOAD_ERROR_SIZE] = "";
+	json_t *body = NULL;
+	int r = build_message(inv, inv->reply, kind, flags, error, &body);
+
+	if (r < 0)
+		failed_to_send(inv, r, NULL);
+	else
+		send_request(inv, route, deadline_ms, body);
+}
+
+static void send_update(struct shoal_invocation *inv)
+{
+	struct payload_message message = content_message(inv->reply, PAYLOAD_SUPPRESS_EMBEDS);
+	char error[PAYLOAD_ERROR_SIZE] = "";
+	json_t *body = NULL;
+	int r = payload_interaction_message(&message, true, error, &body);
+
+	if (r < 0)
+		failed_to_send(inv, r, NULL);
+	else
+		send_request(inv, ROUTE_INTERACTION_CALLBACK, callback_deadline_ms(inv), body);
 }
 
 static void send_first(void *owner, const void *event_data)
 {
 	struct shoal_invocation *inv = owner;
-	uint32_t flags = inv->reply_ephemeral ? PAYLOAD_EPHEMERAL : 0;
-	bool slash = inv->form == INVOCATION_SLASH;
-	json_t *body = NULL;
-	int r;
 
 	(void)event_data;
-	r = build_message(inv, PAYLOAD_CREATE, slash ? flags : 0, &body);
-	if (r < 0)
-		failed_to_send(inv, r, NULL);
-	else if (slash)
-		send_request(inv, ROUTE_INTERACTION_CALLBACK, callback_deadline_ms(inv), body);
+	if (inv->form == INVOCATION_MESSAGE)
+		send_message(inv, PAYLOAD_CREATE, 0, ROUTE_CREATE_MESSAGE, MESSAGE_DEADLINE_MS);
+	else if (inv->reply_kind == ANSWER_MODAL)
+		send_request(inv, ROUTE_INTERACTION_CALLBACK, callback_deadline_ms(inv), json_incref(inv->modal));
+	else if (inv->reply_kind == ANSWER_UPDATE)
+		send_update(inv);
 	else
-		send_request(inv, ROUTE_CREATE_MESSAGE, MESSAGE_DEADLINE_MS, body);
+		send_message(inv, PAYLOAD_CREATE, inv->reply_ephemeral ? PAYLOAD_EPHEMERAL : 0,
+			     ROUTE_INTERACTION_CALLBACK, callback_deadline_ms(inv));
 }
 
 static void send_defer(void *owner, const void *event_data)
@@ -219,25 +249,35 @@ static void send_defer(void *owner, const void *event_data)
 	int r;
 
 	(void)event_data;
-	r = payload_interaction_defer(inv->flags & SHOAL_COMMAND_EPHEMERAL, false, &body);
+	r = payload_interaction_defer(inv->defer_ephemeral || (inv->flags & SHOAL_COMMAND_EPHEMERAL), inv->updates,
+				      &body);
 	if (r < 0)
 		failed_to_send(inv, r, NULL);
 	else
 		send_request(inv, ROUTE_INTERACTION_CALLBACK, callback_deadline_ms(inv), body);
 }
 
+/* A form can't follow a deferral: the member is told to begin again. */
+static int too_late_for_a_form(struct shoal_invocation *inv)
+{
+	json_decref(TAKE(inv->modal));
+	inv->reply_kind = ANSWER_MESSAGE;
+	inv->reply_step = (struct effect_scope){ .ticket = inv->ticket, .next_step = inv->scope.effects.next_step++ };
+	return content_of_text(strdup("That took too long on our side. Please try again."), &inv->reply);
+}
+
 static void send_edit(void *owner, const void *event_data)
 {
 	struct shoal_invocation *inv = owner;
-	json_t *body = NULL;
-	int r;
 
 	(void)event_data;
-	r = build_message(inv, PAYLOAD_ORIGINAL, 0, &body);
-	if (r < 0)
-		failed_to_send(inv, r, NULL);
+	if (inv->reply_kind == ANSWER_MODAL && too_late_for_a_form(inv) < 0)
+		failed_to_send(inv, -ENOMEM, NULL);
+	else if (inv->updates && inv->reply_kind == ANSWER_MESSAGE)
+		send_message(inv, PAYLOAD_FOLLOWUP, inv->reply_ephemeral ? PAYLOAD_EPHEMERAL : 0, ROUTE_CREATE_FOLLOWUP,
+			     EDIT_DEADLINE_MS);
 	else
-		send_request(inv, ROUTE_EDIT_ORIGINAL, EDIT_DEADLINE_MS, body);
+		send_message(inv, PAYLOAD_ORIGINAL, 0, ROUTE_EDIT_ORIGINAL, EDIT_DEADLINE_MS);
 }
 
 static void deferred(void *owner, const void *event_data)
@@ -245,8 +285,16 @@ static void deferred(void *owner, const void *event_data)
 	struct shoal_invocation *inv = owner;
 
 	(void)event_data;
-	if (inv->reply) /* it came while the deferral was under way */
+	if (inv->reply || inv->modal) /* it came while the deferral was under way */
 		step(inv, GIVE);
+	else if (inv->replied)
+		followup_run(inv);
+}
+
+static void drop_reply(struct shoal_invocation *inv)
+{
+	inv->reply = content_free(inv->reply);
+	json_decref(TAKE(inv->modal));
 }
 
 static void finish(void *owner, const void *event_data)
@@ -254,32 +302,81 @@ static void finish(void *owner, const void *event_data)
 	struct shoal_invocation *inv = owner;
 
 	(void)event_data;
-	free(inv->reply);
-	inv->reply = NULL;
+	drop_reply(inv);
+	followup_run(inv);
 }
 
-int answer_give(struct shoal_invocation *inv, char *text, bool ephemeral)
+static int give(struct shoal_invocation *inv)
+{
+	inv->replied = true;
+	/* A message beside the one that the component stands on: after a crash nobody could tell whether the callback
+	 * had been this message or the deferral, so it is always a deferral and a follow-up, which the journal knows.
+	 */
+	if (inv->updates && inv->reply_kind == ANSWER_MESSAGE) {
+		inv->reply_step =
+			(struct effect_scope){ .ticket = inv->ticket, .next_step = inv->scope.effects.next_step++ };
+		if (inv->answer.state == OPEN)
+			step(inv, DUE);
+		if (inv->answer.state != DEFERRED)
+			return 0; /* it goes when the deferral is through, or never */
+	}
+	step(inv, GIVE);
+	if (inv->answer.state == DONE) /* the deferral had failed: nobody hears it */
+		drop_reply(inv);
+	return 0;
+}
+
+int answer_give(struct shoal_invocation *inv, enum answer_kind kind, struct content *content, bool ephemeral)
 {
 	if (inv->replied) {
-		free(text);
+		content_free(content);
 		return -EALREADY;
 	}
-	if (!text)
-		return -ENOMEM;
-	inv->replied = true;
-	inv->reply = text;
+	inv->reply = content;
+	inv->reply_kind = kind;
 	inv->reply_ephemeral = ephemeral || (inv->flags & SHOAL_COMMAND_EPHEMERAL);
-	step(inv, GIVE);
-	if (inv->answer.state == DONE) { /* the deferral had failed: nobody hears it */
-		free(inv->reply);
-		inv->reply = NULL;
+	return give(inv);
+}
+
+int answer_give_modal(struct shoal_invocation *inv, json_t *body)
+{
+	if (inv->replied) {
+		json_decref(body);
+		return -EALREADY;
 	}
+	inv->modal = body;
+	inv->reply_kind = ANSWER_MODAL;
+	return give(inv);
+}
+
+int answer_defer(struct shoal_invocation *inv, bool ephemeral)
+{
+	if (inv->form == INVOCATION_MESSAGE)
+		return 0;
+	if (inv->replied || inv->defer_raised)
+		return -EALREADY;
+	inv->defer_raised = true;
+	if (inv->answer.state != OPEN)
+		return 0; /* shoal has deferred it, now or in another life */
+	inv->defer_ephemeral = ephemeral;
+	step(inv, DUE);
 	return 0;
+}
+
+void answer_waive(struct shoal_invocation *inv)
+{
+	inv->replied = true;
+}
+
+bool answer_is_settled(const struct shoal_invocation *inv)
+{
+	return inv->answer.state == DONE ||
+	       (inv->answer.state == DEFERRED && inv->replied && !inv->reply && !inv->modal);
 }
 
 void answer_tick(struct shoal_invocation *inv)
 {
-	if (inv->form == INVOCATION_SLASH && inv->answer.state == OPEN && !inv->replied &&
+	if (inv->form == INVOCATION_SLASH && inv->answer.state == OPEN && !inv->replied && !inv->keeps_modal &&
 	    invocation_age_ms(inv) >= ANSWER_DEFER_MS)
 		step(inv, DUE);
 }

@@ -1,4 +1,4 @@
-/* How an invocation is answered: at once, or deferred and then edited; one machine for both forms. */
+/* How an invocation is answered: at once, or deferred and then edited; one machine for all forms. */
 #ifndef SHOAL_SHARD_COMMANDS_ANSWER_H
 #define SHOAL_SHARD_COMMANDS_ANSWER_H
 
@@ -11,8 +11,19 @@
 void answer_init(struct shoal_invocation *inv);
 /* As if it had been deferred already (by a worker that died): the answer goes straight to @original. */
 void answer_begin_deferred(struct shoal_invocation *inv);
-/* Sends @text (taken), ephemeral where the form allows. -EALREADY: answered before; @text is freed. */
-int answer_give(struct shoal_invocation *inv, char *text, bool ephemeral);
+/* Whether @content could be sent as that answer. -EINVAL, -E2BIG with @error; -ENOMEM. */
+int answer_check(const struct shoal_invocation *inv, enum answer_kind kind, const struct content *content,
+		 char error[PAYLOAD_ERROR_SIZE]);
+/* Sends @content (taken), ephemeral where the form allows. -EALREADY: answered before. */
+int answer_give(struct shoal_invocation *inv, enum answer_kind kind, struct content *content, bool ephemeral);
+/* Sends a form: @body (taken) is the callback's. -EALREADY. */
+int answer_give_modal(struct shoal_invocation *inv, json_t *body);
+/* Defers now. -EALREADY: answered, or deferred, before. */
+int answer_defer(struct shoal_invocation *inv, bool ephemeral);
+/* Nothing will be answered any more though it was deferred (the deferred message is about to be deleted). */
+void answer_waive(struct shoal_invocation *inv);
+/* Discord has the answer, or never will: what comes after it may go. */
+bool answer_is_settled(const struct shoal_invocation *inv);
 /* Slow tick: defers an interaction that has become old. */
 void answer_tick(struct shoal_invocation *inv);
 bool answer_is_open(const struct shoal_invocation *inv);

@@ -11,6 +11,7 @@
 #include <shoal/snowflake.h>
 
 #include "shard/commands/answer.h"
+#include "shard/commands/components.h"
 #include "shard/commands/registry.h"
 #include "shared/base/clock.h"
 #include "shared/log/log.h"
@@ -35,7 +36,15 @@ void commands_init(struct commands *commands, const struct command_services *ser
 
 void commands_closing(struct commands *commands)
 {
+	struct shoal_invocation *inv;
+
 	commands->closing = true;
+	do { /* what is ended may end others */
+		for (inv = commands->open; inv && inv->scope.ended; inv = inv->next)
+			;
+		if (inv)
+			scope_end(&inv->scope);
+	} while (inv);
 }
 
 void commands_finish(struct commands *commands)
@@ -56,12 +65,6 @@ const struct command_services *commands_services(const struct shoal_invocation *
 	return &inv->commands->services;
 }
 
-/* What is known of the asker beside the invocation. */
-struct asker {
-	bool permissions_known;
-	uint64_t permissions;
-};
-
 static void name_path(struct shoal_invocation *inv, const char *name)
 {
 	size_t len = strlen(inv->path);
@@ -69,8 +72,8 @@ static void name_path(struct shoal_invocation *inv, const char *name)
 	snprintf(inv->path + len, sizeof(inv->path) - len, "%s%s", len ? " " : "", name);
 }
 
-/* known -> allowed here -> permission. Argument checks come after. True: go on. */
-static bool check(struct shoal_invocation *inv, uint32_t flags, uint64_t permissions, const struct asker *asker)
+/* Allowed here -> permission. Argument checks come after. True: go on. */
+static bool check(struct shoal_invocation *inv, uint32_t flags, uint64_t permissions)
 {
 	if ((flags & SHOAL_COMMAND_GUILD_ONLY) && inv->guild_id == 0) {
 		invocation_reply_error(inv, "`%s` works in servers only, not in direct messages.", inv->path);
@@ -80,13 +83,23 @@ static bool check(struct shoal_invocation *inv, uint32_t flags, uint64_t permiss
 		invocation_reply_error(inv, "Please use `/%s` for this.", inv->path);
 		return false;
 	}
-	if (permissions && !(asker->permissions_known && shoal_permissions_cover(asker->permissions, permissions))) {
+	if (permissions && !(inv->permissions_known && shoal_permissions_cover(inv->permissions, permissions))) {
 		invocation_reply_error(inv, "You need the *%s* permission for `/%s`.",
 				       permissions & SHOAL_PERMISSION_MANAGE_GUILD ? "Manage Server" : "Administrator",
 				       inv->path);
 		return false;
 	}
 	return true;
+}
+
+/* The module's code runs from here on; the frame knows it. */
+static void enter(struct shoal_invocation *inv, enum culprit_kind kind, void (*handle)(struct shoal_invocation *inv))
+{
+	struct culprit_frame frame;
+
+	scope_enter(&frame, &inv->scope, kind);
+	handle(inv);
+	culprit_leave(&frame);
 }
 
 static void run(struct shoal_invocation *inv, const struct shoal_command *leaf)
@@ -99,7 +112,27 @@ static void run(struct shoal_invocation *inv, const struct shoal_command *leaf)
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands, 1);
 	log_debug(&ctx, "commands.run", KV_STR("form", inv->form == INVOCATION_SLASH ? "slash" : "message"),
 		  KV_MS("age", invocation_age_ms(inv)));
-	leaf->handle(inv);
+	enter(inv, CULPRIT_COMMAND, leaf->handle);
+}
+
+/* Known -> switched on. The invocation is its owner's from now on. */
+static bool is_on(struct shoal_invocation *inv, struct module_entry *owner)
+{
+	const struct command_services *services = &inv->commands->services;
+
+	invocation_set_owner(inv, owner);
+	if (!owner)
+		return true;
+	if (owner->off) {
+		invocation_reply_error(inv, "This is switched off for now: it did not work properly here. It is tried "
+					    "again by itself in a while; everything else works.");
+		return false;
+	}
+	if (services->module_allowed && !services->module_allowed(services->module_arg, owner, inv->guild_id)) {
+		invocation_reply_error(inv, "This is switched off in this server.");
+		return false;
+	}
+	return true;
 }
 
 static void refuse(struct shoal_invocation *inv, int error, const char *text)
@@ -118,7 +151,6 @@ static void slash(struct shoal_invocation *inv, const struct shoal_interaction *
 {
 	const struct shoal_interaction_data *data = interaction->data;
 	const struct shoal_command *command = registry_find(data->name), *row;
-	struct asker asker = { .permissions_known = interaction->member && interaction->member->has.permissions };
 	char error[ARGUMENTS_ERROR_SIZE] = "";
 	const struct shoal_option *options;
 	const struct shoal_command *leaf;
@@ -133,6 +165,8 @@ static void slash(struct shoal_invocation *inv, const struct shoal_interaction *
 		return;
 	}
 	name_path(inv, command->name);
+	if (!is_on(inv, registry_owner(command)))
+		return;
 	permissions = command->permissions | leaf->permissions;
 	inv->flags = command->flags | leaf->flags;
 	for (row = command; row != leaf;) { /* names and flags on the way down */
@@ -144,9 +178,8 @@ static void slash(struct shoal_invocation *inv, const struct shoal_interaction *
 		inv->flags |= row->flags;
 		permissions |= row->permissions;
 	}
-	if (asker.permissions_known)
-		asker.permissions = interaction->member->permissions.bits;
-	if (!check(inv, inv->flags, permissions, &asker))
+	inv->keeps_modal = inv->flags & SHOAL_COMMAND_MODAL;
+	if (!check(inv, inv->flags, permissions))
 		return;
 	r = arguments_from_options(leaf, options, option_count, &inv->arguments, error);
 	if (r < 0)
@@ -162,6 +195,56 @@ static uint64_t invoker_of(const struct shoal_interaction *interaction)
 	return interaction->user ? interaction->user->id : 0;
 }
 
+/* --- components and forms
+ * --------------------------------------------------------------------------------------------- */
+
+/* A custom id comes from the member's client: any may come, from any server, for any message. */
+static void component(struct shoal_invocation *inv, const struct shoal_interaction *interaction)
+{
+	const struct shoal_interaction_data *data = interaction->data;
+	const struct shoal_component_row *row;
+	struct module_entry *owner = NULL;
+	size_t skip = 0;
+
+	row = components_find(data->custom_id, &skip, &owner);
+	if (!row) {
+		invocation_reply_error(inv,
+				       "I don't know what this belongs to any more. Please use the command again.");
+		return;
+	}
+	name_path(inv, row->prefix);
+	if (!is_on(inv, owner))
+		return;
+	inv->is_form = interaction->type == SHOAL_INTERACTION_MODAL;
+	inv->updates = (row->flags & SHOAL_COMPONENT_UPDATES) && interaction->message;
+	inv->keeps_modal = row->flags & SHOAL_COMPONENT_MODAL;
+	if (row->flags & SHOAL_COMPONENT_EPHEMERAL)
+		inv->flags |= SHOAL_COMMAND_EPHEMERAL;
+	if (invocation_set_data(inv, data, skip) < 0) {
+		refuse(inv, -ENOMEM, "");
+		return;
+	}
+	if (!check(inv, 0, row->permissions))
+		return;
+	board_count(inv->commands->services.counters, BOARD_COUNTER_components, 1);
+	enter(inv, CULPRIT_COMPONENT, row->handle);
+}
+
+typedef void (*take_fn)(struct shoal_invocation *inv, const struct shoal_interaction *interaction);
+
+static take_fn taker_of(uint32_t type)
+{
+	switch (type) {
+	case SHOAL_INTERACTION_COMMAND:
+		return slash;
+	case SHOAL_INTERACTION_COMPONENT:
+	case SHOAL_INTERACTION_MODAL:
+		return component;
+	default:
+		return NULL;
+	}
+}
+
 void commands_interaction(struct commands *commands, const struct shoal_event *event, struct ticket *ticket)
 {
 	const struct shoal_interaction *interaction = event->interaction;
@@ -171,15 +254,17 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 					    .guild_id = interaction->guild_id,
 					    .channel_id = interaction->channel_id,
 					    .user_id = invoker_of(interaction),
+					    .message_id = interaction->message ? interaction->message->id : 0,
 					    .token = interaction->token,
 					    .ticket = ticket };
 	struct log_ctx ctx = { .shard = (int32_t)commands->services.shard_id,
 			       .guild_id = interaction->guild_id,
 			       .event = "INTERACTION_CREATE" };
+	take_fn take = taker_of(interaction->type);
 	struct shoal_invocation *inv;
 	int r;
 
-	if (interaction->type != SHOAL_INTERACTION_COMMAND || !interaction->data) {
+	if (!take || !interaction->data) {
 		log_debug(&ctx, "commands.ignored", KV_INT("interaction_type", interaction->type));
 		return;
 	}
@@ -188,11 +273,15 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 		log_warn(&ctx, "commands.lost", KV_MSG("an interaction could not be taken up"), KV_ERR(r));
 		return;
 	}
+	if (interaction->member && interaction->member->has.permissions) {
+		inv->permissions_known = true;
+		inv->permissions = interaction->member->permissions.bits;
+	}
 	if (invocation_age_ms(inv) >= ANSWER_LATE_MS && ticket_again(ticket)) {
 		/* A worker that died had begun it. If it got as far as deferring, the token lives on and the member
 		 * still waits: an edit is the way, and a harmless one if not. */
 		answer_begin_deferred(inv);
-		slash(inv, interaction);
+		take(inv, interaction);
 	} else if (invocation_age_ms(inv) >= ANSWER_LATE_MS) {
 		/* Its three seconds are over; the member has read "did not respond" already. A callback now would only
 		 * count as an invalid request. */
@@ -201,7 +290,7 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 			 KV_MS("age", invocation_age_ms(inv)));
 		inv->replied = true;
 	} else {
-		slash(inv, interaction);
+		take(inv, interaction);
 	}
 	invocation_release(inv);
 }
@@ -255,7 +344,6 @@ static void text_command(struct commands *commands, const struct invocation_sour
 	struct shoal_str word = { 0 }, ahead;
 	struct shoal_invocation *inv;
 	char error[ARGUMENTS_ERROR_SIZE] = "";
-	struct asker asker = { 0 }; /* roles are not in a message: commands with permissions are slash-only */
 	uint64_t permissions;
 	int r;
 
@@ -274,6 +362,10 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		return;
 	}
 	name_path(inv, command->name);
+	if (!is_on(inv, registry_owner(command))) {
+		invocation_release(inv);
+		return;
+	}
 	inv->flags = command->flags;
 	permissions = command->permissions;
 	ahead = content;
@@ -285,7 +377,7 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		inv->flags |= command->flags;
 		permissions |= command->permissions;
 	}
-	if (!check(inv, inv->flags, permissions, &asker)) {
+	if (!check(inv, inv->flags, permissions)) {
 		/* told */
 	} else if (command->child_count > 0) {
 		invocation_reply_error(inv, "`%s` needs one more word; `/help` shows which.", inv->path);
@@ -350,6 +442,7 @@ void commands_message(struct commands *commands, const struct shoal_event *event
 					     .guild_id = message->guild_id,
 					     .channel_id = message->channel_id,
 					     .user_id = message->author.id,
+					     .message_id = message->id,
 					     .ticket = ticket };
 	if (strip_mention(&content, commands->user_id)) {
 		text_command(commands, &source, content, true);

@@ -32,6 +32,9 @@ struct command_services {
 	uint32_t shard_id, shard_count;
 	uint64_t (*gateway_latency_us)(void *arg);
 	void *gateway_arg;
+	/* Whether @module may run in @guild_id: an admin's switch. NULL: everywhere. */
+	bool (*module_allowed)(void *arg, const struct module_entry *module, uint64_t guild_id);
+	void *module_arg;
 };
 
 /* Message commands whose guild's prefix is being loaded; more than this are matched with the default at once. */

@@ -17,6 +17,16 @@
 
 #define INCIDENT_DIGITS 8
 
+static void hold(void *owner)
+{
+	invocation_hold(owner);
+}
+
+static void release(void *owner)
+{
+	invocation_release(owner);
+}
+
 int invocation_new(struct commands *commands, const struct invocation_source *source,
 		   struct shoal_invocation **ret_invocation)
 {
@@ -41,8 +51,11 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv->guild_id = source->guild_id;
 	inv->channel_id = source->channel_id;
 	inv->user_id = source->user_id;
+	inv->message_id = source->message_id;
 	inv->ticket = ticket_hold(source->ticket);
-	effect_scope_init(&inv->scope, inv->ticket, EFFECT_LANE_COMMANDS);
+	scope_init(&inv->scope, NULL, inv->ticket, EFFECT_LANE_COMMANDS, inv, hold, release);
+	inv->scope.guild_id = source->guild_id;
+	inv->scope.what = inv->path;
 	inv->received_ns = clock_monotonic_ns();
 	inv->refs = 1;
 	answer_init(inv);
@@ -54,6 +67,114 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	return 0;
 }
 
+void invocation_set_owner(struct shoal_invocation *inv, struct module_entry *owner)
+{
+	inv->scope.module = owner;
+}
+
+/* --- what components and forms bring
+ * ---------------------------------------------------------------------------------- */
+
+/* A copy as C string, counted against @left; bytes of value 0 would end it early and are left out. */
+static char *copy_text(struct shoal_str text, size_t *left)
+{
+	char *copy;
+	size_t i, len = 0;
+
+	if (text.len >= *left)
+		return NULL;
+	copy = malloc((size_t)text.len + 1);
+	if (!copy)
+		return NULL;
+	for (i = 0; i < text.len; i++) {
+		if (text.ptr[i] != '\0')
+			copy[len++] = text.ptr[i];
+	}
+	copy[len] = '\0';
+	*left -= text.len;
+	return copy;
+}
+
+static bool add_field(struct shoal_invocation *inv, const struct shoal_component *input, size_t *left)
+{
+	struct invocation_field *field = &inv->fields[inv->field_count];
+
+	if (!input->has.custom_id || input->value.kind != SHOAL_VALUE_STR)
+		return true;
+	inv->field_count++;
+	field->custom_id = copy_text(input->custom_id, left);
+	field->value = copy_text(input->value.text, left);
+	return field->custom_id && field->value;
+}
+
+/* A form's inputs: in labels, or in the rows of the legacy form. */
+static bool add_fields(struct shoal_invocation *inv, const struct shoal_interaction_data *data, size_t *left)
+{
+	size_t i, j, count = 0;
+	bool ok = true;
+
+	for (i = 0; i < data->components.count; i++)
+		count += 1 + data->components.items[i].components.count;
+	if (count == 0)
+		return true;
+	inv->fields = calloc(count, sizeof(*inv->fields));
+	if (!inv->fields)
+		return false;
+	for (i = 0; ok && i < data->components.count; i++) {
+		const struct shoal_component *item = &data->components.items[i];
+
+		if (item->component)
+			ok = add_field(inv, item->component, left);
+		for (j = 0; ok && j < item->components.count; j++)
+			ok = add_field(inv, &item->components.items[j], left);
+	}
+	return ok;
+}
+
+static bool add_values(struct shoal_invocation *inv, const struct shoal_interaction_data *data, size_t *left)
+{
+	size_t i;
+
+	if (data->values.count == 0)
+		return true;
+	inv->values = calloc(data->values.count, sizeof(*inv->values));
+	if (!inv->values)
+		return false;
+	for (i = 0; i < data->values.count; i++) {
+		inv->values[i] = copy_text(data->values.items[i], left);
+		inv->value_count++;
+		if (!inv->values[i])
+			return false;
+	}
+	return true;
+}
+
+int invocation_set_data(struct shoal_invocation *inv, const struct shoal_interaction_data *data, size_t custom_skip)
+{
+	size_t left = INVOCATION_TEXT_MAX;
+
+	inv->custom_id = copy_text(data->custom_id, &left);
+	if (!inv->custom_id || !add_values(inv, data, &left) || !add_fields(inv, data, &left))
+		return -E2BIG;
+	inv->custom_skip = custom_skip < strlen(inv->custom_id) ? custom_skip : strlen(inv->custom_id);
+	return 0;
+}
+
+static void free_data(struct shoal_invocation *inv)
+{
+	size_t i;
+
+	free(inv->custom_id);
+	for (i = 0; i < inv->value_count; i++)
+		free(inv->values[i]);
+	free(inv->values);
+	for (i = 0; i < inv->field_count; i++) {
+		free(inv->fields[i].custom_id);
+		free(inv->fields[i].value);
+	}
+	free(inv->fields);
+}
+
 static void unlink_and_free(struct shoal_invocation *inv)
 {
 	if (inv->prev)
@@ -63,7 +184,9 @@ static void unlink_and_free(struct shoal_invocation *inv)
 	if (inv->next)
 		inv->next->prev = inv->prev;
 	arguments_finish(&inv->arguments);
-	free(inv->reply);
+	free_data(inv);
+	content_free(inv->reply);
+	json_decref(inv->modal);
 	if (inv->token)
 		explicit_bzero(inv->token, strlen(inv->token));
 	free(inv->token);
@@ -161,16 +284,152 @@ uint64_t invocation_id(const struct shoal_invocation *inv, const char *option, u
 	return argument ? argument->id : fallback;
 }
 
+struct shoal_scope *invocation_scope(struct shoal_invocation *inv)
+{
+	return &inv->scope;
+}
+
+uint64_t invocation_event_id(const struct shoal_invocation *inv)
+{
+	return inv->event_id;
+}
+
+uint64_t invocation_message_id(const struct shoal_invocation *inv)
+{
+	return inv->message_id;
+}
+
+bool invocation_permissions(const struct shoal_invocation *inv, uint64_t *ret_bits)
+{
+	if (inv->permissions_known)
+		*ret_bits = inv->permissions;
+	return inv->permissions_known;
+}
+
+const char *invocation_custom_id(const struct shoal_invocation *inv)
+{
+	return inv->custom_id;
+}
+
+const char *invocation_custom_rest(const struct shoal_invocation *inv)
+{
+	return inv->custom_id ? inv->custom_id + inv->custom_skip : "";
+}
+
+size_t invocation_value_count(const struct shoal_invocation *inv)
+{
+	return inv->value_count;
+}
+
+const char *invocation_value(const struct shoal_invocation *inv, size_t i)
+{
+	return i < inv->value_count ? inv->values[i] : NULL;
+}
+
+const char *invocation_field(const struct shoal_invocation *inv, const char *custom_id)
+{
+	size_t i;
+
+	for (i = 0; i < inv->field_count; i++) {
+		if (strcmp(inv->fields[i].custom_id, custom_id) == 0)
+			return inv->fields[i].value;
+	}
+	return NULL;
+}
+
+/* --- answers
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* Tells the author of a module, not the member, whose answer is the apology then. */
+static int invalid(const struct shoal_invocation *inv, int error, const char *detail)
+{
+	struct log_ctx ctx = { .shard = (int32_t)inv->commands->services.shard_id,
+			       .guild_id = inv->guild_id,
+			       .module = inv->scope.module ? inv->scope.module->name : inv->path,
+			       .event = inv->path };
+
+	log_error(&ctx, "commands.answer_invalid", KV_MSG("a command's answer breaks Discord's limits"), KV_ERR(error),
+		  KV_STR("detail", detail));
+	return error;
+}
+
+static int give(struct shoal_invocation *inv, enum answer_kind kind, const struct shoal_content *from)
+{
+	char error[PAYLOAD_ERROR_SIZE] = "";
+	struct content *content;
+	int r;
+
+	if (inv->replied)
+		return -EALREADY;
+	r = content_new(from, error, &content);
+	if (r < 0)
+		return invalid(inv, r, error);
+	r = answer_check(inv, kind, content, error);
+	if (r < 0) {
+		content_free(content);
+		return invalid(inv, r, error);
+	}
+	return answer_give(inv, kind, content, from->flags & SHOAL_CONTENT_EPHEMERAL);
+}
+
+int invocation_reply(struct shoal_invocation *inv, const struct shoal_content *content)
+{
+	return give(inv, ANSWER_MESSAGE, content);
+}
+
+int invocation_update(struct shoal_invocation *inv, const struct shoal_content *content)
+{
+	if (!inv->updates)
+		return invalid(inv, -EINVAL, "shoal_update() is for component rows with SHOAL_COMPONENT_UPDATES");
+	return give(inv, ANSWER_UPDATE, content);
+}
+
+int invocation_modal(struct shoal_invocation *inv, const struct shoal_modal *modal)
+{
+	char error[PAYLOAD_ERROR_SIZE] = "";
+	json_t *components, *body = NULL;
+	int r;
+
+	if (inv->replied)
+		return -EALREADY;
+	if (inv->form == INVOCATION_MESSAGE || inv->is_form)
+		return invalid(inv, -EINVAL, "a form can't be shown in answer to a message or to a form");
+	components = content_modal(modal, error);
+	if (!components)
+		return invalid(inv, -EINVAL, error);
+	r = payload_interaction_modal(modal->custom_id, modal->title, components, error, &body);
+	json_decref(components);
+	return r < 0 ? invalid(inv, r, error) : answer_give_modal(inv, body);
+}
+
+int invocation_defer(struct shoal_invocation *inv, uint32_t flags)
+{
+	return answer_defer(inv, flags & SHOAL_CONTENT_EPHEMERAL);
+}
+
+static int give_text(struct shoal_invocation *inv, char *text, bool is_error)
+{
+	struct content *content;
+	int r;
+
+	if (inv->replied) {
+		free(text);
+		return -EALREADY;
+	}
+	r = content_of_text(text, &content);
+	return r < 0 ? r : answer_give(inv, ANSWER_MESSAGE, content, is_error);
+}
+
 int invocation_reply_text(struct shoal_invocation *inv, const char *text)
 {
-	return answer_give(inv, strdup(text), false);
+	return give_text(inv, strdup(text), false);
 }
 
 int invocation_reply_vprintf(struct shoal_invocation *inv, bool is_error, const char *format, va_list args)
 {
 	char *text;
 
-	return vasprintf(&text, format, args) < 0 ? -ENOMEM : answer_give(inv, text, is_error);
+	return vasprintf(&text, format, args) < 0 ? -ENOMEM : give_text(inv, text, is_error);
 }
 
 int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...)

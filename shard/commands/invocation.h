@@ -6,7 +6,9 @@
 #include <shoal/command.h>
 
 #include "shard/commands/arguments.h"
-#include "shard/events/effects.h"
+#include "shard/commands/content.h"
+#include "shard/commands/request.h"
+#include "shard/events/scope.h"
 #include "shard/events/ticket.h"
 #include "shared/base/machine.h"
 
@@ -17,7 +19,19 @@ enum invocation_form {
 	INVOCATION_MESSAGE, /* prefix or mention: answered by a message that refers to it */
 };
 
+enum answer_kind {
+	ANSWER_MESSAGE,
+	ANSWER_UPDATE, /* of the message that the component stands on */
+	ANSWER_MODAL,
+};
+
+/* What came with a form or a select. */
+struct invocation_field {
+	char *custom_id, *value;
+};
+
 #define INVOCATION_TOKEN_MAX 1024
+#define INVOCATION_TEXT_MAX  (64 * 1024) /* of all that a component or form brings */
 #define INVOCATION_PATH_SIZE 104
 
 struct shoal_invocation {
@@ -33,18 +47,36 @@ struct shoal_invocation {
 	uint64_t guild_id;
 	uint64_t channel_id;
 	uint64_t user_id;
+	uint64_t message_id; /* that a component stands on, or that a message command is; 0: none */
+	bool permissions_known;
+	uint64_t permissions;
 	char *token; /* of the interaction; a secret; NULL for messages */
 	struct arguments arguments;
-	struct ticket *ticket;     /* of the event; held; NULL: none */
-	struct effect_scope scope; /* numbers what is done for it */
+	/* of a component or form */
+	char *custom_id;
+	size_t custom_skip; /* of the row's prefix and its ':' */
+	char **values;
+	size_t value_count;
+	struct invocation_field *fields;
+	size_t field_count;
+	struct ticket *ticket;    /* of the event; held; NULL: none */
+	struct shoal_scope scope; /* of what is done for it */
 
 	/* answering */
 	struct machine answer; /* answer.c */
 	bool answer_raised;
 	uint8_t answer_event;
-	char *reply; /* kept until it can be sent */
+	enum answer_kind reply_kind;
+	struct content *reply;          /* kept until it can be sent */
+	json_t *modal;                  /* likewise */
+	struct effect_scope reply_step; /* of a reply that is a follow-up */
 	bool reply_ephemeral;
-	bool replied; /* the handler has answered */
+	bool is_form;     /* what a member typed into a form */
+	bool updates;     /* deferred by type 6, and changes the message that it stands on */
+	bool keeps_modal; /* never deferred by itself: a form must be the first answer */
+	bool defer_ephemeral;
+	bool defer_raised; /* the handler has asked for it */
+	bool replied;      /* the handler has answered */
 	uint64_t received_ns;
 	struct shoal_invocation *prev, *next; /* in commands' list of open ones */
 };
@@ -53,6 +85,7 @@ struct shoal_invocation {
 struct invocation_source {
 	enum invocation_form form;
 	uint64_t event_id, application_id, guild_id, channel_id, user_id;
+	uint64_t message_id;
 	struct shoal_str token;
 	struct ticket *ticket; /* held anew by the invocation */
 };
@@ -60,6 +93,11 @@ struct invocation_source {
 /* A new one with one reference, in @commands' list. -ENOMEM, -E2BIG (token). */
 int invocation_new(struct commands *commands, const struct invocation_source *source,
 		   struct shoal_invocation **ret_invocation);
+
+/* Whose handler it is about to run; the scope is that module's from now on. */
+void invocation_set_owner(struct shoal_invocation *inv, struct module_entry *owner);
+/* The copies of what a component or form brought. -E2BIG, -ENOMEM. */
+int invocation_set_data(struct shoal_invocation *inv, const struct shoal_interaction_data *data, size_t custom_skip);
 
 /* The functions behind those of <shoal/command.h>. */
 struct shoal_invocation *invocation_hold(struct shoal_invocation *inv);
@@ -72,6 +110,19 @@ int64_t invocation_integer(const struct shoal_invocation *inv, const char *optio
 bool invocation_boolean(const struct shoal_invocation *inv, const char *option, bool fallback);
 double invocation_number(const struct shoal_invocation *inv, const char *option, double fallback);
 uint64_t invocation_id(const struct shoal_invocation *inv, const char *option, uint64_t fallback);
+struct shoal_scope *invocation_scope(struct shoal_invocation *inv);
+uint64_t invocation_event_id(const struct shoal_invocation *inv);
+uint64_t invocation_message_id(const struct shoal_invocation *inv);
+bool invocation_permissions(const struct shoal_invocation *inv, uint64_t *ret_bits);
+const char *invocation_custom_id(const struct shoal_invocation *inv);
+const char *invocation_custom_rest(const struct shoal_invocation *inv);
+size_t invocation_value_count(const struct shoal_invocation *inv);
+const char *invocation_value(const struct shoal_invocation *inv, size_t i);
+const char *invocation_field(const struct shoal_invocation *inv, const char *custom_id);
+int invocation_reply(struct shoal_invocation *inv, const struct shoal_content *content);
+int invocation_update(struct shoal_invocation *inv, const struct shoal_content *content);
+int invocation_modal(struct shoal_invocation *inv, const struct shoal_modal *modal);
+int invocation_defer(struct shoal_invocation *inv, uint32_t flags);
 int invocation_reply_text(struct shoal_invocation *inv, const char *text);
 int invocation_reply_vprintf(struct shoal_invocation *inv, bool is_error, const char *format, va_list args);
 int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...) __attribute__((format(printf, 2, 3)));

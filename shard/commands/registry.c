@@ -41,6 +41,19 @@ int registry_add(const struct shoal_command *command, struct module_entry *owner
 	return 0;
 }
 
+void registry_remove(const struct module_entry *owner)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < registry_command_count; i++) {
+		if (owners[i] == owner)
+			continue;
+		owners[kept] = owners[i];
+		registry_commands[kept++] = registry_commands[i];
+	}
+	registry_command_count = kept;
+}
+
 void registry_clear(void)
 {
 	registry_command_count = 0;

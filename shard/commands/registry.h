@@ -19,6 +19,8 @@ extern size_t registry_command_count;
 /* By the module host, at start. Keeps both; @owner may be NULL in tests. -EEXIST: there is one of that name; -ENOBUFS.
  */
 int registry_add(const struct shoal_command *command, struct module_entry *owner);
+/* All of @owner. */
+void registry_remove(const struct module_entry *owner);
 void registry_clear(void);
 /* Whose it is; NULL: nobody's. */
 struct module_entry *registry_owner(const struct shoal_command *command);

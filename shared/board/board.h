@@ -16,7 +16,7 @@
 #include "shared/control/exit_code.h"
 
 #ifndef BOARD_CORE_VERSION /* a test builds another one, with BOARD_CORE_GROWTH bytes more */
-#define BOARD_CORE_VERSION 2
+#define BOARD_CORE_VERSION 3
 #define BOARD_CORE_GROWTH  0
 #endif
 #ifndef BOARD_REST_VERSION /* a test builds another one */
@@ -118,7 +118,9 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(db_disconnects, "connections to PostgreSQL that broke")                               \
 	X(db_links, "open connections to PostgreSQL (gauge)")                                   \
 	X(db_waiting, "SQL statements that wait to be sent (gauge)")                            \
-	X(db_in_flight, "SQL statements sent and not answered (gauge)")
+	X(db_in_flight, "SQL statements sent and not answered (gauge)")                         \
+	X(modules_off, "modules that their breaker has switched off (gauge)")                   \
+	X(components, "buttons, selects and forms handled")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,
@@ -261,15 +263,63 @@ uint64_t board_shard_applied(const struct board_shard *board);
 void board_shard_set_exit(struct board_shard *board, const struct board_exit *how);
 bool board_shard_exit(const struct board_shard *board, struct board_exit *ret_how);
 
+/* --- modules: whose code is run just now, and how they fare. Written by the worker's thread alone. */
+
+#define BOARD_MODULES_MAX      24
+#define BOARD_MODULE_NAME_SIZE 32
+
+/* Kept through any death: the successor learns from it whom to blame. */
+struct board_culprit {
+	uint32_t module;            /* its row + 1; 0: none, it is our own code */
+	uint32_t kind;              /* enum culprit_kind of shard/events/culprit.h; what it was called for */
+	uint32_t pid;               /* of the worker that wrote it: older programs do not */
+	uint64_t session, sequence; /* of the event that it was called for; 0: of none */
+};
+void board_shard_set_culprit(struct board_shard *board, const struct board_culprit *culprit);
+/* What is read may be anything: a module's row is below BOARD_MODULES_MAX + 1, no more is sure. */
+struct board_culprit board_shard_culprit(const struct board_shard *board);
+
+/* A module's row: its name and what the breaker remembers (shard/modhost/breaker.h). */
+struct board_module {
+	char name[BOARD_MODULE_NAME_SIZE]; /* "": a free row */
+	uint32_t state;                    /* enum breaker_state */
+	uint32_t crashes, trips;
+	uint64_t window_ns, until_ns; /* boottime */
+};
+void board_shard_set_module(struct board_shard *board, uint32_t row, const struct board_module *module);
+/* False: a free row, or none. */
+bool board_shard_module(const struct board_shard *board, uint32_t row, struct board_module *ret_module);
+
+/* Counters of a module, beside those of the shard. */
+#define BOARD_MODULE_COUNTERS(X)                                                  \
+	X(entries, "calls into the module")                                       \
+	X(skipped, "events not handed to the module because it was switched off") \
+	X(slow, "calls that held the loop for longer than modules.slow_ms")       \
+	X(crashes, "deaths of the worker in the module's code")                   \
+	X(failures, "asynchronous calls of the module that ended in an error")    \
+	X(calls_open, "asynchronous calls of the module under way (gauge)")       \
+	X(memory_bytes, "memory that the module has from shoal_alloc() (gauge)")  \
+	X(slowest_us, "longest call into the module since the worker started (gauge)")
+enum board_module_counter {
+#define X(name, help) BOARD_MODULE_##name,
+	BOARD_MODULE_COUNTERS(X)
+#undef X
+		BOARD_MODULE_COUNTER_COUNT,
+};
+extern const struct board_counter_row board_module_counter_rows[BOARD_MODULE_COUNTER_COUNT];
+/* The counters of row @row, for board_count() and board_gauge() (indexed by enum board_module_counter). */
+_Atomic uint64_t *board_shard_module_counters(struct board_shard *board, uint32_t row);
+uint64_t board_shard_module_counter(const struct board_shard *board, uint32_t row, enum board_module_counter counter);
+
 /* The worker's counters, for direct addition on the hot path: index by enum board_counter. Single writer. */
 _Atomic uint64_t *board_shard_counters(struct board_shard *board);
 uint64_t board_shard_counter(const struct board_shard *board, enum board_counter counter);
-static inline void board_count(_Atomic uint64_t *counters, enum board_counter counter, uint64_t add)
+static inline void board_count(_Atomic uint64_t *counters, unsigned counter, uint64_t add)
 {
 	atomic_store_explicit(&counters[counter], atomic_load_explicit(&counters[counter], memory_order_relaxed) + add,
 			      memory_order_relaxed);
 }
-static inline void board_gauge(_Atomic uint64_t *counters, enum board_counter counter, uint64_t value)
+static inline void board_gauge(_Atomic uint64_t *counters, unsigned counter, uint64_t value)
 {
 	atomic_store_explicit(&counters[counter], value, memory_order_relaxed);
 }

@@ -225,7 +225,11 @@ static int make_file(const char *path, const struct board_want *want, unsigned c
 static void forget_times(unsigned char *core, enum board_kind kind)
 {
 	if (kind == BOARD_KIND_SHARD) {
-		((struct board_shard_core *)core)->stamp = 0;
+		struct board_shard_core *shard = (struct board_shard_core *)core;
+
+		shard->stamp = 0;
+		shard->culprit = 0;
+		memset((void *)shard->modules, 0, sizeof(shard->modules));
 	} else {
 		struct board_host_core *host = (struct board_host_core *)core;
 

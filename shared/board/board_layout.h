@@ -13,8 +13,9 @@
 #define BOARD_MAGIC       "SHOALBD"
 #define BOARD_REST_OFFSET 4096
 /* Room for counters: new ones are appended to the table and fit into files made by an older program. */
-#define BOARD_COUNTERS_MAX 512
-#define BOARD_SHARD_SIZE   (BOARD_REST_OFFSET + 8192)
+#define BOARD_COUNTERS_MAX        512
+#define BOARD_MODULE_COUNTERS_MAX 16
+#define BOARD_SHARD_SIZE          (BOARD_REST_OFFSET + 8192)
 /* Behind the rest: the inbox, up to the end of the file. What lies in it is its owner's (shard/events/inbox.c). */
 #define BOARD_INBOX_OFFSET BOARD_SHARD_SIZE
 #define BOARD_HOST_SIZE    BOARD_REST_OFFSET
@@ -72,6 +73,13 @@ struct board_ledger_copy {
 	struct board_ledger data;
 };
 
+struct board_module_words {
+	_Atomic uint64_t name[BOARD_MODULE_NAME_SIZE / 8];
+	_Atomic uint64_t state; /* trips << 32 | crashes << 8 | state */
+	_Atomic uint64_t window_ns, until_ns;
+	_Atomic uint64_t unused;
+};
+
 struct board_shard_core {
 	struct board_page page;
 	_Atomic uint64_t stamp;
@@ -85,6 +93,10 @@ struct board_shard_core {
 	_Atomic uint64_t exit_flip;
 	struct board_exit_copy exit[2];
 	_Atomic uint64_t applied[2]; /* beside the session copies, too; since version 2 */
+	/* since version 3 */
+	_Atomic uint64_t culprit; /* pid << 32 | kind << 16 | module; written last */
+	_Atomic uint64_t culprit_session, culprit_sequence;
+	struct board_module_words modules[BOARD_MODULES_MAX];
 #if BOARD_CORE_GROWTH > 0
 	_Atomic uint64_t growth[BOARD_CORE_GROWTH / 8];
 #endif
@@ -94,6 +106,7 @@ struct board_shard_rest {
 	_Atomic uint32_t version;
 	_Atomic uint32_t counter_count;
 	_Atomic uint64_t counters[BOARD_COUNTERS_MAX];
+	_Atomic uint64_t module_counters[BOARD_MODULES_MAX][BOARD_MODULE_COUNTERS_MAX];
 };
 
 struct board_host_core {
@@ -127,6 +140,8 @@ BOARD_AT(board_shard_core, sequence, 1064);
 BOARD_AT(board_shard_core, handled, 1080);
 BOARD_AT(board_shard_core, exit_flip, 1096);
 BOARD_AT(board_shard_core, exit, 1104);
+BOARD_AT(board_shard_core, culprit, 1712);
+BOARD_AT(board_shard_core, modules, 1736);
 BOARD_AT(board_shard_core, applied, 1696);
 BOARD_AT(board_host_core, token_invalid, 72);
 BOARD_AT(board_host_core, rest_due, 80);
@@ -138,9 +153,10 @@ BOARD_AT(board_host_core, ledger, 2408);
 _Static_assert(sizeof(struct board_session) == 416 && sizeof(struct board_exit) == 280 &&
 		       sizeof(struct board_ledger) == 40 && sizeof(struct board_owner) == 32,
 	       "records have no padding: their bytes are checksummed");
-_Static_assert(sizeof(struct board_shard_core) == 1712 + BOARD_CORE_GROWTH && sizeof(struct board_host_core) == 2520,
+_Static_assert(sizeof(struct board_shard_core) == 3272 + BOARD_CORE_GROWTH && sizeof(struct board_host_core) == 2520,
 	       "core sizes");
-_Static_assert(BOARD_COUNTER_COUNT <= BOARD_COUNTERS_MAX, "counters fit");
+_Static_assert(BOARD_COUNTER_COUNT <= BOARD_COUNTERS_MAX && BOARD_MODULE_COUNTER_COUNT <= BOARD_MODULE_COUNTERS_MAX,
+	       "counters fit");
 _Static_assert(sizeof(struct board_shard_rest) <= BOARD_SHARD_SIZE - BOARD_REST_OFFSET, "rest fits");
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are shared between processes");
 

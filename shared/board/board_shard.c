@@ -58,6 +58,12 @@ const struct board_counter_row board_counter_rows[BOARD_COUNTER_COUNT] = {
 #undef X
 };
 
+const struct board_counter_row board_module_counter_rows[BOARD_MODULE_COUNTER_COUNT] = {
+#define X(name_, help_) { #name_, help_, IS_GAUGE(help_) },
+	BOARD_MODULE_COUNTERS(X)
+#undef X
+};
+
 /* --- files ---------------------------------------------------------------------------------------------------------
  */
 
@@ -196,6 +202,9 @@ static void adopt_rest(struct board_shard_rest *rest)
 	if (atomic_load(&rest->version) != BOARD_REST_VERSION) {
 		for (size_t i = 0; i < BOARD_COUNTERS_MAX; i++)
 			atomic_store_explicit(&rest->counters[i], 0, memory_order_relaxed);
+		for (size_t i = 0; i < BOARD_MODULES_MAX; i++)
+			for (size_t j = 0; j < BOARD_MODULE_COUNTERS_MAX; j++)
+				atomic_store_explicit(&rest->module_counters[i][j], 0, memory_order_relaxed);
 		atomic_store(&rest->version, BOARD_REST_VERSION);
 	}
 	atomic_store(&rest->counter_count, BOARD_COUNTER_COUNT);
@@ -487,6 +496,94 @@ int board_shard_look(struct board_shard *board)
 	}
 	board->cut_told = cut;
 	return cut && !told;
+}
+
+/* --- modules -------------------------------------------------------------------------------------------------------
+ */
+
+void board_shard_set_culprit(struct board_shard *board, const struct board_culprit *culprit)
+{
+	struct board_shard_core *core = board->core;
+
+	atomic_store_explicit(&core->culprit_session, culprit->session, memory_order_relaxed);
+	atomic_store_explicit(&core->culprit_sequence, culprit->sequence, memory_order_relaxed);
+	atomic_store_explicit(&core->culprit,
+			      (uint64_t)culprit->pid << 32 | (uint64_t)(culprit->kind & 0xffff) << 16 |
+				      (culprit->module & 0xffff),
+			      memory_order_release);
+}
+
+struct board_culprit board_shard_culprit(const struct board_shard *board)
+{
+	const struct board_shard_core *core = board->core;
+	uint64_t word = atomic_load_explicit(&core->culprit, memory_order_acquire);
+	struct board_culprit culprit = { .module = (uint32_t)(word & 0xffff),
+					 .kind = (uint32_t)(word >> 16 & 0xffff),
+					 .pid = (uint32_t)(word >> 32) };
+
+	if (culprit.module > BOARD_MODULES_MAX)
+		culprit.module = 0;
+	culprit.session = atomic_load_explicit(&core->culprit_session, memory_order_relaxed);
+	culprit.sequence = atomic_load_explicit(&core->culprit_sequence, memory_order_relaxed);
+	return culprit;
+}
+
+/* Who is killed between two of these stores leaves numbers of two moments: each is checked by who reads, and the worst
+ * is one crash too many or too few. */
+void board_shard_set_module(struct board_shard *board, uint32_t row, const struct board_module *module)
+{
+	struct board_module_words *words = &board->core->modules[row];
+	uint64_t name[BOARD_MODULE_NAME_SIZE / 8] = { 0 };
+
+	assert(board->file.writable && row < BOARD_MODULES_MAX);
+	memcpy(name, module->name, strnlen(module->name, sizeof(name) - 1));
+	for (size_t i = 0; i < BOARD_MODULE_NAME_SIZE / 8; i++)
+		atomic_store_explicit(&words->name[i], name[i], memory_order_relaxed);
+	atomic_store_explicit(&words->window_ns, module->window_ns, memory_order_relaxed);
+	atomic_store_explicit(&words->until_ns, module->until_ns, memory_order_relaxed);
+	atomic_store_explicit(&words->state,
+			      (uint64_t)module->trips << 32 | (uint64_t)(module->crashes & 0xffffff) << 8 |
+				      (module->state & 0xff),
+			      memory_order_release);
+}
+
+bool board_shard_module(const struct board_shard *board, uint32_t row, struct board_module *ret_module)
+{
+	const struct board_module_words *words = &board->core->modules[row];
+	uint64_t name[BOARD_MODULE_NAME_SIZE / 8], state;
+	struct board_module module = { 0 };
+
+	if (row >= BOARD_MODULES_MAX)
+		return false;
+	state = atomic_load_explicit(&words->state, memory_order_acquire);
+	for (size_t i = 0; i < BOARD_MODULE_NAME_SIZE / 8; i++)
+		name[i] = atomic_load_explicit(&words->name[i], memory_order_relaxed);
+	memcpy(module.name, name, sizeof(module.name) - 1);
+	module.state = state & 0xff;
+	module.crashes = state >> 8 & 0xffffff;
+	module.trips = (uint32_t)(state >> 32);
+	module.window_ns = atomic_load_explicit(&words->window_ns, memory_order_relaxed);
+	module.until_ns = atomic_load_explicit(&words->until_ns, memory_order_relaxed);
+	if (!module.name[0])
+		return false;
+	*ret_module = module;
+	return true;
+}
+
+_Atomic uint64_t *board_shard_module_counters(struct board_shard *board, uint32_t row)
+{
+	assert(board->file.writable && board->rest && row < BOARD_MODULES_MAX);
+	return board->rest->module_counters[row];
+}
+
+uint64_t board_shard_module_counter(const struct board_shard *board, uint32_t row, enum board_module_counter counter)
+{
+	const struct board_shard_rest *rest = board->rest;
+
+	if (!rest || row >= BOARD_MODULES_MAX || (unsigned)counter >= BOARD_MODULE_COUNTER_COUNT ||
+	    atomic_load(&rest->version) != BOARD_REST_VERSION)
+		return 0;
+	return atomic_load_explicit(&rest->module_counters[row][counter], memory_order_relaxed);
 }
 
 /* --- counters ------------------------------------------------------------------------------------------------------

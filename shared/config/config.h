@@ -66,6 +66,14 @@ struct config {
 	uint32_t flight_max_mib;
 	/* [effects] */
 	uint32_t effects_journal_max_mib;
+	/* [modules] */
+	char *modules_load; /* "*": all of modules_dir; else names joined by commas */
+	char *modules_dir;
+	uint32_t modules_slow_ms;
+	uint32_t modules_breaker_crashes; /* 0 = off */
+	uint32_t modules_breaker_window_s;
+	uint32_t modules_breaker_retry_s;
+	uint32_t modules_breaker_retry_cap_s;
 	/* [outbox] */
 	uint32_t outbox_max_mib;
 	uint32_t outbox_max_entries; /* waiting and dead */

@@ -116,6 +116,22 @@ const struct config_option config_options[] = {
 	{ "effects.journal_max_mib", OPTION_U32, AT(effects_journal_max_mib), "64", 1, 65536, 0, NULL, NULL,
 	  "room a shard for what is remembered of effects, so that none is done twice after a crash" },
 
+	{ "modules.load", OPTION_STR, AT(modules_load), "*", 0, 1023, 0, NULL, NULL,
+	  "modules that are loaded, by name, joined by commas; *: all that lie in modules.dir; empty: only what is "
+	  "built in" },
+	{ "modules.dir", OPTION_STR, AT(modules_dir), "", 0, 4095, OPTION_PATH, NULL, NULL,
+	  "where NAME.so of a module is looked for; empty: the folder modules beside shoal-shard" },
+	{ "modules.slow_ms", OPTION_U32, AT(modules_slow_ms), "100", 0, 60000, 0, "off", NULL,
+	  "a call into a module that takes longer is named in the log and counted: the whole shard waits for it" },
+	{ "modules.breaker_crashes", OPTION_U32, AT(modules_breaker_crashes), "3", 0, 1000, 0, "off", NULL,
+	  "crashes of a worker in a module's code, within the window, that switch the module off on that shard" },
+	{ "modules.breaker_window_s", OPTION_U32, AT(modules_breaker_window_s), "600", 1, 86400, 0, NULL, NULL,
+	  "the window; a module that was tried again and did not crash for so long is well again" },
+	{ "modules.breaker_retry_s", OPTION_U32, AT(modules_breaker_retry_s), "60", 1, 86400, 0, NULL, NULL,
+	  "after so long a module that was switched off is tried again; twice as long each further time" },
+	{ "modules.breaker_retry_cap_s", OPTION_U32, AT(modules_breaker_retry_cap_s), "3600", 1, 604800, 0, NULL, NULL,
+	  "and at most after so long" },
+
 	{ "outbox.max_mib", OPTION_U32, AT(outbox_max_mib), "16", 1, 4096, 0, NULL, NULL,
 	  "room a shard in supervisor.state_dir for writes that wait for PostgreSQL; made when first needed" },
 	{ "outbox.max_entries", OPTION_U32, AT(outbox_max_entries), "10000", 16, 1000000, 0, NULL, NULL,

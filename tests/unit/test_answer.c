@@ -46,6 +46,13 @@ int effects_send(struct effects *effects, struct effect_scope *scope, const stru
 	return 0;
 }
 
+int effects_cancel(struct effects *effects, uint64_t handle)
+{
+	(void)effects;
+	(void)handle;
+	return -ENOENT;
+}
+
 void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32_t lane)
 {
 	*scope = (struct effect_scope){ .ticket = ticket, .next_step = lane };

@@ -360,14 +360,14 @@ static void test_a_core_of_another_length_is_read_and_kept(void **state)
 	assert_int_equal(board_shard_open(dir, 1, 2, true, &board), 0);
 	assert_true(board_shard_session(board, &session, &sequence));
 	board_shard_close(board);
-	page.core_size = 2048;
+	page.core_size = 3584;
 	write_page(2, page);
-	scribble(2, 2000, later, sizeof(later));
+	scribble(2, 3500, later, sizeof(later));
 	assert_int_equal(board_shard_create(dir, 1, 2, 16, 128, &damaged), 0);
 	assert_false(damaged);
-	assert_int_equal(read_page(2).core_size, 2048);
+	assert_int_equal(read_page(2).core_size, 3584);
 	fd = open_file(2);
-	assert_int_equal(pread(fd, found, sizeof(later), 2000), sizeof(later));
+	assert_int_equal(pread(fd, found, sizeof(later), 3500), sizeof(later));
 	close(fd);
 	assert_string_equal(found, later);
 	assert_int_equal(board_shard_open(dir, 1, 2, true, &board), 0);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "shard/commands/registry.h"
-#include "shard/modhost/modhost.h"
+#include "shard/modhost/loader.h"
 
 static void check_name(const char *name)
 {
@@ -90,6 +90,6 @@ int main(void)
 		cmocka_unit_test(json_has_a_row_each),
 	};
 
-	modhost_load();
+	loader_add_linked();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

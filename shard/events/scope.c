@@ -1,0 +1,77 @@
+/* Scopes. The list is walked from its head again after each cancellation, since a callback may end, begin or free
+ * anything. */
+#include "shard/events/scope.h"
+
+#include <errno.h>
+
+#include <utlist.h>
+
+void scope_init(struct shoal_scope *scope, struct module_entry *module, struct ticket *ticket, uint32_t lane,
+		void *owner, void (*hold)(void *owner), void (*release)(void *owner))
+{
+	*scope = (struct shoal_scope){
+		.module = module, .ticket = ticket, .what = "", .owner = owner, .hold = hold, .release = release
+	};
+	effect_scope_init(&scope->effects, ticket, lane);
+}
+
+static void count(struct module_entry *module, int64_t by)
+{
+	if (!module)
+		return;
+	module->calls += (uint64_t)by;
+	if (module->counters)
+		board_gauge(module->counters, BOARD_MODULE_calls_open, module->calls);
+}
+
+int scope_add(struct shoal_scope *scope, struct scope_call *call, void (*cancel)(struct scope_call *call))
+{
+	if (scope->ended)
+		return -ECANCELED;
+	if (scope->call_count >= SCOPE_CALLS_MAX)
+		return -ENOBUFS;
+	*call = (struct scope_call){ .scope = scope, .cancel = cancel };
+	DL_APPEND(scope->calls, call);
+	scope->call_count++;
+	count(scope->module, 1);
+	scope->hold(scope->owner);
+	return 0;
+}
+
+void scope_done(struct scope_call *call)
+{
+	struct shoal_scope *scope = call->scope;
+
+	DL_DELETE(scope->calls, call);
+	scope->call_count--;
+	count(scope->module, -1);
+	scope->release(scope->owner);
+}
+
+static struct scope_call *next_to_cancel(const struct shoal_scope *scope)
+{
+	struct scope_call *call;
+
+	DL_FOREACH (scope->calls, call)
+		if (!call->cancelled)
+			return call;
+	return NULL;
+}
+
+void scope_end(struct shoal_scope *scope)
+{
+	struct scope_call *call;
+
+	scope->hold(scope->owner);
+	scope->ended = true;
+	while ((call = next_to_cancel(scope))) {
+		call->cancelled = true;
+		call->cancel(call);
+	}
+	scope->release(scope->owner);
+}
+
+void scope_enter(struct culprit_frame *frame, const struct shoal_scope *scope, enum culprit_kind kind)
+{
+	culprit_enter(frame, scope->module, kind, scope->ticket, scope->what);
+}

@@ -1,0 +1,406 @@
+/* The list of modules. What a descriptor says is checked like any foreign input, though it runs in our process: most
+ * wrong ones are mistakes, and a mistake deserves a sentence. */
+#include "shard/modhost/loader.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shard/commands/components.h"
+#include "shard/commands/registry.h"
+#include "shard/modhost/api.h"
+#include "shard/modhost/table.h"
+#include "shared/base/cleanup.h"
+#include "shared/base/errors.h"
+#include "shared/log/log.h"
+
+#define ROWS_MAX      256
+#define LANE_FIRST    1
+#define LANE_HASH_MOD (EFFECT_LANE_MAX - LANE_FIRST)
+
+static struct loaded_module modules[BOARD_MODULES_MAX];
+static size_t module_count;
+
+/* --- intents -------------------------------------------------------------------------------------------------------
+ */
+
+/* Bits by name, as discord-facts section 5 has them. */
+enum {
+	GUILDS = 1 << 0,
+	MEMBERS = 1 << 1,
+	MODERATION = 1 << 2,
+	EXPRESSIONS = 1 << 3,
+	INTEGRATIONS = 1 << 4,
+	WEBHOOKS = 1 << 5,
+	INVITES = 1 << 6,
+	VOICE = 1 << 7,
+	PRESENCES = 1 << 8,
+	MESSAGES = 1 << 9 | 1 << 12,
+	REACTIONS = 1 << 10 | 1 << 13,
+	TYPING = 1 << 11 | 1 << 14,
+	SCHEDULED = 1 << 16,
+	AUTOMOD_RULES = 1 << 20,
+	AUTOMOD_ACTIONS = 1 << 21,
+	POLLS = 1 << 24 | 1 << 25,
+};
+
+/* What stands in no row comes without an intent. */
+static const struct {
+	enum shoal_event_type first, last;
+	uint32_t intents;
+} event_intents[] = {
+	{ SHOAL_EVENT_AUTO_MODERATION_RULE_CREATE, SHOAL_EVENT_AUTO_MODERATION_RULE_DELETE, AUTOMOD_RULES },
+	{ SHOAL_EVENT_AUTO_MODERATION_ACTION_EXECUTION, SHOAL_EVENT_AUTO_MODERATION_ACTION_EXECUTION, AUTOMOD_ACTIONS },
+	{ SHOAL_EVENT_CHANNEL_CREATE, SHOAL_EVENT_CHANNEL_DELETE, GUILDS },
+	{ SHOAL_EVENT_CHANNEL_PINS_UPDATE, SHOAL_EVENT_CHANNEL_PINS_UPDATE, GUILDS | MESSAGES },
+	{ SHOAL_EVENT_THREAD_CREATE, SHOAL_EVENT_THREAD_MEMBERS_UPDATE, GUILDS },
+	{ SHOAL_EVENT_GUILD_CREATE, SHOAL_EVENT_GUILD_DELETE, GUILDS },
+	{ SHOAL_EVENT_GUILD_AUDIT_LOG_ENTRY_CREATE, SHOAL_EVENT_GUILD_BAN_REMOVE, MODERATION },
+	{ SHOAL_EVENT_GUILD_EMOJIS_UPDATE, SHOAL_EVENT_GUILD_STICKERS_UPDATE, EXPRESSIONS },
+	{ SHOAL_EVENT_GUILD_INTEGRATIONS_UPDATE, SHOAL_EVENT_GUILD_INTEGRATIONS_UPDATE, INTEGRATIONS },
+	{ SHOAL_EVENT_GUILD_MEMBER_ADD, SHOAL_EVENT_GUILD_MEMBER_UPDATE, MEMBERS },
+	{ SHOAL_EVENT_GUILD_ROLE_CREATE, SHOAL_EVENT_GUILD_ROLE_DELETE, GUILDS },
+	{ SHOAL_EVENT_GUILD_SCHEDULED_EVENT_CREATE, SHOAL_EVENT_GUILD_SCHEDULED_EVENT_USER_REMOVE, SCHEDULED },
+	{ SHOAL_EVENT_GUILD_SOUNDBOARD_SOUND_CREATE, SHOAL_EVENT_GUILD_SOUNDBOARD_SOUNDS_UPDATE, EXPRESSIONS },
+	{ SHOAL_EVENT_INTEGRATION_CREATE, SHOAL_EVENT_INTEGRATION_DELETE, INTEGRATIONS },
+	{ SHOAL_EVENT_INVITE_CREATE, SHOAL_EVENT_INVITE_DELETE, INVITES },
+	{ SHOAL_EVENT_MESSAGE_CREATE, SHOAL_EVENT_MESSAGE_DELETE_BULK, MESSAGES },
+	{ SHOAL_EVENT_MESSAGE_REACTION_ADD, SHOAL_EVENT_MESSAGE_REACTION_REMOVE_EMOJI, REACTIONS },
+	{ SHOAL_EVENT_MESSAGE_POLL_VOTE_ADD, SHOAL_EVENT_MESSAGE_POLL_VOTE_REMOVE, POLLS },
+	{ SHOAL_EVENT_PRESENCE_UPDATE, SHOAL_EVENT_PRESENCE_UPDATE, PRESENCES },
+	{ SHOAL_EVENT_TYPING_START, SHOAL_EVENT_TYPING_START, TYPING },
+	{ SHOAL_EVENT_STAGE_INSTANCE_CREATE, SHOAL_EVENT_STAGE_INSTANCE_DELETE, GUILDS },
+	{ SHOAL_EVENT_VOICE_CHANNEL_EFFECT_SEND, SHOAL_EVENT_VOICE_CHANNEL_EFFECT_SEND, VOICE },
+	{ SHOAL_EVENT_VOICE_CHANNEL_START_TIME_UPDATE, SHOAL_EVENT_VOICE_CHANNEL_STATUS_UPDATE, GUILDS },
+	{ SHOAL_EVENT_VOICE_STATE_UPDATE, SHOAL_EVENT_VOICE_STATE_UPDATE, VOICE },
+	{ SHOAL_EVENT_WEBHOOKS_UPDATE, SHOAL_EVENT_WEBHOOKS_UPDATE, WEBHOOKS },
+};
+
+uint32_t loader_event_intents(enum shoal_event_type type)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(event_intents); i++) {
+		if (type >= event_intents[i].first && type <= event_intents[i].last)
+			return event_intents[i].intents;
+	}
+	return 0;
+}
+
+uint32_t loader_module_intents(const struct loaded_module *module)
+{
+	const struct shoal_module *rows = &module->rows;
+	uint32_t intents = rows->intents;
+	size_t i;
+
+	for (i = 0; i < rows->event_count; i++)
+		intents |= loader_event_intents(rows->events[i].type);
+	return intents;
+}
+
+uint32_t loader_intents(void)
+{
+	uint32_t intents = 0;
+	size_t i;
+
+	for (i = 0; i < module_count; i++)
+		intents |= loader_module_intents(&modules[i]);
+	return intents;
+}
+
+/* --- checks --------------------------------------------------------------------------------------------------------
+ */
+
+static int PRINTF_LIKE(3, 4) refuse(char *error, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, LOADER_ERROR_SIZE, format, args);
+	va_end(args);
+	return code;
+}
+
+/* The head of every descriptor of every version: the rest is not looked at before it fits. */
+static int check_abi(const struct shoal_module *descriptor, char *error)
+{
+	uint32_t major = descriptor->abi >> 16, minor = descriptor->abi & 0xffff;
+
+	if (major != SHOAL_ABI_MAJOR || minor > SHOAL_ABI_MINOR)
+		return refuse(error, -SHOAL_EVERSION,
+			      "it was built for module ABI %u.%u, this worker has %d.%d: build it anew with this "
+			      "version's headers (include/shoal)",
+			      major, minor, SHOAL_ABI_MAJOR, SHOAL_ABI_MINOR);
+	if (descriptor->size < offsetof(struct shoal_module, intents) || descriptor->size > 65536)
+		return refuse(error, -SHOAL_EVERSION, "its descriptor says that it has %u bytes: it is none",
+			      descriptor->size);
+	return 0;
+}
+
+static bool is_name(const char *name)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	return len > 0 && len <= SHOAL_MODULE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static bool text_fits(const char *text, size_t most)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	return len > 0 && len <= most;
+}
+
+static int check_options(const struct shoal_command *command, char *error)
+{
+	size_t i;
+
+	if (command->option_count > 25 || (command->option_count && !command->options))
+		return refuse(error, -EINVAL, "command %s: at most 25 options", command->name);
+	for (i = 0; i < command->option_count; i++) {
+		const struct shoal_command_option *option = &command->options[i];
+
+		if (!text_fits(option->name, 32) || !text_fits(option->description, 100))
+			return refuse(error, -EINVAL,
+				      "command %s, option %zu: a name of 1 to 32 and a description of 1 to 100 "
+				      "characters are needed",
+				      command->name, i);
+		if (option->required && i > 0 && !command->options[i - 1].required)
+			return refuse(error, -EINVAL,
+				      "command %s: option %s is required, so it must stand before "
+				      "those that are not",
+				      command->name, option->name);
+	}
+	return 0;
+}
+
+/* What Discord would refuse, with the whole list of commands. Source: discord-facts section 15. */
+static int check_command(const struct shoal_command *command, int depth, char *error)
+{
+	size_t i;
+	int r;
+
+	if (!command || !text_fits(command->name, 32) || !text_fits(command->description, 100))
+		return refuse(error, -EINVAL,
+			      "command %s: a name of 1 to 32 and a description of 1 to 100 characters are needed",
+			      command && command->name ? command->name : "without a name");
+	if (strpbrk(command->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ \t\n"))
+		return refuse(error, -EINVAL, "command %s: names are lower case, without spaces", command->name);
+	if (command->child_count > 25 || depth > 2)
+		return refuse(error, -EINVAL, "command %s: at most 25 subcommands, in at most two levels",
+			      command->name);
+	if ((command->child_count == 0) != (command->handle != NULL))
+		return refuse(error, -EINVAL, "command %s: it has either a handler or subcommands", command->name);
+	r = check_options(command, error);
+	for (i = 0; r == 0 && i < command->child_count; i++)
+		r = check_command(&command->children[i], depth + 1, error);
+	return r;
+}
+
+static int check_rows(const struct shoal_module *rows, char *error)
+{
+	size_t i;
+	int r = 0;
+
+	if (rows->setting_count || rows->job_count || rows->statement_count)
+		return refuse(error, -SHOAL_EVERSION,
+			      "it has settings, jobs or statements, which this worker does not serve yet");
+	if (rows->command_count > ROWS_MAX || rows->event_count > ROWS_MAX || rows->component_count > ROWS_MAX)
+		return refuse(error, -EINVAL, "it has more than %d rows of a kind", ROWS_MAX);
+	for (i = 0; r == 0 && i < rows->command_count; i++)
+		r = check_command(rows->commands[i], 0, error);
+	for (i = 0; r == 0 && i < rows->event_count; i++) {
+		if (rows->events[i].type <= SHOAL_EVENT_UNKNOWN || rows->events[i].type >= SHOAL_EVENT_COUNT ||
+		    !rows->events[i].handle)
+			r = refuse(error, -EINVAL, "event row %zu has no event or no handler", i);
+	}
+	return r;
+}
+
+/* --- taking up -----------------------------------------------------------------------------------------------------
+ */
+
+static bool lane_is_taken(uint32_t lane)
+{
+	size_t i;
+
+	for (i = 0; i < module_count; i++) {
+		if (modules[i].lane == lane)
+			return true;
+	}
+	return false;
+}
+
+/* By the name, so that a worker with other modules beside it (an upgrade) finds the same effects. */
+static uint32_t lane_of(const char *name)
+{
+	uint32_t hash = 2166136261u, lane;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619u;
+	lane = LANE_FIRST + hash % LANE_HASH_MOD;
+	while (lane_is_taken(lane))
+		lane = lane == EFFECT_LANE_MAX ? LANE_FIRST : lane + 1;
+	return lane;
+}
+
+/* Whether everything can be registered, so that nothing is half there afterwards. */
+static int check_conflicts(const struct loaded_module *module, char *error)
+{
+	const struct shoal_module *rows = &module->rows;
+	size_t i, skip;
+
+	for (i = 0; i < module_count; i++) {
+		if (strcmp(modules[i].name, module->name) == 0)
+			return refuse(error, -EEXIST, "a module of that name is loaded already");
+	}
+	if (registry_command_count + rows->command_count > REGISTRY_MAX)
+		return refuse(error, -ENOBUFS, "Discord takes %d commands a bot, with this module there would be %zu",
+			      REGISTRY_MAX, registry_command_count + rows->command_count);
+	for (i = 0; i < rows->command_count; i++) {
+		const char *name = rows->commands[i]->name;
+
+		if (registry_find((struct shoal_str){ name, (uint32_t)strlen(name) }))
+			return refuse(error, -EEXIST, "another module has a command /%s", name);
+	}
+	for (i = 0; i < rows->component_count; i++) {
+		const char *prefix = rows->components[i].prefix ? rows->components[i].prefix : "";
+		struct module_entry *owner;
+
+		if (components_find((struct shoal_str){ prefix, (uint32_t)strlen(prefix) }, &skip, &owner))
+			return refuse(error, -EEXIST, "another module has the custom ids of %s", prefix);
+	}
+	return 0;
+}
+
+static int register_rows(struct loaded_module *module, char *error)
+{
+	const struct shoal_module *rows = &module->rows;
+	size_t i;
+	int r;
+
+	/* The components first: theirs is the check that is not made before. */
+	for (i = 0; i < rows->component_count; i++) {
+		r = components_add(&rows->components[i], module->name, &module->entry);
+		if (r < 0) {
+			components_remove(&module->entry);
+			return refuse(error, r,
+				      "component row %zu: a handler is needed, and a prefix that is \"%s\" or begins "
+				      "with \"%s.\", without ':'",
+				      i, module->name, module->name);
+		}
+	}
+	for (i = 0; i < rows->command_count; i++) {
+		r = registry_add(rows->commands[i], &module->entry);
+		if (r < 0) { /* twice the same name within the module */
+			registry_remove(&module->entry);
+			components_remove(&module->entry);
+			return refuse(error, r, "it has two commands /%s", rows->commands[i]->name);
+		}
+	}
+	return 0;
+}
+
+int loader_add(const struct shoal_module *descriptor, const char *file, char error[LOADER_ERROR_SIZE])
+{
+	struct loaded_module *module = &modules[module_count];
+	int r;
+
+	r = check_abi(descriptor, error);
+	if (r < 0)
+		return r;
+	if (module_count == BOARD_MODULES_MAX)
+		return refuse(error, -ENOBUFS, "there are %d modules already, which is all that fit",
+			      BOARD_MODULES_MAX);
+	memset(module, 0, sizeof(*module));
+	memcpy(&module->rows, descriptor,
+	       descriptor->size < sizeof(module->rows) ? descriptor->size : sizeof(module->rows));
+	if (!is_name(module->rows.name) || !module->rows.api)
+		return refuse(error, -EINVAL, "its name must be 1 to %d of a-z, 0-9 and '_'", SHOAL_MODULE_NAME_MAX);
+	strcpy(module->name, module->rows.name);
+	snprintf(module->file, sizeof(module->file), "%s", file ? file : "");
+	module->entry.name = module->name;
+	r = check_rows(&module->rows, error);
+	if (r == 0)
+		r = check_conflicts(module, error);
+	if (r == 0)
+		r = register_rows(module, error);
+	if (r < 0)
+		return r;
+	module->lane = lane_of(module->name);
+	*module->rows.api = &api_table;
+	module_count++;
+	return 0;
+}
+
+void loader_add_linked(void)
+{
+	const struct shoal_module *descriptor;
+	char error[LOADER_ERROR_SIZE];
+	size_t i;
+	int r;
+
+	for (i = 0; (descriptor = table_module(i)); i++) {
+		r = loader_add(descriptor, NULL, error);
+		if (r < 0)
+			log_error(NULL, "modules.refused", KV_MSG("a module that is linked in was left out"),
+				  KV_STR("module", descriptor->name), KV_STR("reason", error), KV_ERR(r));
+	}
+}
+
+void loader_clear(void)
+{
+	module_count = 0;
+	registry_clear();
+	components_clear();
+}
+
+size_t loader_count(void)
+{
+	return module_count;
+}
+
+struct loaded_module *loader_get(size_t i)
+{
+	return &modules[i];
+}
+
+/* --- the manifest --------------------------------------------------------------------------------------------------
+ */
+
+static json_t *text_or_null(const char *text)
+{
+	json_t *json = text && *text ? json_string(text) : NULL;
+
+	return json ? json : json_null();
+}
+
+static json_t *module_to_json(const struct loaded_module *module)
+{
+	const struct shoal_module *rows = &module->rows;
+	json_t *events = json_array(), *commands = json_array(), *components = json_array();
+	size_t i;
+
+	for (i = 0; i < rows->event_count; i++)
+		json_array_append_new(events, json_string(shoal_event_name(rows->events[i].type)));
+	for (i = 0; i < rows->command_count; i++)
+		json_array_append_new(commands, json_string(rows->commands[i]->name));
+	for (i = 0; i < rows->component_count; i++)
+		json_array_append_new(components, json_string(rows->components[i].prefix));
+	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", module->name, "version",
+			 text_or_null(rows->version), "description", text_or_null(rows->description), "file",
+			 text_or_null(module->file), "intents", (json_int_t)loader_module_intents(module),
+			 "without_intents", text_or_null(rows->without_intents), "events", events, "commands", commands,
+			 "components", components);
+}
+
+json_t *loader_to_json(void)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < module_count; i++)
+		json_array_append_new(list, module_to_json(&modules[i]));
+	return list;
+}

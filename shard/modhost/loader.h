@@ -1,0 +1,56 @@
+/* Which modules this process has: the linked ones, and shared objects. A descriptor is checked in full before anything
+ * of it is taken up; what is refused is refused with a sentence, and the rest goes on. One list a process; at start, by
+ * the main thread. */
+#ifndef SHOAL_SHARD_MODHOST_LOADER_H
+#define SHOAL_SHARD_MODHOST_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <shoal/module.h>
+
+#include "shard/events/culprit.h"
+#include "shard/events/scope.h"
+
+#define LOADER_ERROR_SIZE 512
+
+enum loaded_state {
+	LOADED_NEW,
+	LOADED_UP,     /* its setup went well: it gets events */
+	LOADED_FAILED, /* its setup refused */
+};
+
+struct loaded_module {
+	struct shoal_module rows; /* a copy; what an older descriptor lacks is zero */
+	char name[SHOAL_MODULE_NAME_MAX + 1];
+	char file[256]; /* "": linked in */
+	struct module_entry entry;
+	uint32_t lane; /* of its events' effects */
+	enum loaded_state state;
+	struct shoal_scope scope; /* its own, from setup to cleanup */
+	uint32_t scope_refs;
+};
+
+/* The sentence of a refusal in @error. -SHOAL_EVERSION: built for another ABI; -EINVAL: its rows are wrong; -EEXIST: a
+ * module, command or component of that name is there; -ENOBUFS: too many. Keeps @descriptor. */
+int loader_add(const struct shoal_module *descriptor, const char *file, char error[LOADER_ERROR_SIZE]);
+/* All linked modules; a refusal is logged. */
+void loader_add_linked(void);
+/* Forgets all (tests). */
+void loader_clear(void);
+
+size_t loader_count(void);
+struct loaded_module *loader_get(size_t i);
+
+/* Intents of one event type (discord-facts section 5). */
+uint32_t loader_event_intents(enum shoal_event_type type);
+uint32_t loader_module_intents(const struct loaded_module *module);
+/* All that the modules need. */
+uint32_t loader_intents(void);
+/* [{name, version, description, file, intents, without_intents, events, commands, components}]. New reference. */
+json_t *loader_to_json(void);
+
+#endif
