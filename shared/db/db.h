@@ -89,6 +89,7 @@ struct db_param {
  *   -EEXIST          a unique key is taken (23505)          -EBADMSG  another constraint or type says no (22, 23)
  *   -EACCES          the role may not (42501)               -ENODATA  a table or column is missing: migrate (42P01 …)
  *   -EAGAIN          serialisation or deadlock (40)         -EDQUOT   the server is out of something (53)
+ *   -EALREADY        a write that was brought again is there (SH001 of shoal.outbox_advance())
  *   -EMSGSIZE        the answer to a read is larger than DB_RESULT_BYTES_MAX
  *   -EPROTO          the result is not of the table's columns;  -EREMOTEIO  anything else; see db_result_sqlstate() */
 typedef void (*db_result_fn)(void *arg, int error, const struct db_result *result);

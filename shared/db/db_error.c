@@ -32,6 +32,7 @@ static const struct state_row state_rows[] = {
 	{ "28", -EACCES },            /* invalid_authorization_specification */
 	{ "40", -EAGAIN },            /* transaction_rollback: serialisation, deadlock */
 	{ "53", -EDQUOT },            /* insufficient_resources */
+	{ "SH001", -EALREADY },       /* shoal.outbox_advance(): this write is in the database already */
 };
 
 int db_error_of_sqlstate(const char *sqlstate)

@@ -204,7 +204,7 @@ static void log_failure(const struct db_job *job, int error)
 	struct db_book *book = slot->place.book;
 	uint64_t now = clock_monotonic_ns();
 
-	if (!slot->result.sqlstate[0] && error != -EMSGSIZE)
+	if ((!slot->result.sqlstate[0] && error != -EMSGSIZE) || error == -EALREADY)
 		return;
 	book->unlogged++;
 	if (book->logged_ns && now - book->logged_ns < LOG_EVERY_NS)

@@ -54,7 +54,9 @@ struct outbox_write {
 	/* Not 0: a number that belongs to this write alone and is the same when it is asked for again (an interaction's
 	 * id, say): so a handler that runs again after a crash does not write twice. */
 	uint64_t token;
-	bool at_once; /* into the outbox in any case: durable without waiting for the database */
+	/* Into the outbox in any case: durable without waiting for the database (but behind an earlier write of its key
+	 * that is under way). */
+	bool at_once;
 };
 
 enum outbox_how {
@@ -67,6 +69,7 @@ enum outbox_how {
  *   -ENOSPC     the database is away and the outbox or its disk is full
  *   -EIO, -EROFS, -EACCES …  the database is away and the outbox's file fails
  *   -EBADMSG, -EEXIST, -EACCES, -ENODATA, -EPROTO, -EREMOTEIO  the database refused it: as db_result_fn
+ *   -SHOAL_EUNKNOWN  the connection broke under it and it could not be kept either: it may have been written
  *   -ECANCELED  outbox_closing(): it will be written if it was on its way, or not at all */
 typedef void (*outbox_fn)(void *arg, int error, enum outbox_how how, const struct db_result *result);
 
@@ -75,15 +78,17 @@ typedef void (*outbox_fn)(void *arg, int error, enum outbox_how how, const struc
  * database is away. -ENOMEM, -errno. */
 int outbox_new(struct loop *loop, const struct outbox_options *options, struct db *db, struct outbox **ret_outbox);
 
-/* -EINVAL: no such statement, parameters that do not fit it, a name too long; -EMSGSIZE; -ENOMEM; -ENOSPC as above;
- * -ENOBUFS: too many wait for an earlier one of their key; -SHOAL_EOFFLINE: closing. When it fails @fn is not called.
- */
+/* -EINVAL: no such statement, parameters that do not fit it (arrays never do), a name too long; -EMSGSIZE; -ENOMEM;
+ * -ENOSPC as above; -ENOBUFS: too many wait for an earlier one of their key; -SHOAL_EOFFLINE: closing. When it fails
+ * @fn is not called. */
 int outbox_write(struct outbox *outbox, const struct outbox_write *write, outbox_fn fn, void *arg);
 
-/* The newest value that waits for @key: true, and *ret_value (borrowed until the next pass; NULL: it will be deleted).
- * False: nothing waits, the database tells. Who reads a value that may be written here asks this after the database's
- * answer came. */
-bool outbox_pending(const struct outbox *outbox, struct outbox_key key, const char **ret_value, size_t *ret_len);
+/* What @key's value is beyond what the database said: true, and *ret_value (borrowed until the next pass; NULL: it was,
+ * or will be, deleted) when a write waits, or was written after @asked_ns: the moment (monotonic) at which the database
+ * was asked, 0 for now. False: the database's answer stands. Who reads a value that is written here asks this when the
+ * answer comes, also when none comes. */
+bool outbox_pending(const struct outbox *outbox, struct outbox_key key, uint64_t asked_ns, const char **ret_value,
+		    size_t *ret_len);
 
 /* The database came up: do not wait for the next tick. NULL is nothing to do. */
 void outbox_wake(struct outbox *outbox);
@@ -107,7 +112,8 @@ void outbox_stats(const struct outbox *outbox, struct outbox_stats *ret_stats);
 struct outbox_item {
 	uint64_t id;   /* stable within this shard's file */
 	bool dead;     /* set aside: the database refused it for good */
-	bool imported; /* from the file of another shard count, or salvaged */
+	bool imported; /* from the file of another shard count */
+	bool salvaged; /* read out of a damaged file */
 	const char *owner, *statement;
 	struct outbox_key key;
 	uint64_t user_id, epoch, source, number;

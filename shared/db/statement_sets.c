@@ -4,8 +4,10 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/db/statements_core.h"
+#include "shared/db/statements_outbox.h"
 
 const struct statement_set *const statement_sets[] = {
 	&core_statement_set,
+	&outbox_statement_set,
 };
 const size_t statement_set_count = ARRAY_SIZE(statement_sets);

@@ -342,6 +342,18 @@ static void give_up(struct kv *kv)
 	kv->lost = true;
 }
 
+void kv_cancel(struct kv *kv)
+{
+	bool lost = kv->lost;
+
+	if (!kv->txn)
+		return;
+	touch(kv);
+	give_up(kv);
+	untouch();
+	kv->lost = lost;
+}
+
 /* LMDB marks a transaction as broken after a failed write; what it held is lost, and the caller is told. */
 static int after_write(struct kv *kv, int code)
 {

@@ -63,6 +63,8 @@ typedef int (*kv_each_fn)(void *arg, struct kv_bytes key, struct kv_bytes value)
 int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg);
 /* The same from the first key that is not before @from. */
 int kv_each_from(struct kv *kv, size_t table, struct kv_bytes from, kv_each_fn fn, void *arg);
+/* Gives up the open transaction, which then does not count as lost. */
+void kv_cancel(struct kv *kv);
 /* Ends the open transaction; nothing to do when none is open. -ENOSPC, -EIO: its writes are lost. */
 int kv_commit(struct kv *kv);
 /* Whether writes were lost since the last time it was asked. */
