@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#include <shoal/phrase.h>
+
 #define DISCORD_ERROR_FIELDS    3
 #define DISCORD_ERROR_PATH_SIZE 96
 #define DISCORD_ERROR_CODE_SIZE 48
@@ -42,7 +44,9 @@ void discord_error_text(const struct discord_error *error, uint32_t http_status,
 /* Takes away the character at the end of UTF-8 @text that snprintf() cut in two, if it did. */
 void discord_error_mend(char *text);
 
-/* A sentence for a member: no code, no internals. Static storage, never NULL. */
+/* A sentence for a member, in every language: no code, no internals. Static storage, never NULL. */
+const struct shoal_phrase *discord_error_phrase(uint32_t http_status, uint32_t code);
+/* The English one. */
 const char *discord_error_words(uint32_t http_status, uint32_t code);
 
 #endif

@@ -226,6 +226,21 @@ static void test_papers(void **state)
 	assert_true(read > 0);
 }
 
+/* Each code's own sentence, in four languages; the status where the code says nothing. */
+static void test_words_in_every_language(void **state)
+{
+	(void)state;
+	for (uint32_t code = 0; code < 600000; code++) {
+		const struct shoal_phrase *phrase = discord_error_phrase(code % 600, code);
+
+		for (int i = 0; i < SHOAL_LANGUAGE_COUNT; i++)
+			assert_true(phrase->text[i] && phrase->text[i][0] && !strchr(phrase->text[i], '{'));
+	}
+	assert_string_equal(discord_error_phrase(403, 50013)->text[SHOAL_GERMAN],
+			    "Mir fehlt dafür eine Berechtigung, oder dieses Mitglied steht über mir.");
+	assert_string_equal(discord_error_phrase(404, 1)->text[SHOAL_ITALIAN], "Non esiste più.");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
