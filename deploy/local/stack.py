@@ -88,8 +88,9 @@ class Postgres(Server):
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": ends the connections, shuts down
 
-    def __init__(self, folder, janitor):
+    def __init__(self, folder, janitor, settings=None):
         super().__init__(folder, janitor)
+        self.settings = settings or {}  # over those below
         self.bin = postgres_bin_dir()
         self.user = procs.service_user("postgres")
         self.socket_dir = os.path.join(folder, "pg")
@@ -148,6 +149,7 @@ class Postgres(Server):
             "dynamic_shared_memory_type": "mmap",  # nothing of ours lies outside the folder
             # Its sleepers wake too often for a machine that measures; nothing here needs them.
             "autovacuum_naptime": "60s", "max_wal_size": "256MB", "max_parallel_workers_per_gather": 0,
+            **self.settings,
         }
         argv = [os.path.join(self.bin, "postgres"), "-D", self.data]
         for key, value in settings.items():
@@ -259,9 +261,9 @@ class PgBouncer(Server):
     name = "pgbouncer"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, folder, janitor, postgres):
+    def __init__(self, folder, janitor, postgres, pool_size=8):
         super().__init__(folder, janitor)
-        self.postgres = postgres
+        self.postgres, self.pool_size = postgres, pool_size
         self.user = procs.service_user("postgres")
         self.port = None
 
@@ -283,7 +285,7 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {users}
 pool_mode = transaction
-default_pool_size = 8
+default_pool_size = {self.pool_size}
 max_client_conn = 2000
 ignore_startup_parameters = extra_float_digits,options
 logfile = {self.log}
@@ -313,17 +315,18 @@ logfile = {self.log}
 
 
 class Stack:
-    """The servers and their folder; a context manager."""
+    """The servers and their folder; a context manager. pgbouncer: True, or the size of its pool of server connections."""
 
-    def __init__(self, postgres=True, nats=True, pgbouncer=False, janitor=None, prefix="shoal-stack"):
+    def __init__(self, postgres=True, nats=True, pgbouncer=False, janitor=None, prefix="shoal-stack", settings=None):
         self.own_janitor = janitor is None
         self.janitor = janitor or procs.Janitor()
         self.folder = procs.private_dir(prefix)
         os.chmod(self.folder, 0o711)  # the user postgres has to pass through
         self.janitor.folder(self.folder)
-        self.postgres = Postgres(self.folder, self.janitor) if postgres else None
+        self.postgres = Postgres(self.folder, self.janitor, settings) if postgres else None
         self.nats = Nats(self.folder, self.janitor) if nats else None
-        self.pgbouncer = PgBouncer(self.folder, self.janitor, self.postgres) if pgbouncer and postgres else None
+        self.pgbouncer = (PgBouncer(self.folder, self.janitor, self.postgres, 8 if pgbouncer is True else pgbouncer)
+                          if pgbouncer and postgres else None)
 
     @property
     def servers(self):

@@ -23,6 +23,7 @@ enum {
 	ARRAYS,
 	HUGE,
 	WHO,
+	FILL,
 	TESTS
 };
 
@@ -76,6 +77,9 @@ static const struct statement rows[TESTS] = {
 		   .params = { DB_TYPE_TEXT, DB_TYPE_TEXT },
 		   .columns = { DB_TYPE_TEXT },
 		   .flags = READ },
+	[FILL] = { .name = "fill",
+		   .sql = "INSERT INTO small (n, bytes) VALUES ($1, $2)",
+		   .params = { DB_TYPE_INT8, DB_TYPE_BYTEA } },
 	[WHO] = { .name = "who",
 		  .sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 			 " AND application_name = $$replica$$",
@@ -700,6 +704,98 @@ static void test_tally(void **state)
 	db_shut(&seen);
 }
 
+/* --- by hand of tests/integration/test_database.py ------------------------------------------------------------------
+ */
+
+/* A disk that fills up on the server: who writes to what lies on it is told, and nobody else notices. The folder is
+ * small, and PostgreSQL's. */
+static void test_full_disk(void **state)
+{
+	static const char table[] = "CREATE TABLE small (n bigint, bytes bytea) TABLESPACE shoal_small;"
+				    "ALTER TABLE small ALTER bytes SET STORAGE EXTERNAL";
+	static char filling[65536];
+	struct db_options options = defaults();
+	struct seen seen, full = { 0 };
+	PGconn *sql = pg_connect(&database);
+	int64_t n = 0;
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), "CREATE TABLESPACE shoal_small LOCATION '%s'", getenv("SHOAL_TEST_SMALL_FOLDER"));
+	assert_true(pg_exec(database.admin, text));
+	snprintf(text, sizeof(text), "GRANT CREATE ON TABLESPACE shoal_small TO \"%s\"", database.user);
+	assert_true(pg_exec(database.admin, text));
+	assert_true(pg_exec(sql, table));
+	db_open(&seen, &options);
+	while (full.error_count == 0 && n < 1000) {
+		assert_int_equal(db_query(seen.db, &rows[FILL],
+					  (struct db_param[]){ DB_INT8(n), DB_BYTEA(filling, sizeof(filling)) }, 2,
+					  on_result, &full),
+				 0);
+		assert_int_equal(db_query(seen.db, &rows[ADD], PARAM(DB_INT8(n)), 1, on_result, &seen), 0);
+		wait_done(&seen, (int)++n);
+		wait_done(&full, (int)n);
+	}
+	print_message("full after %lld rows of 64 KiB\n", (long long)n);
+	assert_int_equal(full.error_count, 1);
+	assert_int_equal(full.errors[0], -EDQUOT);
+	assert_string_equal(full.sqlstate, "53100");
+	assert_int_equal(full.ok, n - 1);
+	assert_int_equal(seen.ok, n);
+	assert_int_equal(seen.downs, 0);
+	/* Everyone who was told "done" is there; there is room again, and all is as before. */
+	assert_int_equal(number("SELECT count(*) FROM small"), n - 1);
+	assert_int_equal(number("SELECT count(*) FROM tally"), n);
+	assert_true(pg_exec(sql, "DROP TABLE small") && pg_exec(sql, table));
+	forget(&full);
+	assert_int_equal(db_query(seen.db, &rows[FILL],
+				  (struct db_param[]){ DB_INT8(n), DB_BYTEA(filling, sizeof(filling)) }, 2, on_result,
+				  &full),
+			 0);
+	wait_done(&full, 1);
+	assert_int_equal(full.last_error, 0);
+	db_shut(&seen);
+	assert_true(pg_exec(sql, "DROP TABLE small"));
+	assert_true(pg_exec(database.admin, "DROP TABLESPACE shoal_small"));
+	PQfinish(sql);
+}
+
+/* One worker's share of a load on somebody else's database: SHOAL_TEST_LOAD_CONNINFO, SHOAL_TEST_LOAD_FIRST. Says what
+ * it saw; whoever started it judges. */
+static int run_load(void)
+{
+	const int count = 200;
+	struct db_options options = defaults();
+	const char *first = getenv("SHOAL_TEST_LOAD_FIRST");
+	struct seen writes = { 0 }, reads;
+	struct db_stats stats;
+
+	options.conninfo = getenv("SHOAL_TEST_LOAD_CONNINFO");
+	options.connections = 2;
+	options.prepared = false;
+	options.statement_timeout_ms = 60000; /* many workers, few connections, a busy machine */
+	if (loop_init(&loop) < 0)
+		return 1;
+	db_open(&reads, &options);
+	for (int i = 0; i < count; i++) {
+		if (db_query(reads.db, &rows[ADD], PARAM(DB_INT8(atoll(first) + i)), 1, on_result, &writes) < 0 ||
+		    db_query(reads.db, &rows[COUNT], NULL, 0, on_result, &reads) < 0)
+			return 1;
+		writes.wanted = i - 40; /* a few at a time */
+		if (!loop_wait_for(&loop, all_done, &writes, 4 * WAIT_MS))
+			return 1;
+	}
+	wait_done(&writes, count);
+	wait_done(&reads, count);
+	db_stats(reads.db, &stats);
+	printf("load: %d writes, %d reads, %d + %zu failed, %llu connections, %llu commits\n", writes.ok, reads.ok,
+	       (int)writes.error_count, reads.error_count, (unsigned long long)stats.connects,
+	       (unsigned long long)stats.commits);
+	db_close(reads.db, on_closed, &reads);
+	loop_wait_for(&loop, loop_wait_true, &reads.closed, WAIT_MS);
+	return writes.ok == count && reads.ok == count ? 0 : 1;
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -732,8 +828,14 @@ int main(int argc, char **argv)
 		TEST(test_tally),
 	};
 
+	const struct CMUnitTest full_disk[] = { TEST(test_full_disk) };
+
+	if (argc > 1 && strcmp(argv[1], "load") == 0)
+		return run_load();
 	if (!pg_is_wanted("test_db_together"))
 		return 0;
+	if (argc > 1 && strcmp(argv[1], "full_disk") == 0)
+		return cmocka_run_group_tests_name("db: full disk", full_disk, set_up, tear_down);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("db together", tests, set_up, tear_down);
