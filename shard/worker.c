@@ -13,6 +13,7 @@
 #include "shard/crash.h"
 #include "shard/events/event_key.h"
 #include "shard/gauges.h"
+#include "shard/letter_orders.h"
 #include "shard/subscriptions.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
@@ -454,6 +455,45 @@ static int start_session(struct worker *worker, const json_t *secrets)
 	return 0;
 }
 
+static void on_handled(void *arg, struct event_key event)
+{
+	effects_handled(((struct worker *)arg)->effects, event);
+}
+
+static int on_export(void *arg, struct event_key event, struct buf *out, bool *ret_doubtful)
+{
+	return effects_export(((struct worker *)arg)->effects, event, out, ret_doubtful);
+}
+
+static int on_import(void *arg, struct event_key event, const char *rows, size_t len, bool same_boot)
+{
+	return effects_import(((struct worker *)arg)->effects, event, rows, len, same_boot);
+}
+
+static void on_dead(void *arg, const struct pipeline_dead *dead)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s (guild %" PRIu64 ") was set aside: %s; shoalctl dead-letters show %s",
+		 dead->dispatch, dead->guild_id, dead->reason, dead->id);
+	shard_alert(arg, "pipeline.dead_letter", text);
+}
+
+static void on_flight(void *arg, int error, const char *path)
+{
+	char text[256];
+
+	if (error < 0)
+		snprintf(text, sizeof(text), "the worker's last events could not be recorded: %s", error_text(error));
+	else
+		snprintf(text, sizeof(text), "the worker crashed; its last events: %.200s", path);
+	shard_alert(arg, error < 0 ? "flight.failed" : "flight.saved", text);
+}
+
+static const struct pipeline_events pipeline_events = {
+	.handled = on_handled, .export = on_export, .import = on_import, .dead = on_dead, .flight = on_flight
+};
+
 /* Before the session: what the last worker had taken must not be asked of Discord again. */
 static int start_pipeline(struct worker *worker)
 {
@@ -474,12 +514,10 @@ static int start_pipeline(struct worker *worker)
 						       !(worker->culprit.module && worker->culprit.session == 0),
 					    .letters_failed = worker->letters_failed,
 					    .crash_report = worker->crash_report,
-					    .events = { .handled = effects_handled,
-							.export = effects_export,
-							.import = effects_import,
-							.arg = worker->effects } };
+					    .events = pipeline_events };
 	int r;
 
+	options.events.arg = worker;
 	r = pipeline_new(&worker->loop, &options, worker->board, &worker->dispatch, &pipeline_cache, &worker->pipeline);
 	if (r == 0)
 		trust_journal(worker);
@@ -648,6 +686,7 @@ static void on_link_up(void *arg, const json_t *secrets)
 	char error[CONFIG_ERROR_SIZE] = "";
 	int r;
 
+	shard_alerts_flush(worker);
 	if (worker->phase != WORKER_WAITING) {
 		log_info(NULL, "worker.adopted", KV_MSG("a supervisor is there again"));
 		return;
@@ -683,6 +722,8 @@ static void on_notice(void *arg, const char *name, const json_t *notice)
 			    "the supervisor asked to stop");
 	else if (strcmp(name, "reconnect") == 0 && worker->session)
 		session_reconnect(worker->session);
+	else if (strcmp(name, "letter") == 0)
+		letter_orders_take(worker, notice);
 	else
 		log_debug(NULL, "worker.notice_unknown", KV_STR("notice", name));
 }

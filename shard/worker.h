@@ -3,6 +3,7 @@
 #ifndef SHOAL_SHARD_WORKER_H
 #define SHOAL_SHARD_WORKER_H
 
+#include "shard/alerts.h"
 #include "shard/cache/cache.h"
 #include "shard/cache/fill.h"
 #include "shard/commands/commands.h"
@@ -46,6 +47,7 @@ struct worker {
 	struct board_host *host;
 	_Atomic uint64_t *counters;
 	struct control_link *control;
+	struct shard_alerts alerts;
 
 	struct config *config; /* NULL until the hello */
 	uint32_t shard_count;

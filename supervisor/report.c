@@ -39,6 +39,7 @@ static const struct {
 	{ "reconnects", BOARD_COUNTER_reconnects }, { "loss_windows", BOARD_COUNTER_loss_windows },
 	{ "commands", BOARD_COUNTER_commands },     { "commands_failed", BOARD_COUNTER_commands_failed },
 	{ "memory_kib", BOARD_COUNTER_memory_kib }, { "guilds_missing", BOARD_COUNTER_guilds_missing },
+	{ "parked", BOARD_COUNTER_events_parked },  { "dead_letters", BOARD_COUNTER_dead_letters },
 };
 
 static void put_end(json_t *object, const struct worker_end *end)
@@ -153,6 +154,15 @@ static void put_id(json_t *object, const char *key, uint64_t id)
 	put_text(object, key, id != 0 ? text : "");
 }
 
+static uint64_t sum_over_shards(const struct supervisor *supervisor, enum board_counter gauge)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; supervisor->fleet && i < supervisor->fleet->count; i++)
+		sum += board_shard_counter(supervisor->fleet->workers[i].board, gauge);
+	return sum;
+}
+
 /* How many shards miss something outside. */
 static uint64_t shards_with(const struct supervisor *supervisor, enum board_counter gauge)
 {
@@ -195,6 +205,10 @@ json_t *report_status(const struct supervisor *supervisor, struct report_page pa
 	put_text(status, "why", supervisor->why);
 	put_int(status, "up_s", (clock_monotonic_ns() - supervisor->started_ns) / NS_PER_S);
 	put_text(status, "runtime_dir", config->supervisor_runtime_dir);
+	put_text(status, "state_dir", config->supervisor_state_dir);
+	put_int(status, "dead_letters", sum_over_shards(supervisor, BOARD_COUNTER_dead_letters));
+	put_int(status, "parked", sum_over_shards(supervisor, BOARD_COUNTER_events_parked));
+	put_int(status, "parked_away", shards_with(supervisor, BOARD_COUNTER_parked_away));
 	put_text(status, "http_listen", http_listening(supervisor->http));
 	put_text(status, "api_base", config->discord_api_base);
 	json_object_set_new(status, "discord", discord_report(supervisor));

@@ -189,6 +189,7 @@ static void worker_is_gone(void *arg, struct worker *worker)
 
 	if (supervisor->ledger)
 		ledger_cancel(supervisor->ledger, worker->slot.shard_id);
+	letter_jobs_worker_gone(&supervisor->letters, worker->slot.shard_id);
 }
 
 static void fleet_changed(void *arg)

@@ -17,6 +17,7 @@
 #include "supervisor/fleet.h"
 #include "supervisor/http.h"
 #include "supervisor/ledger.h"
+#include "supervisor/letter_jobs.h"
 #include "supervisor/manifest.h"
 #include "supervisor/notify.h"
 #include "supervisor/plan.h"
@@ -69,6 +70,7 @@ struct supervisor {
 	bool have_intents;
 	struct fleet *fleet;
 	struct restart_jobs jobs;
+	struct letter_jobs letters;
 	struct notify notify;
 	struct service_question *job_question; /* SIGTERM: which job of systemd's is it? */
 	struct alerts alerts;

@@ -130,6 +130,7 @@ static void at_tick(void *arg)
 		look_after_socket(supervisor);
 	if (supervisor->fleet) {
 		restart_jobs_tick(&supervisor->jobs);
+		letter_jobs_tick(&supervisor->letters);
 		look_for_losses(supervisor);
 	}
 	supervisor->dirty = true;

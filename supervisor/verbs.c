@@ -348,6 +348,27 @@ static void handle_alerts(struct supervisor *supervisor, struct control_peer *pe
 	control_peer_answer(peer, id, json_pack("{s:o}", "alerts", list));
 }
 
+/* A worker's own log is not ours to read. */
+static void handle_alert(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	alerts_raise(&supervisor->alerts, json_string_value(json_object_get(request, "event")),
+		     (int32_t)caller_of(peer)->slot.shard_id, json_string_value(json_object_get(request, "text")), 1);
+	control_peer_answer(peer, id, json_object());
+}
+
+static void handle_dead_letter(struct supervisor *supervisor, struct control_peer *peer, int64_t id,
+			       const json_t *request)
+{
+	letter_jobs_order(&supervisor->letters, supervisor->fleet, peer, id, request);
+}
+
+static void handle_letter_done(struct supervisor *supervisor, struct control_peer *peer, int64_t id,
+			       const json_t *request)
+{
+	letter_jobs_done(&supervisor->letters, caller_of(peer), request);
+	control_peer_answer(peer, id, json_object());
+}
+
 static void handle_stop(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	bool logout = json_is_true(json_object_get(request, "logout"));
@@ -402,6 +423,13 @@ const struct verb_row verb_rows[] = {
 	  "re-executes the supervisor in place: new configuration, or a new binary" },
 	{ "alerts", VERB_OPERATOR, { { "clear", VERB_BOOL, false, 0 } }, handle_alerts,
 	  "what went wrong, the latest first; clear: somebody has seen it" },
+	{ "alert", VERB_WORKER, { { "event", VERB_STR, true, ALERT_EVENT_SIZE - 1 }, { "text", VERB_STR, true, 1024 } },
+	  handle_alert, "a worker tells what an operator must see" },
+	{ "dead_letter", VERB_OPERATOR, { { "op", VERB_STR, true, 16 }, { "letter", VERB_STR, true, 64 } },
+	  handle_dead_letter, "tries a dead letter again, or drops it" },
+	{ "letter_done", VERB_WORKER,
+	  { { "token", VERB_U64, true, INT64_MAX }, { "error", VERB_STR, true, 64 }, { "message", VERB_STR, true, 512 } },
+	  handle_letter_done, "a worker says what came of it" },
 	{ "stop", VERB_OPERATOR, { { "logout", VERB_BOOL, false, 0 } }, handle_stop,
 	  "stops the fleet; sessions stay resumable unless logout" },
 };
@@ -511,6 +539,7 @@ static void on_closed(void *arg, struct control_peer *peer)
 		fleet_peer_gone(supervisor->fleet, peer, worker);
 	}
 	restart_jobs_peer_gone(&supervisor->jobs, peer);
+	letter_jobs_peer_gone(&supervisor->letters, peer);
 	if (supervisor->plan_peer == peer)
 		supervisor->plan_peer = NULL;
 	if (supervisor->reload_peer == peer)

@@ -199,20 +199,20 @@ static void open_store(struct parked *parked)
 }
 
 /* Deletes that the store has not been told of, or that it could not do. */
-static int tell_gone(void *arg, struct letter_key key, struct parked_state state)
+static int tell_gone(void *arg, struct letter_key key, struct letter_state state)
 {
 	struct parked *parked = arg;
 
-	if (state.flags & PARKED_STATE_GONE)
+	if (state.flags & LETTER_STATE_GONE)
 		give_simple(parked, PARKED_DELETE, LETTER_PARKED, key);
-	if (state.flags & PARKED_STATE_DEAD_GONE)
+	if (state.flags & LETTER_STATE_DEAD_GONE)
 		give_simple(parked, PARKED_DELETE, LETTER_DEAD, key);
 	return 0;
 }
 
 static bool is_gone(struct parked *parked, const struct parked_head *head)
 {
-	static const uint32_t flags[] = { [LETTER_PARKED] = PARKED_STATE_GONE, [LETTER_DEAD] = PARKED_STATE_DEAD_GONE };
+	static const uint32_t flags[] = { [LETTER_PARKED] = LETTER_STATE_GONE, [LETTER_DEAD] = LETTER_STATE_DEAD_GONE };
 
 	return parked->stage && parked_stage_state(parked->stage, head->key).flags & flags[head->table];
 }
@@ -280,8 +280,8 @@ static void put_came_back(struct parked *parked, const struct parked_job *job)
 
 static void delete_came_back(struct parked *parked, const struct parked_job *job)
 {
-	uint32_t flag = job->table == LETTER_DEAD ? PARKED_STATE_DEAD_GONE : PARKED_STATE_GONE;
-	struct parked_state state;
+	uint32_t flag = job->table == LETTER_DEAD ? LETTER_STATE_DEAD_GONE : LETTER_STATE_GONE;
+	struct letter_state state;
 
 	if (job->error < 0) { /* the mark stays, and the store is told again when it is back */
 		store_failed(parked, job->error);
@@ -291,8 +291,8 @@ static void delete_came_back(struct parked *parked, const struct parked_job *job
 		return;
 	state = parked_stage_state(parked->stage, job->key);
 	state.flags &= ~flag;
-	if (!find(parked, LETTER_PARKED, job->key) && !(state.flags & PARKED_STATE_DEAD_GONE))
-		state = (struct parked_state){ .flags = state.flags & PARKED_STATE_GONE };
+	if (!find(parked, LETTER_PARKED, job->key) && !(state.flags & LETTER_STATE_DEAD_GONE))
+		state = (struct letter_state){ .flags = state.flags & LETTER_STATE_GONE };
 	parked_stage_set_state(parked->stage, job->key, state);
 }
 
@@ -674,10 +674,10 @@ static struct letter stamped(const struct letter *letter)
 /* What is known of an event that was here before under the same name says nothing of this one. */
 static uint32_t keep_marks(struct parked *parked, struct letter_key key, uint32_t kept)
 {
-	struct parked_state state = parked_stage_state(parked->stage, key);
+	struct letter_state state = parked_stage_state(parked->stage, key);
 
 	if (state.crashes > 0 || state.flags & ~kept)
-		parked_stage_set_state(parked->stage, key, (struct parked_state){ .flags = state.flags & kept });
+		parked_stage_set_state(parked->stage, key, (struct letter_state){ .flags = state.flags & kept });
 	return state.flags;
 }
 
@@ -691,7 +691,7 @@ int parked_put(struct parked *parked, const struct letter *letter)
 	r = keep(parked, LETTER_PARKED, &copy, &entry);
 	if (r < 0)
 		return r;
-	if (keep_marks(parked, key, PARKED_STATE_DEAD_GONE) & PARKED_STATE_GONE)
+	if (keep_marks(parked, key, LETTER_STATE_DEAD_GONE) & LETTER_STATE_GONE)
 		entry->stored = true; /* the store may still have the old one */
 	entry->begun = letter->flags & LETTER_STARTED;
 	pump(parked);
@@ -747,12 +747,12 @@ int parked_dead_find(const struct parked *parked, const struct letter_id *id, st
 void parked_begin(struct parked *parked, struct letter_key key)
 {
 	struct entry *entry = find(parked, LETTER_PARKED, key);
-	struct parked_state state;
+	struct letter_state state;
 
 	if (!entry || entry->begun || !parked->stage)
 		return;
 	state = parked_stage_state(parked->stage, key);
-	state.flags |= PARKED_STATE_BEGUN;
+	state.flags |= LETTER_STATE_BEGUN;
 	entry->begun = parked_stage_set_state(parked->stage, key, state) == 0;
 }
 
@@ -760,7 +760,7 @@ uint32_t parked_crashes(struct parked *parked, struct letter_key key)
 {
 	const struct entry *entry = find(parked, LETTER_PARKED, key);
 	uint32_t crashes = entry ? entry->head.crashes : 0;
-	struct parked_state state = { 0 };
+	struct letter_state state = { 0 };
 
 	if (parked->stage)
 		state = parked_stage_state(parked->stage, key);
@@ -769,7 +769,7 @@ uint32_t parked_crashes(struct parked *parked, struct letter_key key)
 
 void parked_set_crashes(struct parked *parked, struct letter_key key, uint32_t crashes)
 {
-	struct parked_state state;
+	struct letter_state state;
 
 	if (!parked->stage)
 		return;
@@ -786,10 +786,10 @@ void parked_set_crashes(struct parked *parked, struct letter_key key, uint32_t c
 /* Out of stage and store. The mark goes first: killed in between, the successor knows. */
 static void remove_row(struct parked *parked, struct entry *entry)
 {
-	uint32_t flag = entry->head.table == LETTER_DEAD ? PARKED_STATE_DEAD_GONE : PARKED_STATE_GONE;
+	uint32_t flag = entry->head.table == LETTER_DEAD ? LETTER_STATE_DEAD_GONE : LETTER_STATE_GONE;
 	struct letter_key key = entry->head.key;
 	bool on_disk = entry->stored || entry->moving;
-	struct parked_state state;
+	struct letter_state state;
 
 	if (parked->stage && on_disk) {
 		state = parked_stage_state(parked->stage, key);
@@ -799,7 +799,7 @@ static void remove_row(struct parked *parked, struct entry *entry)
 	if (parked->stage && entry->staged)
 		parked_stage_delete(parked->stage, entry->head.table, key);
 	if (parked->stage && !on_disk && entry->head.table == LETTER_PARKED)
-		keep_marks(parked, key, PARKED_STATE_DEAD_GONE);
+		keep_marks(parked, key, LETTER_STATE_DEAD_GONE);
 	if (on_disk && parked->store_state == STORE_OPEN)
 		give_simple(parked, PARKED_DELETE, entry->head.table, key);
 	forget(parked, entry);
@@ -902,7 +902,7 @@ int parked_bury(struct parked *parked, const struct letter *letter)
 	if (r < 0)
 		return r;
 	remove_parked(parked, key);
-	if (keep_marks(parked, key, PARKED_STATE_GONE) & PARKED_STATE_DEAD_GONE)
+	if (keep_marks(parked, key, LETTER_STATE_GONE) & LETTER_STATE_DEAD_GONE)
 		entry->stored = true;
 	pump(parked);
 	return 0;
@@ -976,7 +976,7 @@ int parked_each(struct parked *parked, uint64_t session, parked_each_fn fn, void
 	if (!heads)
 		return -ENOMEM;
 	for (entry = parked->entries[LETTER_PARKED]; entry; entry = entry->hh.next) {
-		struct parked_state state = { 0 };
+		struct letter_state state = { 0 };
 
 		if (entry->erased)
 			continue;
@@ -984,7 +984,7 @@ int parked_each(struct parked *parked, uint64_t session, parked_each_fn fn, void
 		if (parked->stage)
 			state = parked_stage_state(parked->stage, entry->head.key);
 		/* A stage that a reboot emptied does not know: what is on disk may have been begun. */
-		if (state.flags & PARKED_STATE_BEGUN || (entry->stored && !entry->staged))
+		if (state.flags & LETTER_STATE_BEGUN || (entry->stored && !entry->staged))
 			heads[i].flags |= LETTER_STARTED;
 		if (state.crashes > heads[i].crashes)
 			heads[i].crashes = state.crashes;

@@ -20,9 +20,6 @@
 #define PATH_SIZE 400
 #define BAD_MAX   64 /* rows that are removed at a time */
 
-enum { TABLE_STATE = LETTER_TABLE_COUNT, TABLE_COUNT };
-static const char *const table_names[TABLE_COUNT] = { "parked", "dead", "state" };
-
 struct parked_stage {
 	struct kv *kv;
 	char path[PATH_SIZE];
@@ -93,8 +90,8 @@ static int open_kv(struct parked_stage *stage, uint32_t max_mib, bool *ret_fresh
 	struct kv_options options = { .path = stage->path,
 				      .map_bytes = (size_t)max_mib << 20,
 				      .flags = KV_VOLATILE,
-				      .tables = table_names,
-				      .table_count = TABLE_COUNT,
+				      .tables = letter_stage_tables,
+				      .table_count = LETTER_STAGE_TABLE_COUNT,
 				      .owner = parked_store_owner() };
 
 	return kv_open(&options, ret_fresh, &stage->kv);
@@ -326,31 +323,31 @@ int parked_stage_each(struct parked_stage *stage, enum letter_table table, parke
 /* --- states
  * ----------------------------------------------------------------------------------------------------------- */
 
-struct parked_state parked_stage_state(struct parked_stage *stage, struct letter_key key)
+struct letter_state parked_stage_state(struct parked_stage *stage, struct letter_key key)
 {
-	struct parked_state state = { 0 };
+	struct letter_state state = { 0 };
 
-	if (kv_read(stage->kv, TABLE_STATE, bytes_of(&key), &state, sizeof(state)) < 0)
-		state = (struct parked_state){ 0 };
+	if (kv_read(stage->kv, LETTER_STATES, bytes_of(&key), &state, sizeof(state)) < 0)
+		state = (struct letter_state){ 0 };
 	kv_commit(stage->kv);
 	return state;
 }
 
-int parked_stage_set_state(struct parked_stage *stage, struct letter_key key, struct parked_state state)
+int parked_stage_set_state(struct parked_stage *stage, struct letter_key key, struct letter_state state)
 {
 	int r;
 
 	if (state.crashes == 0 && state.flags == 0)
-		r = kv_delete(stage->kv, TABLE_STATE, bytes_of(&key));
+		r = kv_delete(stage->kv, LETTER_STATES, bytes_of(&key));
 	else
-		r = kv_put(stage->kv, TABLE_STATE, bytes_of(&key), (struct kv_bytes){ &state, sizeof(state) });
+		r = kv_put(stage->kv, LETTER_STATES, bytes_of(&key), (struct kv_bytes){ &state, sizeof(state) });
 	return r < 0 ? r : kv_commit(stage->kv);
 }
 
 static int each_state(void *arg, struct kv_bytes key, struct kv_bytes value)
 {
 	const struct each *each = arg;
-	struct parked_state state;
+	struct letter_state state;
 	struct letter_key name;
 
 	if (key.len != sizeof(name) || value.len != sizeof(state))
@@ -363,7 +360,7 @@ static int each_state(void *arg, struct kv_bytes key, struct kv_bytes value)
 int parked_stage_each_state(struct parked_stage *stage, parked_state_fn fn, void *arg)
 {
 	struct each each = { .state_fn = fn, .arg = arg };
-	int r = kv_each(stage->kv, TABLE_STATE, each_state, &each);
+	int r = kv_each(stage->kv, LETTER_STATES, each_state, &each);
 
 	kv_commit(stage->kv);
 	return r;

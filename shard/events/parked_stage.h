@@ -13,17 +13,6 @@
 
 struct parked_stage;
 
-enum parked_state_flags {
-	PARKED_STATE_BEGUN = 1 << 0,
-	PARKED_STATE_GONE = 1 << 1,      /* the parked event is done; the store may not know it yet */
-	PARKED_STATE_DEAD_GONE = 1 << 2, /* the dead letter is */
-};
-
-struct parked_state {
-	uint32_t crashes;
-	uint32_t flags; /* enum parked_state_flags */
-};
-
 struct parked_stage_options {
 	const char *runtime_dir;
 	uint32_t generation, shard_id;
@@ -54,10 +43,10 @@ typedef int (*parked_letter_fn)(void *arg, const struct letter *letter, size_t r
 int parked_stage_each(struct parked_stage *stage, enum letter_table table, parked_letter_fn fn, void *arg);
 
 /* Zeros when there is none. */
-struct parked_state parked_stage_state(struct parked_stage *stage, struct letter_key key);
+struct letter_state parked_stage_state(struct parked_stage *stage, struct letter_key key);
 /* Zeros remove it. */
-int parked_stage_set_state(struct parked_stage *stage, struct letter_key key, struct parked_state state);
-typedef int (*parked_state_fn)(void *arg, struct letter_key key, struct parked_state state);
+int parked_stage_set_state(struct parked_stage *stage, struct letter_key key, struct letter_state state);
+typedef int (*parked_state_fn)(void *arg, struct letter_key key, struct letter_state state);
 int parked_stage_each_state(struct parked_stage *stage, parked_state_fn fn, void *arg);
 
 #endif

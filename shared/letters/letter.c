@@ -20,6 +20,9 @@
 #define SESSION_MASK 0xFFFFFFu /* of the session, what stands in an id */
 
 const char *const letter_tables[LETTER_TABLE_COUNT] = { [LETTER_PARKED] = "parked", [LETTER_DEAD] = "dead" };
+const char *const letter_stage_tables[LETTER_STAGE_TABLE_COUNT] = {
+	[LETTER_PARKED] = "parked", [LETTER_DEAD] = "dead", [LETTER_STATES] = "state"
+};
 
 enum text { TEXT_DISPATCH, TEXT_REASON, TEXT_MODULE, TEXT_BACKTRACE, TEXT_EFFECTS, TEXT_PAYLOAD, TEXT_COUNT };
 

@@ -14,6 +14,21 @@
 enum letter_table { LETTER_PARKED, LETTER_DEAD, LETTER_TABLE_COUNT };
 extern const char *const letter_tables[LETTER_TABLE_COUNT];
 
+/* Of a stage: the same two, and what is known of letters wherever they lie, by key: struct letter_state. */
+enum { LETTER_STATES = LETTER_TABLE_COUNT, LETTER_STAGE_TABLE_COUNT };
+extern const char *const letter_stage_tables[LETTER_STAGE_TABLE_COUNT];
+
+enum letter_state_flags {
+	LETTER_STATE_BEGUN = 1 << 0,
+	LETTER_STATE_GONE = 1 << 1,      /* the parked event is done; the store may not know it yet */
+	LETTER_STATE_DEAD_GONE = 1 << 2, /* the dead letter is */
+};
+
+struct letter_state {
+	uint32_t crashes;
+	uint32_t flags; /* enum letter_state_flags */
+};
+
 enum letter_flags {
 	LETTER_STARTED = 1 << 0,  /* a handler had begun it */
 	LETTER_TOKEN = 1 << 1,    /* the payload may hold a live token */

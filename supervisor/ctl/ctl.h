@@ -43,6 +43,7 @@ int ctl_reload(int argc, char **argv, const struct ctl_options *options);
 int ctl_plan(int argc, char **argv, const struct ctl_options *options);
 int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_alerts(int argc, char **argv, const struct ctl_options *options);
+int ctl_dead_letters(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
 int ctl_migrate(int argc, char **argv, const struct ctl_options *options);

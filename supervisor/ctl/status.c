@@ -79,6 +79,21 @@ void ctl_print_alerts(const json_t *alerts, const char *label, size_t max)
 	}
 }
 
+static void print_letters(const json_t *status)
+{
+	int64_t dead = ctl_int(status, "dead_letters"), parked = ctl_int(status, "parked"),
+		away = ctl_int(status, "parked_away");
+
+	if (dead == 0 && parked == 0 && away == 0)
+		return;
+	printf("set aside       %s dead letters (shoalctl dead-letters list), %s events parked", ctl_count(dead),
+	       ctl_count(parked));
+	if (away > 0)
+		printf("; the state directory is AWAY from %" PRId64 " of %" PRId64 " shards", away,
+		       ctl_int(status, "shard_count"));
+	putchar('\n');
+}
+
 static void print_status(const json_t *status)
 {
 	printf("shoald %s (build %s) on %s, cluster %s, pid %" PRId64 ", up %s\n",
@@ -94,6 +109,7 @@ static void print_status(const json_t *status)
 	print_outside(status, "NATS", "nats", "nats_away", "nats.url");
 	print_outside(status, ", PostgreSQL", "postgres", "postgres_away", "postgres.conninfo");
 	putchar('\n');
+	print_letters(status);
 	if (json_is_true(json_object_get(status, "token_invalid")))
 		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
 	ctl_print_alerts(json_object_get(status, "alerts"), "ALERTS", ALERTS_SHOWN);
