@@ -86,6 +86,13 @@ $(BUILD)/shoal-shard: $(BUILD)/obj/shard/main.o $(call objs,$(CHAOS_SRC)) $(BUIL
 $(BUILD)/discord-sim: $(BUILD)/obj/tests/sim/main.o $(BUILD)/libsim.a
 	$(link) $(LIBS_discord-sim)
 
+# A worker that certain words kill, for tests of dead letters.
+POISON := $(BUILD)/tests/poison/shoal-shard
+POISON_WRAPS := decode_event ticket_identify cache_apply journal_conclude journal_get
+$(POISON): LDFLAGS += $(addprefix -Wl$(,)--wrap=,$(POISON_WRAPS))
+$(POISON): $(BUILD)/obj/shard/main.o $(BUILD)/obj/tests/poison/poison.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
+	$(link) $(LIBS_shoal-shard)
+
 # The build id lives in one object, so that a new commit recompiles one file and not all.
 $(BUILD)/obj/shared/base/build_id.o: CPPFLAGS += -DSHOAL_BUILD_ID='"$(BUILD_ID)"'
 $(BUILD)/obj/shared/base/build_id.o: $(BUILD)/build_id.stamp
@@ -118,7 +125,7 @@ QUIET = $(if $(filter 1,$(V)),,-s)
 # A fresh clone is built by all processors, unless make was told how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Programs that the suite starts; only what is there yet.
-TEST_PROGRAMS = $(PROGRAMS) $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
+TEST_PROGRAMS = $(PROGRAMS) $(POISON) $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
 
 deps: ## install missing Debian packages (deploy/packages.txt)
 	@deploy/local/deps.sh

@@ -225,19 +225,25 @@ static void park_old_tickets(struct pipeline *pipeline)
 	}
 }
 
-static void on_tick(void *arg)
+static void show_parked(struct pipeline *pipeline)
 {
-	struct pipeline *pipeline = arg;
 	struct parked_stats now;
 
-	parked_tick(pipeline->parked);
-	park_old_tickets(pipeline);
 	parked_stats(pipeline->parked, &now);
 	board_gauge(pipeline->counters, BOARD_COUNTER_events_parked, now.count);
 	board_gauge(pipeline->counters, BOARD_COUNTER_dead_letters, now.dead);
 	board_gauge(pipeline->counters, BOARD_COUNTER_parked_away, now.away);
 	board_count(pipeline->counters, BOARD_COUNTER_dead_letters_dropped, now.dropped - pipeline->dropped_told);
 	pipeline->dropped_told = now.dropped;
+}
+
+static void on_tick(void *arg)
+{
+	struct pipeline *pipeline = arg;
+
+	parked_tick(pipeline->parked);
+	park_old_tickets(pipeline);
+	show_parked(pipeline);
 }
 
 /* --- handling
@@ -380,6 +386,7 @@ static void on_pass_end(void *arg)
 	publish_handled(pipeline);
 	board_gauge(pipeline->counters, BOARD_COUNTER_events_waiting, turns_waiting(pipeline->turns));
 	board_gauge(pipeline->counters, BOARD_COUNTER_events_open, pipeline->open_count);
+	show_parked(pipeline);
 	board_gauge(pipeline->counters, BOARD_COUNTER_inbox_used, inbox_used(pipeline->inbox));
 	if (turns_ready(pipeline->turns) && !pipeline->closing)
 		uv_idle_start(&pipeline->again, on_idle);
