@@ -244,10 +244,15 @@ static void test_words_in_every_language(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),        cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_many_leaves),  cmocka_unit_test(test_rate_limit_bodies),
-		cmocka_unit_test(test_what_is_none), cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_words),        cmocka_unit_test(test_papers),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_many_leaves),
+		cmocka_unit_test(test_rate_limit_bodies),
+		cmocka_unit_test(test_what_is_none),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_papers),
+		cmocka_unit_test(test_words_in_every_language),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
