@@ -11,6 +11,7 @@ from harness import openapi
 from harness.sim import text_of
 
 MANAGER = {"permissions": str((1 << 3) | (1 << 5))}
+REFUSED_PAUSE_NS = 100_000_000
 OUTCOMES = (("written", re.compile(r"^Done: commands here now begin")),
             ("kept", re.compile(r"(?i)^.*will be written")),
             ("unknown", re.compile(r"connection to the database broke")),
@@ -28,7 +29,7 @@ class Member:
     """Of one guild: does one thing after the other, each when the one before is answered."""
 
     def __init__(self, guild):
-        self.guild, self.open, self.sent_ns, self.count = guild, None, 0, 0
+        self.guild, self.open, self.sent_ns, self.count, self.not_before_ns = guild, None, 0, 0, 0
         self.done = []  # (sent, answered, value, outcome)
 
 
@@ -47,7 +48,7 @@ class Load:
         for one in fresh:
             self._take(one)
         for member in self.writers + self.readers if going else ():
-            if member.open is None:
+            if member.open is None and time.monotonic_ns() >= member.not_before_ns:
                 self._next(member)
         return not self.waiting
 
@@ -82,6 +83,9 @@ class Load:
             words = text_of(body)
             member.done.append((member.sent_ns, time.monotonic_ns(), member.value, self._outcome(member, words)))
             member.open = None
+            # Nobody who was told to try later tries at once.
+            if member.done[-1][3] not in ("written", "read"):
+                member.not_before_ns = time.monotonic_ns() + REFUSED_PAUSE_NS
 
     def _outcome(self, member, words):
         if member in self.readers:
