@@ -23,7 +23,20 @@ struct conninfo {
 	size_t host_count;
 	char *cut[3]; /* copies of host, hostaddr and port, cut at their commas */
 	char places[CONNINFO_TEXT_SIZE];
-	bool prefer_standby;
+	const struct role_row *role;
+};
+
+enum wish { WISH_NONE, WISH_YES, WISH_NO };
+
+/* What target_session_attrs may say; the row after the last round counts for no more. */
+static const struct role_row {
+	const char *name;
+	enum wish standby, read_only;
+	bool then_any; /* a second round takes what there is */
+} role_rows[] = {
+	{ "any", WISH_NONE, WISH_NONE, false },      { "read-write", WISH_NONE, WISH_NO, false },
+	{ "read-only", WISH_NONE, WISH_YES, false }, { "primary", WISH_NO, WISH_NONE, false },
+	{ "standby", WISH_YES, WISH_NONE, false },   { "prefer-standby", WISH_YES, WISH_NONE, true },
 };
 
 static const char *option_value(const PQconninfoOption *options, const char *keyword)
@@ -131,7 +144,16 @@ int conninfo_parse(const char *text, struct conninfo **ret_conninfo, char error[
 		return r;
 	}
 	attrs = option_value(conninfo->options, "target_session_attrs");
-	conninfo->prefer_standby = attrs && strcmp(attrs, "prefer-standby") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(role_rows); i++)
+		if (strcmp(attrs ? attrs : "any", role_rows[i].name) == 0)
+			conninfo->role = &role_rows[i];
+	if (!conninfo->role) {
+		snprintf(error, CONNINFO_TEXT_SIZE,
+			 "target_session_attrs is not one of any, read-write, read-only, primary, standby, "
+			 "prefer-standby");
+		conninfo_free(conninfo);
+		return -EINVAL;
+	}
 	*ret_conninfo = conninfo;
 	return 0;
 }
@@ -154,7 +176,27 @@ const char *conninfo_places(const struct conninfo *conninfo)
 
 unsigned int conninfo_rounds(const struct conninfo *conninfo)
 {
-	return conninfo->prefer_standby ? 2 : 1;
+	return conninfo->role->then_any ? 2 : 1;
+}
+
+bool conninfo_wants_role(const struct conninfo *conninfo, unsigned int round)
+{
+	return round == 0 && (conninfo->role->standby != WISH_NONE || conninfo->role->read_only != WISH_NONE);
+}
+
+static bool is_wanted(enum wish wish, bool is)
+{
+	return wish == WISH_NONE || (wish == WISH_YES) == is;
+}
+
+const char *conninfo_refuses(const struct conninfo *conninfo, unsigned int round, bool standby, bool read_only)
+{
+	if (!conninfo_wants_role(conninfo, round) ||
+	    (is_wanted(conninfo->role->standby, standby) && is_wanted(conninfo->role->read_only, read_only)))
+		return NULL;
+	return standby     ? "it is a standby, which takes no writes"
+	       : read_only ? "it is read-only"
+			   : "it takes writes, and a standby was asked for";
 }
 
 /* --- connecting --------------------------------------------------------------------------------------------------- */
@@ -185,11 +227,10 @@ static bool is_ours(const char *keyword)
 	return false;
 }
 
-PGconn *conninfo_connect(const struct conninfo *conninfo, const struct conninfo_address *address, unsigned int round,
+PGconn *conninfo_connect(const struct conninfo *conninfo, const struct conninfo_address *address,
 			 const struct conninfo_settings *settings)
 {
 	const char *given = option_value(conninfo->options, "options");
-	const char *attrs = option_value(conninfo->options, "target_session_attrs");
 	CLEANUP(cleanup_free) char *start_options = NULL;
 	struct params params = { .count = 0 };
 
@@ -204,10 +245,6 @@ PGconn *conninfo_connect(const struct conninfo *conninfo, const struct conninfo_
 	/* A GSS negotiation costs a round trip and memory, and few have it; who does says so in the conninfo. */
 	if (!option_value(conninfo->options, "gssencmode"))
 		param_add(&params, "gssencmode", "disable");
-	/* One address at a time has no other to prefer: the rounds do that. */
-	if (conninfo->prefer_standby)
-		attrs = round == 0 ? "standby" : "any";
-	param_add(&params, "target_session_attrs", attrs);
 	if (settings->statement_timeout_ms) {
 		if (asprintf(&start_options, "%s%s-c statement_timeout=%u", given ? given : "", given ? " " : "",
 			     settings->statement_timeout_ms) < 0) {

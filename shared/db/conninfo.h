@@ -39,13 +39,23 @@ const char *conninfo_places(const struct conninfo *conninfo);
 /* How often the list must be walked: prefer-standby looks for a standby first, then takes any. */
 unsigned int conninfo_rounds(const struct conninfo *conninfo);
 
+/* target_session_attrs is not left to libpq: it believes what the server said at its greeting, and a pooler in between
+ * repeats for ever what it was told when its server was still a standby. So a new connection is asked this, one row of
+ * two booleans: whether it is a standby, and whether it is read-only. */
+#define CONNINFO_ROLE_SQL \
+	"SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on'"
+/* Whether it matters in this round. */
+bool conninfo_wants_role(const struct conninfo *conninfo, unsigned int round);
+/* NULL: such a server is wanted; else why it is not, in words. */
+const char *conninfo_refuses(const struct conninfo *conninfo, unsigned int round, bool standby, bool read_only);
+
 struct conninfo_settings {
 	const char *application_name;  /* unless the conninfo has one; may be NULL */
 	uint32_t statement_timeout_ms; /* as a start-up option; 0: not sent (a pgbouncer may refuse it) */
 };
 
 /* Begins a connection to one address. Never NULL but for lack of memory; check PQstatus(). */
-PGconn *conninfo_connect(const struct conninfo *conninfo, const struct conninfo_address *address, unsigned int round,
+PGconn *conninfo_connect(const struct conninfo *conninfo, const struct conninfo_address *address,
 			 const struct conninfo_settings *settings);
 
 /* @fn exactly once, unless cancelled, on the loop and never from within the call. @addresses is borrowed; its count is

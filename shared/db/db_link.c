@@ -44,6 +44,7 @@ struct db_link {
 	unsigned int round;
 	struct db_refusal refusal; /* of the last address that failed */
 	char reason[DB_REASON_SIZE];
+	const char *role_why; /* the server reached is of the wrong role */
 	bool broken, oversized;
 	struct db_pipe pipe;
 };
@@ -216,9 +217,7 @@ static void on_notice(void *arg, const char *message)
 static void dial_done(struct db_link *link)
 {
 	timer_stop(&link->timer);
-	PQsetNoticeProcessor(link->connection, on_notice, link);
-	if (PQsetnonblocking(link->connection, 1) < 0 || PQenterPipelineMode(link->connection) == 0 ||
-	    watch_for(link, WATCH_READ, on_ready_io) < 0) {
+	if (PQenterPipelineMode(link->connection) == 0 || watch_for(link, WATCH_READ, on_ready_io) < 0) {
 		dial_error(link);
 		return;
 	}
@@ -226,6 +225,84 @@ static void dial_done(struct db_link *link)
 	link->reason[0] = '\0';
 	machine_step(&link->machine, LINK_CONNECTED, NULL);
 	link->events->ready(link->arg, link);
+}
+
+/* Not the server that is looked for: the next address. */
+static void wrong_role(struct db_link *link, const char *why)
+{
+	const struct conninfo_address *address = &link->addresses.rows[link->address];
+	char text[DB_REASON_SIZE];
+
+	snprintf(text, sizeof(text), "%s%s%s: %s (target_session_attrs)",
+		 address->host          ? address->host
+		 : address->hostaddr[0] ? address->hostaddr
+					: "the default socket",
+		 address->port ? ":" : "", address->port ? address->port : "", why);
+	set_reason(link, text);
+	link->refusal = (struct db_refusal){ -SHOAL_EOFFLINE, false, "" };
+	dial_failed(link);
+}
+
+/* Takes the answer to CONNINFO_ROLE_SQL as far as it is there. */
+static void role_step(struct db_link *link)
+{
+	while (!PQisBusy(link->connection)) {
+		PGresult *result = PQgetResult(link->connection);
+		bool good =
+			PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 2;
+
+		if (!result) { /* the end of the answer; from here on the watch is another's */
+			unwatch(link);
+			if (link->role_why)
+				wrong_role(link, link->role_why);
+			else
+				dial_done(link);
+			return;
+		}
+		if (good)
+			link->role_why = conninfo_refuses(link->config->conninfo, link->round,
+							  PQgetvalue(result, 0, 0)[0] == 't',
+							  PQgetvalue(result, 0, 1)[0] == 't');
+		PQclear(result);
+		if (!good) {
+			dial_error(link);
+			return;
+		}
+	}
+}
+
+static void on_role_io(void *arg, int error, int events)
+{
+	struct db_link *link = arg;
+	int r;
+
+	(void)error;
+	(void)events;
+	if (!PQconsumeInput(link->connection) || (r = PQflush(link->connection)) < 0 ||
+	    watch_for(link, r > 0 ? WATCH_READ | WATCH_WRITE : WATCH_READ, on_role_io) < 0)
+		dial_error(link);
+	else
+		role_step(link);
+}
+
+/* Connected: to the right one? The address's timer runs on meanwhile. */
+static void ask_role(struct db_link *link)
+{
+	link->role_why = NULL;
+	if (!PQsendQuery(link->connection, CONNINFO_ROLE_SQL) ||
+	    watch_for(link, WATCH_READ | WATCH_WRITE, on_role_io) < 0)
+		dial_error(link);
+}
+
+static void dial_connected(struct db_link *link)
+{
+	PQsetNoticeProcessor(link->connection, on_notice, link);
+	if (PQsetnonblocking(link->connection, 1) < 0)
+		dial_error(link);
+	else if (conninfo_wants_role(link->config->conninfo, link->round))
+		ask_role(link);
+	else
+		dial_done(link);
 }
 
 static void dial_step(struct db_link *link)
@@ -236,7 +313,7 @@ static void dial_step(struct db_link *link)
 	status = PQconnectPoll(link->connection);
 	switch (status) {
 	case PGRES_POLLING_OK:
-		dial_done(link);
+		dial_connected(link);
 		return;
 	case PGRES_POLLING_READING:
 	case PGRES_POLLING_WRITING:
@@ -266,8 +343,7 @@ static void dial_again(struct db_link *link)
 		.statement_timeout_ms = link->config->prepared ? link->config->statement_timeout_ms : 0,
 	};
 
-	link->connection =
-		conninfo_connect(link->config->conninfo, &link->addresses.rows[link->address], link->round, &settings);
+	link->connection = conninfo_connect(link->config->conninfo, &link->addresses.rows[link->address], &settings);
 	if (!link->connection || PQstatus(link->connection) == CONNECTION_BAD) {
 		dial_error(link);
 		return;

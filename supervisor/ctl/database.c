@@ -12,6 +12,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/db/conninfo.h"
 #include "shared/db/db_error.h"
 #include "supervisor/ctl/ctl.h"
 
@@ -75,28 +76,130 @@ int database_connect_params(const char *const *keywords, const char *const *valu
 	return refusal.error;
 }
 
-int database_connect(const char *conninfo, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
-		     struct database_error *error)
+static const char *option_of(const PQconninfoOption *options, const char *keyword)
+{
+	for (; options && options->keyword; options++)
+		if (strcmp(options->keyword, keyword) == 0 && options->val)
+			return options->val;
+	return "";
+}
+
+/* The @index-th of "a,b,c" (an empty one too); false beyond the last. */
+static bool list_piece(const char *list, size_t index, char *piece, size_t size)
+{
+	for (; index > 0; index--) {
+		list = strchr(list, ',');
+		if (!list)
+			return false;
+		list++;
+	}
+	snprintf(piece, size, "%.*s", (int)strcspn(list, ","), list);
+	return true;
+}
+
+bool database_host(const PQconninfoOption *options, size_t index, struct database_host *ret_host)
+{
+	const char *hosts = option_of(options, "host"), *addresses = option_of(options, "hostaddr"),
+		   *ports = option_of(options, "port");
+	struct database_host host = { .host = "" };
+
+	if (!list_piece(*hosts ? hosts : addresses, index, host.place, sizeof(host.place)))
+		return false;
+	list_piece(hosts, index, host.host, sizeof(host.host));
+	list_piece(addresses, index, host.hostaddr, sizeof(host.hostaddr));
+	if (!list_piece(ports, index, host.port, sizeof(host.port)))
+		snprintf(host.port, sizeof(host.port), "%s", ports); /* one for all */
+	if (host.port[0])
+		snprintf(host.place + strlen(host.place), sizeof(host.place) - strlen(host.place), ":%s", host.port);
+	*ret_host = host;
+	return true;
+}
+
+int database_connect_host(const char *conninfo, const struct database_host *host, const char *application_name,
+			  uint32_t timeout_ms, PGconn **ret_connection, struct database_error *error)
 {
 	char timeout[16];
-	const char *keywords[] = { "connect_timeout", "fallback_application_name",
-				   "gssencmode",      "client_encoding",
-				   "dbname",          NULL };
-	const char *values[] = { timeout, application_name, "disable", "UTF8", conninfo, NULL };
-	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+	/* Of two that say the same, libpq takes the later. */
+	const char *keywords[] = { "connect_timeout",
+				   "fallback_application_name",
+				   "gssencmode",
+				   "client_encoding",
+				   "dbname",
+				   "host",
+				   "hostaddr",
+				   "port",
+				   "target_session_attrs",
+				   NULL };
+	const char *values[] = { timeout,    application_name, "disable",  "UTF8", conninfo,
+				 host->host, host->hostaddr,   host->port, "any",  NULL };
 
-	*error = (struct database_error){ 0 };
-	if (!parsed) {
-		/* libpq's words quote what it stumbled over, which may be half a password. */
-		snprintf(error->text, sizeof(error->text),
-			 "postgres.conninfo is no connection string: expected "
-			 "postgresql://user:password@host:port/database or key=value pairs");
-		return -EINVAL;
-	}
-	PQconninfoFree(parsed);
 	/* libpq counts seconds, and takes 1 for 2. */
 	snprintf(timeout, sizeof(timeout), "%u", (timeout_ms + 999) / 1000);
 	return database_connect_params(keywords, values, ret_connection, error);
+}
+
+/* Whether this server is of the role that @conninfo looks for; the reason why not is in @error. */
+static int check_role(PGconn *connection, const struct conninfo *conninfo, unsigned int round, const char *place,
+		      uint32_t timeout_ms, struct database_error *error)
+{
+	DATABASE_RESULT result = NULL;
+	const char *why;
+	int r;
+
+	if (!conninfo_wants_role(conninfo, round))
+		return 0;
+	r = database_run(connection, timeout_ms, CONNINFO_ROLE_SQL, 0, NULL, &result, error);
+	if (r < 0)
+		return r;
+	why = conninfo_refuses(conninfo, round, PQgetvalue(result, 0, 0)[0] == 't', PQgetvalue(result, 0, 1)[0] == 't');
+	if (why)
+		snprintf(error->text, sizeof(error->text), "%s: %s (target_session_attrs)", place, why);
+	return why ? -SHOAL_EOFFLINE : 0;
+}
+
+/* The hosts in their order, as the programs' own connections do it. */
+static int connect_round(const char *text, const PQconninfoOption *options, const struct conninfo *conninfo,
+			 unsigned int round, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
+			 struct database_error *error)
+{
+	struct database_host host;
+	int r = -SHOAL_EOFFLINE;
+
+	for (size_t i = 0; i < CONNINFO_HOSTS_MAX && database_host(options, i, &host); i++) {
+		CLEANUP(database_finish) PGconn *connection = NULL;
+
+		r = database_connect_host(text, &host, application_name, timeout_ms, &connection, error);
+		if (r == 0)
+			r = check_role(connection, conninfo, round, host.place, timeout_ms, error);
+		if (r == 0) {
+			*ret_connection = TAKE(connection);
+			break;
+		}
+	}
+	return r;
+}
+
+int database_connect(const char *text, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
+		     struct database_error *error)
+{
+	PQconninfoOption *options = PQconninfoParse(text, NULL);
+	struct conninfo *conninfo = NULL;
+	char why[CONNINFO_TEXT_SIZE];
+	int r = conninfo_parse(text, &conninfo, why);
+
+	*error = (struct database_error){ 0 };
+	if (r < 0)
+		snprintf(error->text, sizeof(error->text), "postgres.conninfo: %s", why[0] ? why : error_text(r));
+	for (unsigned int round = 0; r == 0 && round < conninfo_rounds(conninfo); round++) {
+		r = connect_round(text, options, conninfo, round, application_name, timeout_ms, ret_connection, error);
+		if (r == 0)
+			break;
+		if (round + 1 < conninfo_rounds(conninfo))
+			r = 0;
+	}
+	conninfo_free(conninfo);
+	PQconninfoFree(options);
+	return r;
 }
 
 void database_finish(PGconn **connection)

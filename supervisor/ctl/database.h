@@ -20,14 +20,25 @@ struct database_error {
 	char sqlstate[6];
 };
 
-/* Connects to @conninfo (postgres.conninfo's value; every host of it in turn, @timeout_ms each) and checks the
- * protocol. -EINVAL: malformed. -SHOAL_EOFFLINE, -EACCES, -ENOENT: as db_error_of_connect() says. *ret: PQfinish() it.
- */
+/* Connects to @conninfo (postgres.conninfo's value): to the first of its hosts that has the role which its
+ * target_session_attrs names, @timeout_ms each; asked of the server itself, as conninfo.h says why. -EINVAL: malformed.
+ * -SHOAL_EOFFLINE, -EACCES, -ENOENT: as db_error_of_connect() says. *ret: PQfinish() it. */
 int database_connect(const char *conninfo, const char *application_name, uint32_t timeout_ms, PGconn **ret_connection,
 		     struct database_error *error);
 /* The same from libpq's own arrays (which must have a connect_timeout; a dbname in them may be a conninfo). */
 int database_connect_params(const char *const *keywords, const char *const *values, PGconn **ret_connection,
 			    struct database_error *error);
+
+/* One host of a conninfo's list. */
+struct database_host {
+	char host[256], hostaddr[256], port[32];
+	char place[320]; /* "host:port" for people */
+};
+/* False beyond the last. */
+bool database_host(const PQconninfoOption *options, size_t index, struct database_host *ret_host);
+/* Connects to that one alone, whatever its role. */
+int database_connect_host(const char *conninfo, const struct database_host *host, const char *application_name,
+			  uint32_t timeout_ms, PGconn **ret_connection, struct database_error *error);
 void database_finish(PGconn **connection);
 
 /* Runs @sql with @count text parameters and waits at most @timeout_ms (0: without an end, for what is as long as the

@@ -42,19 +42,6 @@ static PGresult *ask_at(PGconn *connection, const struct doctor *doctor, const c
 
 /* --- every host of the conninfo ----------------------------------------------------------------------------------- */
 
-/* The @index-th of "a,b,c" (an empty one too); false beyond the last. */
-static bool list_piece(const char *list, size_t index, char *piece, size_t size)
-{
-	for (; index > 0; index--) {
-		list = strchr(list, ',');
-		if (!list)
-			return false;
-		list++;
-	}
-	snprintf(piece, size, "%.*s", (int)strcspn(list, ","), list);
-	return true;
-}
-
 static const char *option_of(const PQconninfoOption *options, const char *keyword)
 {
 	for (; options && options->keyword; options++)
@@ -67,28 +54,6 @@ struct hosts {
 	unsigned int total, primaries, standbys, away;
 	bool has_attrs; /* target_session_attrs tells them apart */
 };
-
-/* Connects to one host of the list, whatever it is. */
-static int connect_one(const struct doctor *doctor, const char *host, const char *hostaddr, const char *port,
-		       PGconn **ret_connection, struct database_error *error)
-{
-	char timeout[16];
-	/* Of two that say the same, libpq takes the later. */
-	const char *keywords[] = { "dbname",
-				   "host",
-				   "hostaddr",
-				   "port",
-				   "target_session_attrs",
-				   "connect_timeout",
-				   "fallback_application_name",
-				   NULL };
-	const char *values[] = {
-		doctor->database->postgres_conninfo, host, hostaddr, port, "any", timeout, "shoalctl doctor", NULL
-	};
-
-	snprintf(timeout, sizeof(timeout), "%u", (doctor->timeout_ms + 999) / 1000);
-	return database_connect_params(keywords, values, ret_connection, error);
-}
 
 static void look_at_host(const struct doctor *doctor, const char *place, PGconn *connection, struct hosts *hosts,
 			 struct doctor_finding *finding)
@@ -145,8 +110,8 @@ void doctor_hosts(struct doctor *doctor, struct doctor_finding *finding)
 {
 	PQconninfoOption *options;
 	struct hosts hosts = { 0 };
-	char host[256], hostaddr[256], port[32], place[300];
-	const char *list, *attrs;
+	struct database_host host;
+	const char *attrs;
 
 	if (!doctor->database) {
 		doctor_say(finding, DOCTOR_OFF, "PostgreSQL is off");
@@ -157,27 +122,20 @@ void doctor_hosts(struct doctor *doctor, struct doctor_finding *finding)
 		doctor_say(finding, DOCTOR_OFF, "postgres.conninfo can't be read");
 		return;
 	}
-	list = option_of(options, "host")[0] ? option_of(options, "host") : option_of(options, "hostaddr");
 	attrs = option_of(options, "target_session_attrs");
 	hosts.has_attrs = *attrs && strcmp(attrs, "any") != 0;
-	while (hosts.total < CONNINFO_HOSTS_MAX && list_piece(list, hosts.total, place, sizeof(place))) {
+	while (hosts.total < CONNINFO_HOSTS_MAX && database_host(options, hosts.total, &host)) {
 		CLEANUP(database_finish) PGconn *connection = NULL;
 		struct database_error error;
 
-		if (!list_piece(option_of(options, "host"), hosts.total, host, sizeof(host)))
-			host[0] = '\0';
-		if (!list_piece(option_of(options, "hostaddr"), hosts.total, hostaddr, sizeof(hostaddr)))
-			hostaddr[0] = '\0';
-		if (!list_piece(option_of(options, "port"), hosts.total, port, sizeof(port)))
-			snprintf(port, sizeof(port), "%s", option_of(options, "port"));
 		hosts.total++;
-		if (connect_one(doctor, host, hostaddr, port, &connection, &error) < 0) {
+		if (database_connect_host(doctor->database->postgres_conninfo, &host, "shoalctl doctor",
+					  doctor->timeout_ms, &connection, &error) < 0) {
 			hosts.away++;
-			doctor_add(finding, DOCTOR_WARN, "%s%s%s away: %s", place, *port ? ":" : "", port, error.text);
+			doctor_add(finding, DOCTOR_WARN, "%s away: %s", host.place, error.text);
 			continue;
 		}
-		database_place(connection, place, sizeof(place));
-		look_at_host(doctor, place, connection, &hosts, finding);
+		look_at_host(doctor, host.place, connection, &hosts, finding);
 	}
 	judge_hosts(&hosts, finding);
 	PQconninfoFree(options);

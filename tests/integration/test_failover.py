@@ -1,6 +1,7 @@
 """A PostgreSQL cluster loses its primary under write load from running workers: three times the synchronous standby is
 promoted. What members were told is there is there, once; reads go on; what was under way is settled."""
 
+import json
 import os
 import threading
 
@@ -73,3 +74,40 @@ def cluster_failover(cluster, load):
         worker.join(0.005)
     assert result, "the failover did not come to its end"
     return result[0]
+
+
+def test_pooler_that_remembers_its_server_as_a_standby(cluster, make_sim, make_fleet, folder, janitor):
+    """pgbouncer repeats to every client what its server said when it was still a standby, and libpq believes it: so the
+    server's role is asked for."""
+    import stack
+
+    assert migrate(cluster.primary.url(), "up").returncode == 0
+    poolers = [stack.PgBouncer(os.path.join(folder, node.node), janitor, node) for node in cluster.nodes]
+    try:
+        for pooler in poolers:
+            pooler.start()
+        ports = ",".join(str(pooler.port) for pooler in poolers)
+        conninfo = (f"host=127.0.0.1,127.0.0.1 port={ports} user=shoal dbname=shoal"
+                    f" password={cluster.primary.passwords['shoal']} target_session_attrs=")
+        sim = make_sim()
+        fleet = make_fleet(sim, database=conninfo + "read-write",
+                           config={"postgres.read_conninfo": conninfo + "prefer-standby", "postgres.prepared": "no",
+                                   "postgres.connect_timeout_ms": 2000})
+        fleet.secrets["read"] = cluster.primary.passwords["shoal"]
+        fleet.ready(shards=4)
+        load = Load(sim, range(4), range(4, 8))
+        # Both poolers have greeted somebody by now: the standby's by way of the questions.
+        load.run_until(lambda: load.acknowledged() > 20 and load.count("read") > 20, "writes and reads")
+        killed = cluster_failover(cluster, load)
+        load.run_until(lambda: load.acknowledged(killed) > 20, "writes on the other server", 60)
+        assert "ok" == doctor(fleet, "hosts")["verdict"] or "away" in doctor(fleet, "hosts")["what"]
+        assert doctor(fleet, "connection")["verdict"] == "ok", doctor(fleet, "connection")
+        procs.wait_until(lambda: load.turn(going=False), 60, "every open question answered")
+    finally:
+        for pooler in poolers:
+            pooler.stop()
+
+
+def doctor(fleet, check):
+    done = fleet.ctl_run("doctor", "--json", "--config", fleet.ini)
+    return next(row for row in json.loads(done.stdout)["checks"] if row["check"] == check)

@@ -169,6 +169,7 @@ static void test_conninfo(void **state)
 		{ "postgresql://u:geheim@db1:5433,db2/x?target_session_attrs=read-write", "db1:5433,db2", 1 },
 		{ "host=/run/postgresql port=5433", "/run/postgresql:5433", 1 },
 		{ "host=a,b,c port=1,2,3 target_session_attrs=prefer-standby", "a:1,b:2,c:3", 2 },
+		{ "host=a target_session_attrs=standby", "a", 1 },
 		{ "hostaddr=10.0.0.1", "10.0.0.1", 1 },
 	};
 	static const char *const bad[] = {
@@ -177,6 +178,7 @@ static void test_conninfo(void **state)
 		"host=a,b port=1,2,3 password=geheim",
 		"host=a,b hostaddr=1.2.3.4 password=geheim",
 		"host=a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a password=geheim",
+		"host=a password=geheim target_session_attrs=leader",
 	};
 	char error[CONNINFO_TEXT_SIZE];
 	struct conninfo *conninfo;
@@ -194,6 +196,34 @@ static void test_conninfo(void **state)
 		assert_int_equal(conninfo_parse(bad[i], &conninfo, error), -EINVAL);
 		assert_true(strlen(error) > 0);
 		assert_null(strstr(error, "geheim"));
+	}
+}
+
+/* Every value of target_session_attrs against every server there is, in both rounds. */
+static void test_roles(void **state)
+{
+	static const struct {
+		const char *attrs;
+		bool primary, read_only_primary, standby; /* taken in the first round */
+	} rows[] = {
+		{ "any", true, true, true },        { "read-write", true, false, false },
+		{ "read-only", false, true, true }, { "primary", true, true, false },
+		{ "standby", false, false, true },  { "prefer-standby", false, false, true },
+	};
+	char text[128], error[CONNINFO_TEXT_SIZE];
+	struct conninfo *conninfo;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "host=a target_session_attrs=%s", rows[i].attrs);
+		assert_int_equal(conninfo_parse(text, &conninfo, error), 0);
+		assert_int_equal(conninfo_wants_role(conninfo, 0), i > 0);
+		assert_int_equal(!conninfo_refuses(conninfo, 0, false, false), rows[i].primary);
+		assert_int_equal(!conninfo_refuses(conninfo, 0, false, true), rows[i].read_only_primary);
+		assert_int_equal(!conninfo_refuses(conninfo, 0, true, true), rows[i].standby);
+		for (int server = 0; server < 4; server++)
+			assert_null(conninfo_refuses(conninfo, 1, server & 1, server & 2));
+		conninfo_free(conninfo);
 	}
 }
 
@@ -225,13 +255,10 @@ static void test_setting_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_types),
-		cmocka_unit_test(test_bad_sets),
-		cmocka_unit_test(test_sqlstates),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_conninfo),
-		cmocka_unit_test(test_setting_arguments),
+		cmocka_unit_test(test_rows),     cmocka_unit_test(test_types),
+		cmocka_unit_test(test_bad_sets), cmocka_unit_test(test_sqlstates),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_conninfo),
+		cmocka_unit_test(test_roles),    cmocka_unit_test(test_setting_arguments),
 	};
 
 	return cmocka_run_group_tests_name("statements", tests, NULL, NULL);
