@@ -68,7 +68,7 @@ static void look_at_host(const struct doctor *doctor, const char *place, PGconn 
 			 "  pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_lsn ELSE 0 END AS at",
 			 0, NULL, &result, &error) < 0) {
 		hosts->away++;
-		doctor_add(finding, DOCTOR_WARN, "%s: %s", place, error.text);
+		doctor_add(finding, DOCTOR_WARN, "%s away: %s", place, error.text);
 		return;
 	}
 	if (!database_bool(result, 0, "standby")) {

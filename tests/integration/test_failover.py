@@ -100,7 +100,8 @@ def test_pooler_that_remembers_its_server_as_a_standby(cluster, make_sim, make_f
         load.run_until(lambda: load.acknowledged() > 20 and load.count("read") > 20, "writes and reads")
         killed = cluster_failover(cluster, load)
         load.run_until(lambda: load.acknowledged(killed) > 20, "writes on the other server", 60)
-        assert "ok" == doctor(fleet, "hosts")["verdict"] or "away" in doctor(fleet, "hosts")["what"]
+        hosts = doctor(fleet, "hosts")
+        assert hosts["verdict"] == "warn" and "primary" in hosts["what"] and " away: " in hosts["what"], hosts
         assert doctor(fleet, "connection")["verdict"] == "ok", doctor(fleet, "connection")
         procs.wait_until(lambda: load.turn(going=False), 60, "every open question answered")
     finally:
