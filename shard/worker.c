@@ -130,6 +130,14 @@ static int on_dispatch(void *arg, const struct envelope *envelope, const char *p
 	return pipeline_take(worker->pipeline, envelope, payload, len);
 }
 
+static int on_unreadable(void *arg, const struct envelope *envelope, const char *payload, size_t len, size_t full_len,
+			 const char *reason)
+{
+	struct worker *worker = arg;
+
+	return pipeline_set_aside(worker->pipeline, envelope, payload, len, full_len, reason);
+}
+
 /* Which session's dispatches come from now on. */
 static void note_session(struct worker *worker)
 {
@@ -230,6 +238,7 @@ static uint64_t on_probe_guild(void *arg)
 static const struct session_events session_events = {
 	.probe_guild = on_probe_guild,
 	.dispatch = on_dispatch,
+	.unreadable = on_unreadable,
 	.state = on_state,
 	.request_identify = on_request_identify,
 	.identified = on_identified,

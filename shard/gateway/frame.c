@@ -156,6 +156,9 @@ static enum frame_error open_frame(struct frame_parser *parser, const uint8_t *h
 		if (len > FRAME_CONTROL_MAX)
 			return FRAME_BAD_CONTROL;
 	} else if (len > parser->message.max - parser->message.len) {
+		parser->frame_left = len; /* what was meant, for who wants to tell */
+		if (opcode == FRAME_TEXT || opcode == FRAME_BINARY)
+			parser->message_opcode = opcode;
 		return FRAME_TOO_LARGE;
 	}
 	parser->opcode = opcode;
@@ -302,6 +305,13 @@ enum frame_result frame_next(struct frame_parser *parser, char **bytes, size_t *
 			return FRAME_READY;
 		}
 	}
+}
+
+size_t frame_oversize(const struct frame_parser *parser, bool *ret_text)
+{
+	*ret_text = parser->message_opcode == FRAME_TEXT;
+	return parser->frame_left > SIZE_MAX - parser->message.len ? SIZE_MAX
+								   : (size_t)parser->frame_left + parser->message.len;
 }
 
 static void mask(char *out, const char *in, size_t len, uint32_t key)

@@ -78,6 +78,10 @@ void frame_parser_reset(struct frame_parser *parser);
  * until it says MORE; stop earlier to stop being fed. */
 enum frame_result frame_next(struct frame_parser *parser, char **bytes, size_t *len, struct frame *ret_frame);
 
+/* After FRAME_TOO_LARGE: how large the message would have become at least, and whether it was text. What had come of it
+ * is parser->message, then what frame_next() left of its input. */
+size_t frame_oversize(const struct frame_parser *parser, bool *ret_text);
+
 /* Appends one unfragmented masked frame. @key: 4 random bytes, new for each frame (5.3). -EMSGSIZE (a control frame
  * over 125 bytes), -ENOBUFS, -ENOMEM: nothing was appended. */
 int frame_append(struct buf *out, enum frame_opcode opcode, const void *payload, size_t len, uint32_t key);

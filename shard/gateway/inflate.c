@@ -251,6 +251,12 @@ int inflater_feed(struct inflater *inflater, char *message, size_t len, char **r
 	return 1;
 }
 
+void inflater_partial(const struct inflater *inflater, const char **ret_bytes, size_t *ret_len)
+{
+	*ret_bytes = inflater->out;
+	*ret_len = inflater->out ? inflater->out_len : 0;
+}
+
 void inflater_trim(struct inflater *inflater)
 {
 	if (inflater->out_cap <= INFLATER_OUTPUT_BYTES || (inflater->out_len && !inflater->delivered))

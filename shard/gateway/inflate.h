@@ -23,6 +23,9 @@ void inflater_freep(struct inflater **inflater);
  * stream's state is. */
 int inflater_feed(struct inflater *inflater, char *message, size_t len, char **ret_payload, size_t *ret_len);
 
+/* What is unpacked of the payload at hand, also after an error: valid until the next call. */
+void inflater_partial(const struct inflater *inflater, const char **ret_bytes, size_t *ret_len);
+
 /* Gives back memory that a big payload had needed. Not between feed and the use of its payload. */
 void inflater_trim(struct inflater *inflater);
 /* Bytes held now for output, for tests and gauges. */

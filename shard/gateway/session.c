@@ -14,6 +14,7 @@
 #include "shared/base/kill_point.h"
 #include "shared/log/log.h"
 #include "shard/gateway/decode.h"
+#include "shard/gateway/glimpse.h"
 
 /* READY's list of guilds, decoded: 2500 of them at most, and then some. */
 #define READY_ARENA_BYTES (8 * 1024 * 1024)
@@ -210,6 +211,40 @@ static void bad_payload(struct session *session, const char *reason, size_t len,
 	session_raise(session, SESSION_EV_BAD);
 }
 
+/* So far may an unreadable dispatch's sequence lie ahead to be believed. */
+#define UNREAD_AHEAD_MAX 64
+#define UNREAD_TEXT_SIZE 96
+
+static void note_taken(struct session *session);
+
+/* A dispatch that comes unreadable for the second time, with the same sequence at the same place, would come so for
+ * ever: it is set aside and counted. True: that was done. */
+static bool set_aside(struct session *session, const char *payload, size_t len, size_t full_len, const char *reason)
+{
+	bool resuming = session_at(session) == SESSION_RESUMING;
+	struct envelope envelope;
+	char text[UNREAD_TEXT_SIZE];
+
+	if (!session->events->unreadable || !session->has_session || !(session_is_live(session) || resuming) ||
+	    !glimpse_dispatch(payload, len, &envelope) || envelope.sequence <= session->sequence ||
+	    envelope.sequence - session->sequence > UNREAD_AHEAD_MAX)
+		return false;
+	if (session->unread_at != session->sequence || session->unread_sequence != envelope.sequence) {
+		session->unread_at = session->sequence;
+		session->unread_sequence = envelope.sequence;
+		return false;
+	}
+	snprintf(text, sizeof(text), "it could not be read: %s", reason);
+	if (session->events->unreadable(session->arg, &envelope, payload, len, full_len, text) < 0)
+		return false;
+	if (resuming)
+		timer_start(&session->timer, session->options.resume_quiet_ms);
+	record_sequence(session, envelope.sequence);
+	session->progress = true;
+	note_taken(session);
+	return true;
+}
+
 static void on_hello(struct session *session, const struct envelope *envelope)
 {
 	uint32_t interval_ms = 0;
@@ -365,7 +400,8 @@ static void on_payload(struct session *session, const char *payload, size_t len)
 
 	board_count(session->counters, BOARD_COUNTER_bytes_payload, len);
 	if (error != ENVELOPE_OK) {
-		bad_payload(session, envelope_error_name(error), len, CLOSE_CODE_BAD_PAYLOAD);
+		if (!set_aside(session, payload, len, len, envelope_error_name(error)))
+			bad_payload(session, envelope_error_name(error), len, CLOSE_CODE_BAD_PAYLOAD);
 		return;
 	}
 	switch (envelope.op) {
@@ -414,6 +450,41 @@ static const char *inflate_reason(int error)
 	}
 }
 
+#define TOO_LARGE_PAYLOAD "larger than gateway.max_payload_kib"
+#define TOO_LARGE_FRAME   "larger than gateway.max_frame_kib"
+
+/* The beginning of what grows too large when it is unpacked. The stream is lost with it. */
+static void set_aside_large(struct session *session)
+{
+	const char *bytes;
+	size_t len;
+
+	inflater_partial(session->inflater, &bytes, &len);
+	if (len > 0)
+		set_aside(session, bytes, len, len + 1, TOO_LARGE_PAYLOAD);
+}
+
+static void on_oversized(void *arg, const char *bytes, size_t len, bool is_text, size_t full_len)
+{
+	struct session *session = arg;
+	char *payload;
+	size_t payload_len;
+
+	session->busy = true;
+	if (is_text) {
+		set_aside(session, bytes, len, full_len, TOO_LARGE_FRAME);
+	} else if (inflater_feed(session->inflater, (char *)(uintptr_t)bytes, len, &payload, &payload_len) >= 0) {
+		const char *partial = bytes;
+
+		if (inflater_parameter(session->compress))
+			inflater_partial(session->inflater, &partial, &len);
+		set_aside(session, partial, len, full_len > len ? full_len : len + 1, TOO_LARGE_FRAME);
+	}
+	session->busy = false;
+	if (session->queue_len)
+		drain(session);
+}
+
 static void take_message(struct session *session, char *bytes, size_t len, bool is_text)
 {
 	size_t max = (size_t)session->options.max_payload_kib * 1024;
@@ -426,6 +497,10 @@ static void take_message(struct session *session, char *bytes, size_t len, bool 
 		r = len <= max ? 1 : -EMSGSIZE;
 	else
 		r = inflater_feed(session->inflater, bytes, len, &payload, &payload_len);
+	if (r == -EMSGSIZE && is_text && set_aside(session, bytes, len, len, TOO_LARGE_PAYLOAD))
+		return;
+	if (r == -EMSGSIZE && !is_text)
+		set_aside_large(session);
 	if (r < 0)
 		bad_payload(session, inflate_reason(r), len,
 			    r == -EMSGSIZE ? CLOSE_CODE_TOO_LARGE : CLOSE_CODE_BAD_PAYLOAD);
@@ -463,6 +538,7 @@ static void on_closed(void *arg, const struct transport_end *end)
 static const struct transport_events transport_events = {
 	.opened = on_opened,
 	.message = on_message,
+	.oversized = on_oversized,
 	.closed = on_closed,
 };
 

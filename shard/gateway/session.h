@@ -66,6 +66,11 @@ struct session_events {
 	 * can't be decoded is taken too (count it). Negative errno: it can't be taken now (no room); the connection is
 	 * left resumably and RESUMEd after a back-off, so that Discord sends it again. */
 	int (*dispatch)(void *arg, const struct envelope *envelope, const char *payload, size_t len);
+	/* A dispatch that can't be read, for the second time at the same place: only op, sequence, type and guild are
+	 * known, by a lenient look. @payload is what there is of @full_len bytes. 0: it is set aside, its sequence
+	 * counts and the session goes on. Negative errno, or NULL: the session is given up after some more tries. */
+	int (*unreadable)(void *arg, const struct envelope *envelope, const char *payload, size_t len, size_t full_len,
+			  const char *reason);
 	/* The state changed; it stands on the board already. May be NULL. */
 	void (*state)(void *arg, enum shard_state state);
 	/* It wants to IDENTIFY: answer, at once or later, with one session_grant() or session_deny(). Not called again

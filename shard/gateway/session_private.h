@@ -88,8 +88,9 @@ struct session {
 	uint64_t pause_ms, paused_ns; /* the last one that a close code asked for, and when */
 	uint64_t poison_sequence;     /* where payloads were unreadable */
 	uint32_t poison_count;
-	bool invalid_resumable; /* of the op 9 at hand */
-	uint16_t leave_code;    /* for session_act_leave */
+	uint64_t unread_at, unread_sequence; /* where an unreadable dispatch came, and which it said it was */
+	bool invalid_resumable;              /* of the op 9 at hand */
+	uint16_t leave_code;                 /* for session_act_leave */
 	const char *leave_reason;
 	int64_t lost_wall_ms; /* a loss window is open since */
 	enum exit_code fatal_code;

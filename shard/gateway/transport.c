@@ -291,6 +291,22 @@ static void on_frame(struct transport *transport, const struct frame *frame)
 
 /* Frames out of @bytes until they are used up, the connection is no longer open, or it is paused: then the rest is
  * kept. */
+/* Fragments that came before, or else the beginning of its only frame. */
+static void tell_oversized(struct transport *transport, const char *bytes, size_t len)
+{
+	const struct buf *message = &transport->parser.message;
+	bool is_text;
+	size_t full_len;
+
+	if (transport->parser.error != FRAME_TOO_LARGE || !transport->events->oversized)
+		return;
+	full_len = frame_oversize(&transport->parser, &is_text);
+	if (message->len > 0)
+		transport->events->oversized(transport->arg, message->data, message->len, is_text, full_len);
+	else if (len > 0)
+		transport->events->oversized(transport->arg, bytes, len < full_len ? len : full_len, is_text, full_len);
+}
+
 static void take_frames(struct transport *transport, char *bytes, size_t len)
 {
 	while (transport->phase == PHASE_OPEN && !transport->paused) {
@@ -299,9 +315,10 @@ static void take_frames(struct transport *transport, char *bytes, size_t len)
 
 		if (result == FRAME_MORE)
 			return;
-		if (result == FRAME_BROKEN)
+		if (result == FRAME_BROKEN) {
+			tell_oversized(transport, bytes, len);
 			leave_broken(transport);
-		else
+		} else
 			on_frame(transport, &frame);
 	}
 	if (transport->phase == PHASE_OPEN && len && buf_append(&transport->held, bytes, len) < 0)

@@ -51,6 +51,8 @@ struct transport_events {
 	/* A whole message; @bytes is valid (and may be written to) during the call. Text is not checked for UTF-8 here.
 	 */
 	void (*message)(void *arg, char *bytes, size_t len, bool is_text);
+	/* The beginning of a message that is too large, as far as it came; closed() follows. May be NULL. */
+	void (*oversized)(void *arg, const char *bytes, size_t len, bool is_text, size_t full_len);
 	/* Exactly once for each transport_open() that returned 0, never from within it or transport_close(). */
 	void (*closed)(void *arg, const struct transport_end *end);
 };

@@ -16,8 +16,8 @@
  *   identify  {shard} -> {ok, grant, expires_ms, expires_boottime_ms} once it may IDENTIFY now (for expires_ms, and in
  * any case not after that CLOCK_BOOTTIME); or error EDQUOT {wait_ms} identified {shard, grant}  reports that IDENTIFY
  * was written to the socket shards    {} -> {shards: [...]} as in `shoalctl shards --json` Notices to workers: stop
- * {logout: bool}, reconnect {}, letter {token, op, letter}. Verbs of operators: status, shards, restart, stop, metrics (supervisor/verbs.c has the
- * table). */
+ * {logout: bool}, reconnect {}, letter {token, op, letter}. Verbs of operators: status, shards, restart, stop, metrics
+ * (supervisor/verbs.c has the table). */
 #ifndef SHOAL_SHARED_CONTROL_CONTROL_H
 #define SHOAL_SHARED_CONTROL_CONTROL_H
 

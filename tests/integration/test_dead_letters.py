@@ -201,3 +201,63 @@ def test_the_shard_and_the_supervisor_may_be_away(sim, make_fleet):
     done = fleet.ctl_run("dead-letters", "show", letter["id"], env=environment)
     assert done.returncode == 0 and "POISON-handler" in done.stdout
     assert fleet.ctl_run("dead-letters", "retry", letter["id"]).returncode == 4
+
+
+def deep(depth):
+    """A value nested so deeply."""
+    value = "bottom"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("compress", ["none", "zlib-stream", "zstd-stream"])
+def test_a_dispatch_that_is_nested_too_deeply(make_sim, make_fleet, compress):
+    """It can never be read: set aside when it comes for the second time. The session goes on."""
+    sim = make_sim()
+    fleet = make_fleet(sim, config={"discord.compress": compress})
+    fleet.ready(shards=4)
+    before = sim.summary()
+    guild, shard = sim.get("/guild", index=1), shard_of(sim, 1)
+    sim.post("/event", guild_id=guild["id"], t="MESSAGE_CREATE",
+             d={"id": "99", "guild_id": guild["id"], "content": "!ping", "embeds": deep(200)})
+    letter = wait_letters(fleet, 1)[0]
+    ping(sim)
+    fleet.ready(shards=4)
+    after = sim.summary()
+    assert (letter["shard"], letter["guild_id"], letter["dispatch"], letter["crashes"]) == \
+        (shard, guild["id"], "MESSAGE_CREATE", 0), letter
+    assert letter["reason"] == "it could not be read: too_deep" and not letter["can_retry"] and letter["whole"]
+    assert after["identifies"]["total"] == before["identifies"]["total"], "an identify was spent"
+    assert after["resumes"]["ok"] == before["resumes"]["ok"] + 1
+    assert not fleet.records("gateway.loss_window")
+    assert "bottom" in fleet.ctl_run("dead-letters", "show", letter["id"]).stdout
+    done = fleet.ctl_run("dead-letters", "retry", letter["id"])
+    assert done.returncode == 1 and "can't be tried again" in done.stderr, done
+    assert fleet.ctl_run("dead-letters", "drop", letter["id"]).returncode == 0
+
+
+@pytest.mark.parametrize("compress, config, reason", [
+    ("none", {"gateway.max_frame_kib": 512}, "larger than gateway.max_frame_kib"),
+    ("none", {"gateway.max_payload_kib": 512}, "larger than gateway.max_payload_kib"),
+    ("zlib-stream", {"gateway.max_payload_kib": 512}, "larger than gateway.max_payload_kib"),
+    ("zlib-stream", {"gateway.max_frame_kib": 512}, "larger than gateway.max_frame_kib"),
+    ("zstd-stream", {"gateway.max_payload_kib": 512}, "larger than gateway.max_payload_kib")])
+def test_an_oversized_dispatch(make_sim, make_fleet, compress, config, reason):
+    sim = make_sim()
+    fleet = make_fleet(sim, config={"discord.compress": compress, **config})
+    fleet.ready(shards=4)
+    before = sim.summary()
+    guild = sim.get("/guild", index=1)
+    noise = os.urandom(1 << 20).hex()[:1 << 20] + os.urandom(1 << 19).hex()  # a megabyte also when it is packed
+    sim.post("/event", guild_id=guild["id"], t="MESSAGE_CREATE",
+             d={"id": "99", "guild_id": guild["id"], "content": "!ping", "noise": noise})
+    letter = wait_letters(fleet, 1)[0]
+    ping(sim)
+    fleet.ready(shards=4)
+    after = sim.summary()
+    assert (letter["dispatch"], letter["whole"], letter["can_retry"]) == ("MESSAGE_CREATE", False, False), letter
+    assert letter["reason"] == f"it could not be read: {reason}"
+    assert after["identifies"]["total"] == before["identifies"]["total"], "an identify was spent"
+    # The RESUME that broke off took a number for its RESUMED, which the next one does not bring.
+    assert all(one["from_sequence"] == one["to_sequence"] for one in fleet.records("gateway.loss_window"))
