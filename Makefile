@@ -146,7 +146,7 @@ unit: ## the unit tests alone
 
 bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; BENCH_QUICK=1: fewer; ONLY=part)
 	@deploy/local/deps.sh build run bench
-	@$(MAKE) $(PARALLEL) --no-print-directory $(PROGRAMS) $(BUILD)/tests/bench/bench_inflate
+	@$(MAKE) $(PARALLEL) --no-print-directory $(PROGRAMS) $(BUILD)/tests/bench/bench_inflate $(BUILD)/tests/bench/bench_db
 	@exec $(PYTHON) tests/bench/run --build $(BUILD) $(ONLY)
 
 # --- fuzzing -------------------------------------------------------------------------------------------------------

@@ -481,7 +481,17 @@ static size_t lane_links(const struct db_pool *pool, enum db_lane lane)
 	return count;
 }
 
-/* Whether @lane may send a segment over that connection now: not beside the other lane's, and not over all of them. */
+/* How many connections @lane may hold. One is always left to the reads, since a write may take long; reads go over all
+ * of them until a write comes, and give one back as soon as what is under way on it is answered. */
+static size_t lane_share(const struct db_pool *pool, enum db_lane lane)
+{
+	bool wanted = lane == DB_LANE_WRITE || pool->lanes[DB_LANE_WRITE].first || lane_links(pool, DB_LANE_WRITE) > 0;
+
+	return pool->link_max > 1 && wanted ? pool->link_max - 1 : pool->link_max;
+}
+
+/* Whether @lane may send a segment over that connection now: not beside the other lane's, and not over more than its
+ * share. */
 static bool may_send(const struct db_pool *pool, size_t slot, enum db_lane lane)
 {
 	const struct db_pipe *pipe;
@@ -491,9 +501,11 @@ static bool may_send(const struct db_pool *pool, size_t slot, enum db_lane lane)
 	pipe = db_link_pipe(pool->links[slot]);
 	if (pipe->counts[lane] >= depths[lane])
 		return false;
-	if (pool->link_max == 1 || pipe->counts[lane] > 0)
+	if (pool->link_max == 1)
 		return true;
-	return pipe->counts[!lane] == 0 && lane_links(pool, lane) < pool->link_max - 1;
+	if (pipe->counts[lane] > 0)
+		return lane_links(pool, lane) <= lane_share(pool, lane);
+	return pipe->counts[!lane] == 0 && lane_links(pool, lane) < lane_share(pool, lane);
 }
 
 /* The least busy that may, or NULL. */
@@ -545,7 +557,7 @@ static bool wants_link(const struct db_pool *pool, enum db_lane lane)
 
 	if (waiting == 0)
 		return false;
-	return mine == 0 || (waiting >= SPREAD_AT && mine + 1 < pool->link_max);
+	return mine == 0 || (waiting >= SPREAD_AT && mine < lane_share(pool, lane));
 }
 
 static void on_pump(void *arg)

@@ -359,6 +359,35 @@ static void test_lanes(void **state)
 	db_shut(&seen);
 }
 
+static bool two_are_up(void *arg)
+{
+	struct db_stats stats;
+
+	db_stats(((struct seen *)arg)->db, &stats);
+	return stats.links == 2;
+}
+
+/* Reads go over every connection there may be, and still a write need not wait for all of them. */
+static void test_shares(void **state)
+{
+	struct db_options options = defaults();
+	struct seen seen, write = { 0 };
+
+	(void)state;
+	options.connections = 2;
+	db_open(&seen, &options);
+	for (int i = 0; i < 2000; i++)
+		assert_int_equal(db_query(seen.db, &rows[COUNT], NULL, 0, on_result, &seen), 0);
+	assert_true(loop_wait_for(&loop, two_are_up, &seen, WAIT_MS));
+	assert_int_equal(db_query(seen.db, &rows[ADD], PARAM(DB_INT8(1)), 1, on_result, &write), 0);
+	wait_done(&write, 1);
+	assert_int_equal(write.ok, 1);
+	assert_true(seen.done < 2000);
+	wait_done(&seen, 2000);
+	assert_int_equal(seen.ok, 2000);
+	db_shut(&seen);
+}
+
 static void test_own_timeouts(void **state)
 {
 	struct db_options options = defaults();
@@ -819,6 +848,7 @@ int main(int argc, char **argv)
 		TEST(test_company),
 		TEST(test_company_refused_by_the_commit),
 		TEST(test_lanes),
+		TEST(test_shares),
 		TEST(test_own_timeouts),
 		TEST(test_types),
 		TEST(test_many_rows),
