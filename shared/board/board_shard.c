@@ -501,16 +501,20 @@ int board_shard_look(struct board_shard *board)
 /* --- modules -------------------------------------------------------------------------------------------------------
  */
 
-void board_shard_set_culprit(struct board_shard *board, const struct board_culprit *culprit)
+static void put_culprit(struct board_shard_core *core, const struct board_culprit *culprit)
 {
-	struct board_shard_core *core = board->core;
-
 	atomic_store_explicit(&core->culprit_session, culprit->session, memory_order_relaxed);
 	atomic_store_explicit(&core->culprit_sequence, culprit->sequence, memory_order_relaxed);
 	atomic_store_explicit(&core->culprit,
 			      (uint64_t)culprit->pid << 32 | (uint64_t)(culprit->kind & 0xffff) << 16 |
 				      (culprit->module & 0xffff),
 			      memory_order_release);
+}
+
+void board_shard_set_culprit(struct board_shard *board, const struct board_culprit *culprit)
+{
+	EACH_CORE(board, core)
+	put_culprit(core, culprit);
 }
 
 struct board_culprit board_shard_culprit(const struct board_shard *board)
@@ -530,12 +534,10 @@ struct board_culprit board_shard_culprit(const struct board_shard *board)
 
 /* Who is killed between two of these stores leaves numbers of two moments: each is checked by who reads, and the worst
  * is one crash too many or too few. */
-void board_shard_set_module(struct board_shard *board, uint32_t row, const struct board_module *module)
+static void put_module(struct board_module_words *words, const struct board_module *module)
 {
-	struct board_module_words *words = &board->core->modules[row];
 	uint64_t name[BOARD_MODULE_NAME_SIZE / 8] = { 0 };
 
-	assert(board->file.writable && row < BOARD_MODULES_MAX);
 	memcpy(name, module->name, strnlen(module->name, sizeof(name) - 1));
 	for (size_t i = 0; i < BOARD_MODULE_NAME_SIZE / 8; i++)
 		atomic_store_explicit(&words->name[i], name[i], memory_order_relaxed);
@@ -545,6 +547,13 @@ void board_shard_set_module(struct board_shard *board, uint32_t row, const struc
 			      (uint64_t)module->trips << 32 | (uint64_t)(module->crashes & 0xffffff) << 8 |
 				      (module->state & 0xff),
 			      memory_order_release);
+}
+
+void board_shard_set_module(struct board_shard *board, uint32_t row, const struct board_module *module)
+{
+	assert(board->file.writable && row < BOARD_MODULES_MAX);
+	EACH_CORE(board, core)
+	put_module(&core->modules[row], module);
 }
 
 bool board_shard_module(const struct board_shard *board, uint32_t row, struct board_module *ret_module)

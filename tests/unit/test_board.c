@@ -770,6 +770,29 @@ static void test_a_scribbled_core_is_put_right_by_who_wrote_it(void **state)
 	board_shard_close(board);
 }
 
+/* What is known of modules is no scribble. */
+static void test_what_modules_did_is_remembered_too(void **state)
+{
+	struct board_shard *board = make_busy_shard(11);
+	struct board_culprit culprit = { .module = 2, .kind = 1, .pid = 7, .session = 8, .sequence = 9 };
+	struct board_module module = {
+		.name = "echo", .state = 1, .crashes = 3, .trips = 1, .window_ns = 4, .until_ns = 5
+	};
+
+	(void)state;
+	board_shard_set_culprit(board, &culprit);
+	board_shard_set_module(board, 1, &module);
+	assert_int_equal(board_shard_mend(board), 0);
+	scribble(11, 100, "garbage", 7);
+	board_shard_mend(board);
+	memset(&module, 0, sizeof(module));
+	assert_true(board_shard_module(board, 1, &module));
+	assert_string_equal(module.name, "echo");
+	assert_int_equal(module.crashes, 3);
+	assert_int_equal(board_shard_culprit(board).sequence, 9);
+	board_shard_close(board);
+}
+
 static void test_a_page_made_anew_inherits_what_is_remembered(void **state)
 {
 	struct board_shard *before = make_busy_shard(11), *board = NULL;
@@ -1137,6 +1160,7 @@ int main(void)
 		BOARD_TEST(test_nothing_is_rescued_that_was_not_remembered),
 		BOARD_TEST(test_who_reads_a_page_that_was_cut_off_sees_zeros),
 		BOARD_TEST(test_a_scribbled_core_is_put_right_by_who_wrote_it),
+		BOARD_TEST(test_what_modules_did_is_remembered_too),
 		BOARD_TEST(test_a_page_made_anew_inherits_what_is_remembered),
 		BOARD_TEST(test_a_host_page_is_put_right_where_it_lies),
 		BOARD_TEST(test_no_room_is_an_error_at_creation),
