@@ -481,7 +481,8 @@ static int take_large(struct pipeline *pipeline, const struct dispatch_row *row,
 
 	if (crashes >= PIPELINE_CRASHES_CULPRIT)
 		return bury_large(pipeline, envelope, payload, len, crashes);
-	if (row->event && park_large(pipeline, envelope, payload, len) < 0)
+	/* A worker that was killed before its sequence counted had parked it: its turn is due already. */
+	if (row->event && !parked_has(pipeline->parked, key) && park_large(pipeline, envelope, payload, len) < 0)
 		return -EAGAIN;
 	if (row->raw) {
 		inbox_set_mark_elsewhere(pipeline->inbox, pipeline->session, envelope->sequence, true);

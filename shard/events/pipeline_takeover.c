@@ -112,6 +112,9 @@ static int take_up(struct takeover *takeover, const struct inbox_record *record)
 		apply(takeover, record, &envelope);
 	if (record->state == INBOX_DONE)
 		return 0;
+	/* Killed between the two steps of parking it: the copy is the one that is taken up. */
+	if (parked_has(pipeline->parked, letter_key_make(record->session, record->sequence)))
+		return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
 	if (!row || !row->event)
 		return inbox_set_state(pipeline->inbox, record->position, INBOX_DONE);
 	turn.guild_id = envelope.guild_id;

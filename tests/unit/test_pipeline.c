@@ -13,6 +13,7 @@
 
 #include "shard/events/event_key.h"
 #include "shard/events/inbox.h"
+#include "shard/events/parked.h"
 #include "shard/events/pipeline.h"
 #include "shared/base/cleanup.h"
 
@@ -311,6 +312,81 @@ static void what_does_not_fit_the_ring_is_parked_at_once(void **state)
 	assert_int_equal(stats().parked, 0);
 }
 
+/* As if it had been parked, but for the mark in the inbox. */
+static void park_beside(uint64_t sequence)
+{
+	static const char payload[] = "{\"op\":0,\"t\":\"MESSAGE_CREATE\",\"s\":1,\"d\":{\"id\":\"1\",\"channel_id\":"
+				      "\"6\",\"guild_id\":\"9\",\"author\":{\"id\":\"7\",\"username\":\"u\"},"
+				      "\"content\":\"\"}}";
+	struct parked_options options = { .runtime_dir = dir,
+					  .state_dir = state_dir,
+					  .generation = 1,
+					  .stage_max_mib = 4,
+					  .store_max_mib = 4,
+					  .max_age_days = 14 };
+	struct letter letter = { .session = event_key_session("abc"),
+				 .sequence = sequence,
+				 .guild_id = 9,
+				 .type = SHOAL_EVENT_MESSAGE_CREATE,
+				 .flags = LETTER_STARTED,
+				 .payload = { payload, sizeof(payload) - 1 },
+				 .full_len = sizeof(payload) - 1 };
+	struct parked *parked;
+
+	assert_int_equal(loop_init(&loop), 0);
+	assert_int_equal(parked_open(&loop, &options, &parked), 0);
+	assert_int_equal(parked_put(parked, &letter), 0);
+	parked_closing(parked);
+	assert_int_equal(loop_finish(&loop), 0);
+	parked_close(parked);
+}
+
+static void killed_while_it_was_parked_it_is_handled_once(void **state)
+{
+	(void)state;
+	hold_all = true;
+	take(1);
+	take(2);
+	pass();
+	drop_worker();
+	park_beside(1);
+	seen_count = 0;
+	start_worker(false);
+	while (seen_count < 2)
+		pass();
+	pass();
+	assert_int_equal(seen_count, 2);
+	assert_int_equal(seen[0] + seen[1], 3);
+	assert_true(again[0] && again[1]);
+	assert_int_equal(stats().open, 2);
+	while (held_count > 0)
+		ticket_release(held[--held_count]);
+	pass();
+	assert_int_equal(stats().parked, 0);
+	assert_int_equal(stats().inbox_used, 0);
+	drop_worker();
+	start_worker(false);
+	pass();
+	assert_int_equal(seen_count, 2);
+}
+
+/* Killed after it was parked and before its sequence counted: Discord sends it again. */
+static void a_large_one_that_comes_again_is_handled_once(void **state)
+{
+	(void)state;
+	assert_int_equal(take_sized(1, "MESSAGE_CREATE", 30000), 0);
+	drop_worker();
+	start_worker(false);
+	hold_all = true;
+	assert_int_equal(take_sized(1, "MESSAGE_CREATE", 30000), 0);
+	pass();
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(stats().open, 1);
+	ticket_release(held[--held_count]);
+	pass();
+	assert_int_equal(stats().parked, 0);
+}
+
 static void no_room_anywhere_pushes_back(void **state)
 {
 	uint64_t n;
@@ -397,6 +473,8 @@ int main(void)
 		TEST(what_was_begun_is_begun_again),
 		TEST(a_full_ring_parks_and_goes_on),
 		TEST(what_does_not_fit_the_ring_is_parked_at_once),
+		TEST(killed_while_it_was_parked_it_is_handled_once),
+		TEST(a_large_one_that_comes_again_is_handled_once),
 		TEST(no_room_anywhere_pushes_back),
 		TEST(the_second_crash_sets_an_event_aside),
 		TEST(an_operators_kill_is_nobodys_fault),
