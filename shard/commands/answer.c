@@ -132,7 +132,7 @@ static void request_done(void *arg, const struct rest_result *result)
 	} else if (is_expired(inv, result)) {
 		board_count(inv->commands->services.counters, BOARD_COUNTER_interactions_expired, 1);
 		log_warn(&ctx, "commands.expired", KV_MSG("a crash came between an interaction and its answer in time"),
-			 KV_MS("age", invocation_age_ms(inv)));
+			 KV_U64("interaction", inv->event_id), KV_MS("age", invocation_age_ms(inv)));
 		step(inv, FAILED);
 	} else {
 		failed_to_send(inv, result->error, result);

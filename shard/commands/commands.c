@@ -287,7 +287,7 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 		 * count as an invalid request. */
 		board_count(commands->services.counters, BOARD_COUNTER_interactions_late, 1);
 		log_warn(&ctx, "commands.expired", KV_MSG("an interaction came too late to be answered"),
-			 KV_MS("age", invocation_age_ms(inv)));
+			 KV_U64("interaction", inv->event_id), KV_MS("age", invocation_age_ms(inv)));
 		inv->replied = true;
 	} else {
 		take(inv, interaction);
