@@ -47,7 +47,7 @@ say = $(if $(filter 1,$(V)),,@echo "  $(1) $(2)")
 
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHARED_SRC := $(wildcard shared/*/*.c)
-SHARD_SRC  := $(filter-out shard/main.c,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c))
+SHARD_SRC  := $(filter-out shard/main.c shard/modules/%,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c))
 SUPER_SRC  := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
 CTL_SRC    := $(filter-out supervisor/ctl/main.c,$(wildcard supervisor/ctl/*.c))
 SIM_SRC    := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
@@ -56,13 +56,18 @@ PROGRAMS := $(addprefix $(BUILD)/,\
 	$(if $(wildcard supervisor/main.c),shoald) $(if $(wildcard supervisor/ctl/main.c),shoalctl) \
 	$(if $(wildcard shard/main.c),shoal-shard) $(if $(wildcard tests/sim/main.c),discord-sim))
 
+# A folder of shard/modules/ is a module: NAME.so of all its files but test_*.c, and a test program of each of those.
+MODULES     := $(patsubst shard/modules/%/,$(BUILD)/modules/%.so,$(wildcard shard/modules/*/))
+MODULE_TEST := $(wildcard shard/modules/*/test_*.c)
+
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
-UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC))
+UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC)) \
+	$(patsubst %.c,$(BUILD)/tests/modules/%,$(notdir $(MODULE_TEST)))
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(BENCH_SRC))
 
-all: $(PROGRAMS) ## build the programs
+all: $(PROGRAMS) $(MODULES) ## build the programs and modules
 
 $(BUILD)/libshoal.a: $(call objs,$(SHARED_SRC))
 $(BUILD)/libshard.a: $(call objs,$(SHARD_SRC))
@@ -109,6 +114,19 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupervisor.a $(BU
 	$(link) $(LIBS_shoal-shard) -lcmocka
 # The one in which every allocation is made to fail.
 $(BUILD)/tests/unit/test_alloc: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup free)
+# A module sees the public contract and libc, and nothing of ours is linked into it.
+MODULE_FLAGS := -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,--as-needed $(if $(SANFLAGS),,-Wl$(,)--no-undefined)
+.SECONDEXPANSION:
+$(BUILD)/modules/%.so: $$(filter-out shard/modules/$$*/test_%.c,$$(wildcard shard/modules/$$*/*.c)) \
+		$$(wildcard shard/modules/$$*/*.h) $(wildcard include/shoal/*.h)
+	@mkdir -p $(@D)
+	$(call say,SO,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) $(MODULE_FLAGS) -o $@ $(filter %.c,$^)
+$(BUILD)/tests/modules/test_%: $$(wildcard shard/modules/*/test_%.c) $$(wildcard shard/modules/*/*.[ch]) \
+		$(wildcard include/shoal/*.h)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pie $(SANFLAGS) -o $@ $(firstword $(filter %/test_$*.c,$^)) -lcmocka
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
@@ -125,7 +143,7 @@ QUIET = $(if $(filter 1,$(V)),,-s)
 # A fresh clone is built by all processors, unless make was told how many.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Programs that the suite starts; only what is there yet.
-TEST_PROGRAMS = $(PROGRAMS) $(POISON) $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
+TEST_PROGRAMS = $(PROGRAMS) $(MODULES) $(POISON) $(UNIT_BIN) $(if $(FUZZ_CC),$(FUZZ_BIN))
 
 deps: ## install missing Debian packages (deploy/packages.txt)
 	@deploy/local/deps.sh
@@ -200,6 +218,8 @@ install: ## programs, headers, migrations, sample configuration, systemd unit (P
 	@$(MAKE) $(PARALLEL) --no-print-directory all
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include/shoal share/shoal share/doc/shoal) $(DESTDIR)$(SYSCONFDIR)/shoal
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/shoal/modules
+	$(INSTALL) -m 644 $(MODULES) $(DESTDIR)$(PREFIX)/lib/shoal/modules/
 	$(INSTALL) -m 644 $(wildcard include/shoal/*.h) $(DESTDIR)$(PREFIX)/include/shoal/
 	@for owner in $(wildcard sql/*); do \
 		$(INSTALL) -d $(DESTDIR)$(PREFIX)/share/shoal/$$owner && \

@@ -29,7 +29,11 @@ static const char usage[] =
 	"  --runtime-dir DIR  where shoald keeps its boards and its control socket\n"
 	"  --log-level L      debug, info, warn, error\n"
 	"  --log-format F     journal, json, human\n"
-	"  --manifest         print what this build needs and offers (intents, events, commands) as JSON, and exit\n"
+	"  --manifest         print what this build and its modules need and offer (intents, events, commands) as "
+	"JSON,\n"
+	"                     and exit\n"
+	"  --modules LIST     with --manifest: as modules.load (default: $SHOAL_MODULES_LOAD, else *)\n"
+	"  --modules-dir DIR  with --manifest: as modules.dir (default: $SHOAL_MODULES_DIR, else beside this program)\n"
 	"  --version          print version and build, and exit\n";
 
 static const struct option long_options[] = {
@@ -39,6 +43,8 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, 'l' },
 	{ "log-format", required_argument, NULL, 'f' },
 	{ "manifest", no_argument, NULL, 'm' },
+	{ "modules-dir", required_argument, NULL, 'D' },
+	{ "modules", required_argument, NULL, 'M' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -97,9 +103,12 @@ static int refuse(const char *what)
 	return EXIT_CODE_USAGE;
 }
 
-static int print_manifest(void)
+static int print_manifest(const char *modules_dir, const char *modules)
 {
-	int r = manifest_print(stdout);
+	int r;
+
+	loader_add_files(modules_dir, modules ? modules : "*");
+	r = manifest_print(stdout);
 
 	if (r < 0)
 		fprintf(stderr, "shoal-shard: the manifest could not be printed: %s\n", strerror(-r));
@@ -112,6 +121,8 @@ int main(int argc, char **argv)
 		.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_AUTO, .program = "shoal-shard", .fd = 2
 	};
 	struct worker_options options = { .shard_id = UINT32_MAX };
+	const char *modules_dir = getenv("SHOAL_MODULES_DIR"), *modules = getenv("SHOAL_MODULES_LOAD");
+	bool manifest = false;
 	int c;
 
 	loader_add_linked();
@@ -137,7 +148,14 @@ int main(int argc, char **argv)
 				return refuse("--log-format wants journal, json or human");
 			break;
 		case 'm':
-			return print_manifest();
+			manifest = true;
+			break;
+		case 'D':
+			modules_dir = optarg;
+			break;
+		case 'M':
+			modules = optarg;
+			break;
 		case 'v':
 			printf("shoal-shard %s (build %s, board %d.%d, module ABI %u.%u)\n", shoal_version,
 			       shoal_build_id, BOARD_CORE_VERSION, BOARD_REST_VERSION, (unsigned)(SHOAL_ABI >> 16),
@@ -150,6 +168,8 @@ int main(int argc, char **argv)
 			return refuse("unknown option");
 		}
 	}
+	if (manifest)
+		return optind == argc ? print_manifest(modules_dir, modules) : refuse("--manifest stands alone");
 	if (options.shard_id == UINT32_MAX || !options.runtime_dir || optind != argc)
 		return refuse("--shard and --runtime-dir are needed");
 	harden();

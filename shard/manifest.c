@@ -84,11 +84,11 @@ int manifest_print(FILE *out)
 		json_decref(commands);
 		return r;
 	}
-	manifest = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s}", "version", shoal_version, "build_id",
+	manifest = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "version", shoal_version, "build_id",
 			     shoal_build_id, "intents",
 			     (json_int_t)(dispatch_intents(rows, count) | loader_intents() | INTENT_MESSAGE_CONTENT),
 			     "privileged", privileged_to_json(), "events", events_to_json(rows, count), "modules",
-			     loader_to_json(), "commands", commands, "hash", hex);
+			     loader_to_json(), "refused", loader_refused(), "commands", commands, "hash", hex);
 	if (!manifest)
 		return -ENOMEM;
 	r = json_dumpf(manifest, out, JSON_COMPACT) == 0 && fputc('\n', out) != EOF && fflush(out) == 0 ? 0 : -EIO;

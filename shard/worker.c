@@ -601,6 +601,7 @@ static int start_modules(struct worker *worker)
 					   .culprit = worker->culprit };
 	int r;
 
+	loader_add_files(config->modules_dir, config->modules_load);
 	r = modhost_new(&options, &worker->modhost);
 	if (r < 0)
 		return r;

@@ -1,10 +1,13 @@
 /* Forecasts. Run by the supervisor when somebody asks; reads boards and ledger, changes nothing, asks no worker. */
 #include "supervisor/forecast.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "shared/base/clock.h"
+#include "supervisor/intents.h"
 
 /* A restart by RESUME where none has been measured: process, hello, connection, RESUMED, the time its stop may take. */
 #define RESTART_GUESS_MS 1500
@@ -117,6 +120,66 @@ json_t *forecast_restart(const struct supervisor *supervisor, const struct reexe
 	give_reason(&forecast, "one shard at a time: the old process ends before the new one starts, so no memory is "
 			       "needed beside what runs");
 	return conclude(supervisor, &forecast, next ? "upgrade" : "restart");
+}
+
+/* What an intents change means, which is why this is asked at all: a session keeps the intents that it identified with.
+ */
+static void judge_intents(const struct supervisor *supervisor, struct forecast *forecast, const struct manifest *next)
+{
+	uint32_t count = supervisor->fleet->count, more = next->intents & ~supervisor->intents, missing, asked;
+	const char *bad = NULL;
+	char text[320];
+
+	if (more == 0) {
+		give_reason(forecast, "the intents stay as they are");
+		return;
+	}
+	if (intents_parse(supervisor->config->discord_intents, &asked, &bad) != -ENODATA) {
+		give_reason(forecast,
+			    "discord.intents is set by name: what the module needs beyond it does not come, until it "
+			    "is named there");
+		return;
+	}
+	missing = intents_not_granted(more, upstream_info(supervisor->upstream)->application_flags);
+	for (size_t i = 0; i < intent_row_count; i++) {
+		if (!(more & 1U << intent_rows[i].bit))
+			continue;
+		snprintf(text, sizeof(text), "needs the intent %s%s", intent_rows[i].name,
+			 missing & 1U << intent_rows[i].bit ? ", which Discord's developer portal has not granted this "
+							      "application: its events would "
+							      "not come"
+							    : "");
+		give_reason(forecast, text);
+	}
+	if (!(more & ~missing))
+		return;
+	forecast->identifies += count;
+	snprintf(text, sizeof(text),
+		 "module reload resumes, so running sessions keep their intents; the new ones take %" PRIu32
+		 " identifies (shoalctl stop --logout and a start), which is never done by itself",
+		 count);
+	give_reason(forecast, text);
+}
+
+json_t *forecast_module(const struct supervisor *supervisor, const struct manifest *next, const char *name)
+{
+	struct forecast forecast = { .reasons = json_array() };
+	struct ledger_status ledger;
+	char text[256];
+
+	judge_sessions(supervisor, &forecast);
+	judge_intents(supervisor, &forecast, next);
+	if (strcmp(next->hash, supervisor->manifest.hash) != 0) {
+		snprintf(text, sizeof(text),
+			 "the commands change (%zu now, %zu then): they are registered with Discord",
+			 json_array_size(supervisor->manifest.commands), json_array_size(next->commands));
+		give_reason(&forecast, text);
+	}
+	ledger_status(supervisor->ledger, &ledger);
+	forecast.seconds_ms =
+		(uint64_t)supervisor->fleet->count * RESTART_GUESS_MS + spacing_ms(&ledger, forecast.identifies);
+	snprintf(text, sizeof(text), "module load %.64s", name);
+	return conclude(supervisor, &forecast, text);
 }
 
 json_t *forecast_reshard(const struct supervisor *supervisor, uint32_t count)

@@ -6,6 +6,8 @@
 
 /* All shards restarted one by one; @next (may be NULL): by the programs that were asked there. New reference. */
 json_t *forecast_restart(const struct supervisor *supervisor, const struct reexec_answer *next);
+/* A module taken in by `module reload` with the modules of @next; @name is in there. New reference. */
+json_t *forecast_module(const struct supervisor *supervisor, const struct manifest *next, const char *name);
 /* Another shard count: every shard of it identifies. New reference. */
 json_t *forecast_reshard(const struct supervisor *supervisor, uint32_t count);
 

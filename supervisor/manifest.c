@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "supervisor/program.h"
 
@@ -24,6 +25,7 @@ int manifest_parse(const char *text, size_t len, struct manifest *ret_manifest)
 	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	const json_t *intents = json_object_get(root, "intents");
 	json_t *commands = json_object_get(root, "commands"), *events = json_object_get(root, "events");
+	json_t *modules = json_object_get(root, "modules"), *refused = json_object_get(root, "refused");
 	const char *hash = json_string_value(json_object_get(root, "hash"));
 	const char *build_id = json_string_value(json_object_get(root, "build_id"));
 	struct manifest manifest = { 0 };
@@ -38,6 +40,8 @@ int manifest_parse(const char *text, size_t len, struct manifest *ret_manifest)
 	manifest.intents = (uint32_t)json_integer_value(intents);
 	manifest.commands = json_incref(commands);
 	manifest.events = json_is_array(events) ? json_incref(events) : NULL;
+	manifest.modules = json_is_array(modules) ? json_incref(modules) : NULL;
+	manifest.refused = json_is_array(refused) ? json_incref(refused) : NULL;
 	if (build_id)
 		snprintf(manifest.build_id, sizeof(manifest.build_id), "%s", build_id);
 	snprintf(manifest.hash, sizeof(manifest.hash), "%s", hash);
@@ -53,7 +57,21 @@ void manifest_finish(struct manifest *manifest)
 {
 	json_decref(manifest->commands);
 	json_decref(manifest->events);
+	json_decref(manifest->modules);
+	json_decref(manifest->refused);
 	memset(manifest, 0, sizeof(*manifest));
+}
+
+void manifest_take(struct manifest *to, const struct manifest *from)
+{
+	struct manifest copy = *from;
+
+	json_incref(copy.commands);
+	json_incref(copy.events);
+	json_incref(copy.modules);
+	json_incref(copy.refused);
+	manifest_finish(to);
+	*to = copy;
 }
 
 static void tell_success(struct manifest_run *run, const char *out, size_t len)
@@ -112,6 +130,26 @@ int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_
 	}
 	*ret_run = run;
 	return 0;
+}
+
+int manifest_run_with(struct loop *loop, const char *path, char *const *envp, const char *dir, const char *load,
+		      manifest_fn fn, void *arg, struct manifest_run **ret_run)
+{
+	CLEANUP(cleanup_free) char *dir_entry = NULL, *load_entry = NULL;
+	CLEANUP(cleanup_free) char **env = NULL;
+	size_t count = 0;
+
+	while (envp && envp[count])
+		count++;
+	env = calloc(count + 3, sizeof(*env));
+	if (!env || asprintf(&dir_entry, "SHOAL_MODULES_DIR=%s", dir) < 0 ||
+	    asprintf(&load_entry, "SHOAL_MODULES_LOAD=%s", load) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		env[i] = envp[i];
+	env[count] = dir_entry;
+	env[count + 1] = load_entry;
+	return manifest_run(loop, path, env, MANIFEST_DEADLINE_MS, fn, arg, ret_run);
 }
 
 void manifest_close(struct manifest_run *run)

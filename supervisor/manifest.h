@@ -17,6 +17,8 @@ struct manifest {
 	uint32_t intents;
 	json_t *events;   /* array of names, may be NULL */
 	json_t *commands; /* array of objects as PUT to Discord */
+	json_t *modules;  /* array of {name, version, …}; NULL: of an older program */
+	json_t *refused;  /* array of {name, file, reason}; likewise */
 	char hash[80];
 	char build_id[32]; /* "" where the program does not say */
 };
@@ -31,11 +33,17 @@ typedef void (*manifest_fn)(void *arg, int error, const struct manifest *manifes
  */
 int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_t deadline_ms, manifest_fn fn,
 		 void *arg, struct manifest_run **ret_run);
+/* The same with the modules of @dir and @load (modules.dir, modules.load) in its environment, where a program that
+ * knows of no modules passes them over. */
+int manifest_run_with(struct loop *loop, const char *path, char *const *envp, const char *dir, const char *load,
+		      manifest_fn fn, void *arg, struct manifest_run **ret_run);
 /* Kills the program if it runs; @fn is not called any more. NULL is nothing to do. To be called also after @fn was. */
 void manifest_close(struct manifest_run *run);
 
 /* Reads the text. -EBADMSG. On success the caller ends it with manifest_finish(). */
 int manifest_parse(const char *text, size_t len, struct manifest *ret_manifest);
 void manifest_finish(struct manifest *manifest);
+/* @to, which is finished first, becomes another reference to @from. */
+void manifest_take(struct manifest *to, const struct manifest *from);
 
 #endif

@@ -242,8 +242,9 @@ static void checked(void *arg, int error, int status, const char *out, size_t le
 	r = read_answer(reexec, answer, text, sizeof(text));
 	json_decref(answer);
 	if (r >= 0) {
-		r = manifest_run(reexec->supervisor->loop, reexec->answer.worker, reexec->supervisor->worker_env,
-				 MANIFEST_DEADLINE_MS, manifest_came, reexec, &reexec->manifest);
+		r = manifest_run_with(reexec->supervisor->loop, reexec->answer.worker, reexec->supervisor->worker_env,
+				      reexec->supervisor->config->modules_dir, reexec->supervisor->config->modules_load,
+				      manifest_came, reexec, &reexec->manifest);
 		if (r < 0)
 			snprintf(text, sizeof(text), "the worker program %.400s can't be started: %s",
 				 reexec->answer.worker, error_text(r));

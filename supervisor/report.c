@@ -33,13 +33,21 @@ static const struct {
 	const char *key;
 	enum board_counter counter;
 } shard_counters[] = {
-	{ "guilds", BOARD_COUNTER_guilds },         { "guilds_unavailable", BOARD_COUNTER_guilds_unavailable },
-	{ "events", BOARD_COUNTER_events_total },   { "events_handled", BOARD_COUNTER_events_handled },
-	{ "resumes", BOARD_COUNTER_resumes },       { "identifies", BOARD_COUNTER_identifies },
-	{ "reconnects", BOARD_COUNTER_reconnects }, { "loss_windows", BOARD_COUNTER_loss_windows },
-	{ "commands", BOARD_COUNTER_commands },     { "commands_failed", BOARD_COUNTER_commands_failed },
-	{ "memory_kib", BOARD_COUNTER_memory_kib }, { "guilds_missing", BOARD_COUNTER_guilds_missing },
-	{ "parked", BOARD_COUNTER_events_parked },  { "dead_letters", BOARD_COUNTER_dead_letters },
+	{ "guilds", BOARD_COUNTER_guilds },
+	{ "guilds_unavailable", BOARD_COUNTER_guilds_unavailable },
+	{ "events", BOARD_COUNTER_events_total },
+	{ "events_handled", BOARD_COUNTER_events_handled },
+	{ "resumes", BOARD_COUNTER_resumes },
+	{ "identifies", BOARD_COUNTER_identifies },
+	{ "reconnects", BOARD_COUNTER_reconnects },
+	{ "loss_windows", BOARD_COUNTER_loss_windows },
+	{ "commands", BOARD_COUNTER_commands },
+	{ "commands_failed", BOARD_COUNTER_commands_failed },
+	{ "modules_off", BOARD_COUNTER_modules_off },
+	{ "memory_kib", BOARD_COUNTER_memory_kib },
+	{ "guilds_missing", BOARD_COUNTER_guilds_missing },
+	{ "parked", BOARD_COUNTER_events_parked },
+	{ "dead_letters", BOARD_COUNTER_dead_letters },
 };
 
 static void put_end(json_t *object, const struct worker_end *end)
@@ -348,6 +356,7 @@ int report_metrics(const struct supervisor *supervisor, struct buf *out)
 	alerts_metrics(&supervisor->alerts, &metrics);
 	if (supervisor->ledger)
 		put_ledger_metrics(&metrics, supervisor->ledger);
+	modules_metrics(supervisor, &metrics);
 	if (supervisor->fleet) {
 		put_fleet_metrics(&metrics, supervisor);
 		put_board_metrics(&metrics, supervisor->fleet);

@@ -61,6 +61,7 @@ static void close_all(struct supervisor *supervisor)
 	loop_remove_hook(&supervisor->tick);
 	service_forget(TAKE(supervisor->job_question));
 	manifest_close(TAKE(supervisor->manifest_run));
+	modules_close(supervisor);
 	reexec_close(supervisor->reexec);
 	upstream_close(supervisor->upstream);
 	commandsync_close(TAKE(supervisor->commands));

@@ -19,6 +19,7 @@
 #include "supervisor/ledger.h"
 #include "supervisor/letter_jobs.h"
 #include "supervisor/manifest.h"
+#include "supervisor/modules.h"
 #include "supervisor/notify.h"
 #include "supervisor/plan.h"
 #include "supervisor/reexec.h"
@@ -79,7 +80,8 @@ struct supervisor {
 	int64_t reload_id;
 	struct control_peer *plan_peer; /* whose `plan upgrade` waits for the program's word */
 	int64_t plan_id;
-	bool hangup; /* SIGHUP came while another reload was being asked */
+	struct modules_order modules; /* whose `module …` waits for the manifest */
+	bool hangup;                  /* SIGHUP came while another reload was being asked */
 	uv_signal_t signals[3];
 	uint32_t signal_count; /* of which are set up */
 	bool have_timer;

@@ -21,6 +21,8 @@ void supervisor_hang_up(struct supervisor *supervisor);
 /* Asks Discord and the worker program what is to run; the fleet starts when both have answered. On failure the cause
  * was logged. */
 int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code);
+/* Compares and registers the manifest's commands, from the beginning. */
+void supervisor_sync_commands(struct supervisor *supervisor, uint64_t application_id);
 /* Workers that run are ours before Discord has said anything: they need nothing from it. */
 void supervisor_adopt_early(struct supervisor *supervisor);
 

@@ -148,10 +148,11 @@ static int decide_intents(struct supervisor *supervisor, uint64_t application_fl
 	return 0;
 }
 
-static void sync_commands(struct supervisor *supervisor, uint64_t application_id)
+void supervisor_sync_commands(struct supervisor *supervisor, uint64_t application_id)
 {
 	int r;
 
+	commandsync_close(TAKE(supervisor->commands));
 	if (!supervisor->config->commands_sync) {
 		log_info(NULL, "commands.not_synced",
 			 KV_MSG("commands.sync is off: Discord keeps the commands it has"));
@@ -246,7 +247,7 @@ static void start_running(struct supervisor *supervisor)
 	supervisor->have_intents = true;
 	supervisor->why[0] = '\0';
 	ledger_reconcile(supervisor->ledger, &info->limits, supervisor->asked_ns, supervisor->found.live);
-	sync_commands(supervisor, info->application_id);
+	supervisor_sync_commands(supervisor, info->application_id);
 	expect_identifies(supervisor);
 	fleet_start(supervisor->fleet);
 	ledger_set_planned(supervisor->ledger, fleet_starts_needed(supervisor->fleet));
@@ -339,9 +340,8 @@ static void manifest_came(void *arg, int error, const struct manifest *manifest,
 					"Set supervisor.worker to the shoal-shard of this installation");
 		return;
 	}
-	supervisor->manifest = *manifest;
-	json_incref(supervisor->manifest.commands);
-	json_incref(supervisor->manifest.events);
+	manifest_take(&supervisor->manifest, manifest);
+	modules_tell_refused(manifest);
 	supervisor->have_manifest = true;
 	log_debug(NULL, "manifest.read", KV_INT("commands", (int64_t)json_array_size(manifest->commands)),
 		  KV_STR("hash", manifest->hash), KV_U64("intents", manifest->intents));
@@ -416,8 +416,9 @@ int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code)
 	}
 	if (r < 0)
 		return r;
-	r = manifest_run(supervisor->loop, supervisor->worker_path, supervisor->worker_env, MANIFEST_DEADLINE_MS,
-			 manifest_came, supervisor, &supervisor->manifest_run);
+	r = manifest_run_with(supervisor->loop, supervisor->worker_path, supervisor->worker_env,
+			      supervisor->config->modules_dir, supervisor->config->modules_load, manifest_came,
+			      supervisor, &supervisor->manifest_run);
 	if (r < 0) {
 		snprintf(text, sizeof(text), "the worker program %s (supervisor.worker) can't be started: %s",
 			 supervisor->worker_path, error_text(r));

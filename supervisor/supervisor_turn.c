@@ -132,6 +132,7 @@ static void at_tick(void *arg)
 		restart_jobs_tick(&supervisor->jobs);
 		letter_jobs_tick(&supervisor->letters);
 		look_for_losses(supervisor);
+		modules_watch(supervisor);
 	}
 	supervisor->dirty = true;
 }

@@ -419,6 +419,8 @@ const struct verb_row verb_rows[] = {
 	  { { "what", VERB_STR, true, 16 }, { "binary", VERB_STR, false, 4000 },
 	    { "count", VERB_U32, false, PLAN_SHARDS_MAX } },
 	  handle_plan, "what a restart, an upgrade or another shard count would cost" },
+	{ "module", VERB_OPERATOR, { { "op", VERB_STR, true, 16 }, { "name", VERB_STR, false, 63 } }, modules_handle,
+	  "list; plan NAME: what one more would cost; reload NAME: taken in by a rolling restart" },
 	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
 	  "re-executes the supervisor in place: new configuration, or a new binary" },
 	{ "alerts", VERB_OPERATOR, { { "clear", VERB_BOOL, false, 0 } }, handle_alerts,
@@ -540,6 +542,7 @@ static void on_closed(void *arg, struct control_peer *peer)
 	}
 	restart_jobs_peer_gone(&supervisor->jobs, peer);
 	letter_jobs_peer_gone(&supervisor->letters, peer);
+	modules_peer_gone(supervisor, peer);
 	if (supervisor->plan_peer == peer)
 		supervisor->plan_peer = NULL;
 	if (supervisor->reload_peer == peer)

@@ -43,7 +43,8 @@ struct worker {
 	uint64_t ready_since_ns; /* monotonic; 0: not ready at the last look */
 	uint64_t backoff_ms;     /* the wait decided for the last death */
 	uint64_t losses_seen;    /* loss windows on its board that were told already */
-	uint32_t restarts;       /* processes after the first */
+	uint64_t modules_off_seen;
+	uint32_t restarts; /* processes after the first */
 	uint32_t spawned;
 	int32_t pid;
 	int pidfd;

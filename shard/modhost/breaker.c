@@ -74,15 +74,6 @@ static const edge_fn edges[BREAKER_STATE_COUNT][BREAKER_EVENT_COUNT] = {
 	[BREAKER_TRIAL] = { [BREAKER_CRASH] = trip, [BREAKER_TIME] = believe },
 };
 
-static const char *const names[BREAKER_STATE_COUNT] = {
-	[BREAKER_ON] = "on", [BREAKER_OFF] = "off", [BREAKER_TRIAL] = "trial"
-};
-
-const char *breaker_state_name(uint32_t state)
-{
-	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
-}
-
 void breaker_check(struct board_module *module, const struct breaker_rules *rules, uint64_t now_ns)
 {
 	uint64_t longest_s = rules->retry_cap_s > rules->stable_s ? rules->retry_cap_s : rules->stable_s;

@@ -11,7 +11,12 @@
 
 #include "shared/board/board.h"
 
-enum breaker_state { BREAKER_ON, BREAKER_OFF, BREAKER_TRIAL, BREAKER_STATE_COUNT };
+enum breaker_state {
+	BREAKER_ON = BOARD_MODULE_ON,
+	BREAKER_OFF = BOARD_MODULE_OFF,
+	BREAKER_TRIAL = BOARD_MODULE_TRIAL,
+	BREAKER_STATE_COUNT = BOARD_MODULE_STATE_COUNT,
+};
 enum breaker_event { BREAKER_CRASH, BREAKER_TIME, BREAKER_EVENT_COUNT };
 
 struct breaker_rules {
@@ -20,8 +25,6 @@ struct breaker_rules {
 	uint32_t retry_s, retry_cap_s; /* the first pause, and the longest */
 	uint32_t stable_s;             /* a trial without a crash for so long was a success */
 };
-
-const char *breaker_state_name(uint32_t state); /* "on"; "unknown" */
 
 /* Makes sense of what came from the board: numbers that can't be are set right (a time beyond the longest pause, a
  * state that is none). */

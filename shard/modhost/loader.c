@@ -2,10 +2,15 @@
  * wrong ones are mistakes, and a mistake deserves a sentence. */
 #include "shard/modhost/loader.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "shard/commands/components.h"
 #include "shard/commands/registry.h"
@@ -127,11 +132,11 @@ static int check_abi(const struct shoal_module *descriptor, char *error)
 {
 	uint32_t major = descriptor->abi >> 16, minor = descriptor->abi & 0xffff;
 
-	if (major != SHOAL_ABI_MAJOR || minor > SHOAL_ABI_MINOR)
+	if (major != SHOAL_ABI >> 16 || minor > (SHOAL_ABI & 0xffff))
 		return refuse(error, -SHOAL_EVERSION,
-			      "it was built for module ABI %u.%u, this worker has %d.%d: build it anew with this "
+			      "it was built for module ABI %u.%u, this worker has %u.%u: build it anew with this "
 			      "version's headers (include/shoal)",
-			      major, minor, SHOAL_ABI_MAJOR, SHOAL_ABI_MINOR);
+			      major, minor, (uint32_t)SHOAL_ABI >> 16, (uint32_t)SHOAL_ABI & 0xffff);
 	if (descriptor->size < offsetof(struct shoal_module, intents) || descriptor->size > 65536)
 		return refuse(error, -SHOAL_EVERSION, "its descriptor says that it has %u bytes: it is none",
 			      descriptor->size);
@@ -349,9 +354,153 @@ void loader_add_linked(void)
 	}
 }
 
+/* --- shared objects ------------------------------------------------------------------------------------------------
+ */
+
+static json_t *refused; /* [{module, file, reason}], for the manifest */
+
+static json_t *text_or_null(const char *text)
+{
+	json_t *json = text && *text ? json_string(text) : NULL;
+
+	return json ? json : json_null();
+}
+
+static void note_refusal(const char *name, const char *file, int error, const char *reason)
+{
+	log_error(NULL, "modules.refused", KV_MSG("a module was left out; the rest goes on without it"),
+		  KV_STR("module_name", name), KV_STR("file", file), KV_STR("reason", reason), KV_ERR(error));
+	if (!refused)
+		refused = json_array();
+	json_array_append_new(refused,
+			      json_pack("{s:s, s:s, s:o}", "name", name, "file", file, "reason", text_or_null(reason)));
+}
+
+json_t *loader_refused(void)
+{
+	return refused ? json_incref(refused) : json_array();
+}
+
+/* Its constructors run with dlopen(), so what others may write is not opened. */
+static int check_file(const char *path, char *error)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return refuse(error, -errno, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return refuse(error, -EINVAL, "it is no file");
+	if (st.st_mode & S_IWOTH)
+		return refuse(error, -EPERM, "anybody may write to it: chmod o-w");
+	return 0;
+}
+
+static int add_file(const char *name, const char *path, char *error)
+{
+	const struct shoal_module *descriptor;
+	char symbol[64];
+	void *object;
+	int r;
+
+	if (!is_name(name))
+		return refuse(error, -EINVAL, "a module's name is 1 to %d of a-z, 0-9 and '_'", SHOAL_MODULE_NAME_MAX);
+	r = check_file(path, error);
+	if (r < 0)
+		return r;
+	/* Never closed: what it has registered somewhere would be left hanging. */
+	object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	if (!object)
+		return refuse(error, -ENOEXEC, "it can't be loaded: %s", dlerror());
+	snprintf(symbol, sizeof(symbol), "shoal_module_%s", name);
+	descriptor = dlsym(object, symbol);
+	if (!descriptor)
+		return refuse(error, -ENOEXEC,
+			      "it is no module of that name: it has no %s; it ends with SHOAL_MODULE(%s, …)", symbol,
+			      name);
+	r = loader_add(descriptor, path, error);
+	if (r == 0 && strcmp(modules[module_count - 1].name, name) != 0)
+		log_warn(NULL, "modules.name_differs", KV_STR("module_name", modules[module_count - 1].name),
+			 KV_STR("file", path));
+	return r;
+}
+
+void loader_default_dir(char dir[LOADER_PATH_SIZE])
+{
+	char self[LOADER_PATH_SIZE - 64];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[len > 0 ? len : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	snprintf(dir, LOADER_PATH_SIZE, "%s/modules", self);
+	if (access(dir, F_OK) < 0)
+		snprintf(dir, LOADER_PATH_SIZE, "%s/../lib/shoal/modules", self);
+}
+
+static void add_named(const char *dir, const char *name, size_t len)
+{
+	char text[SHOAL_MODULE_NAME_MAX * 2], path[LOADER_PATH_SIZE + 96], error[LOADER_ERROR_SIZE] = "";
+	int r;
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, name);
+	snprintf(path, sizeof(path), "%s/%s.so", dir, text);
+	r = add_file(text, path, error);
+	if (r < 0)
+		note_refusal(text, path, r, error);
+	else
+		log_debug(NULL, "modules.loaded", KV_STR("module_name", text), KV_STR("file", path));
+}
+
+static int is_object(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
+}
+
+static void add_all(const char *dir)
+{
+	struct dirent **entries = NULL;
+	int i, count = scandir(dir, &entries, is_object, alphasort);
+
+	if (count < 0 && errno != ENOENT)
+		log_error(NULL, "modules.no_dir", KV_MSG("the folder of modules can't be read (modules.dir)"),
+			  KV_STR("folder", dir), KV_ERR(-errno));
+	for (i = 0; i < count; i++) {
+		add_named(dir, entries[i]->d_name, strlen(entries[i]->d_name) - 3);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+void loader_add_files(const char *given_dir, const char *names)
+{
+	char dir[LOADER_PATH_SIZE];
+
+	if (given_dir && *given_dir)
+		snprintf(dir, sizeof(dir), "%s", given_dir);
+	else
+		loader_default_dir(dir);
+	while (*names) {
+		size_t len;
+
+		names += strspn(names, ", \t");
+		len = strcspn(names, ", \t");
+		if (len == 1 && *names == '*')
+			add_all(dir);
+		else if (len > 0)
+			add_named(dir, names, len);
+		names += len;
+	}
+}
+
 void loader_clear(void)
 {
 	module_count = 0;
+	json_decref(refused);
+	refused = NULL;
 	registry_clear();
 	components_clear();
 }
@@ -368,13 +517,6 @@ struct loaded_module *loader_get(size_t i)
 
 /* --- the manifest --------------------------------------------------------------------------------------------------
  */
-
-static json_t *text_or_null(const char *text)
-{
-	json_t *json = text && *text ? json_string(text) : NULL;
-
-	return json ? json : json_null();
-}
 
 static json_t *module_to_json(const struct loaded_module *module)
 {

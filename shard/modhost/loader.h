@@ -16,6 +16,7 @@
 #include "shard/events/scope.h"
 
 #define LOADER_ERROR_SIZE 512
+#define LOADER_PATH_SIZE  4096
 
 enum loaded_state {
 	LOADED_NEW,
@@ -39,6 +40,13 @@ struct loaded_module {
 int loader_add(const struct shoal_module *descriptor, const char *file, char error[LOADER_ERROR_SIZE]);
 /* All linked modules; a refusal is logged. */
 void loader_add_linked(void);
+/* Shared objects NAME.so of @dir (NULL or "": loader_default_dir()): @names joined by commas, "*" is all that lie
+ * there, in the order of their names. What is refused is logged, noted for the manifest, and left out. */
+void loader_add_files(const char *dir, const char *names);
+/* "modules" beside this program, or ../lib/shoal/modules where there is none. */
+void loader_default_dir(char dir[LOADER_PATH_SIZE]);
+/* [{name, file, reason}]. New reference. */
+json_t *loader_refused(void);
 /* Forgets all (tests). */
 void loader_clear(void);
 

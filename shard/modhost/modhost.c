@@ -129,7 +129,7 @@ static void tell_state(const struct loaded_module *module, const struct board_mo
 			  KV_U64("times", row->trips), KV_MS("retry_in", (row->until_ns - now_ns) / NS_PER_MS));
 	else
 		log_info(&ctx, row->state == BREAKER_TRIAL ? "modules.tried_again" : "modules.well_again",
-			 KV_STR("state", breaker_state_name(row->state)));
+			 KV_STR("state", board_module_state_name(row->state)));
 }
 
 static void setup(struct modhost *modhost, struct loaded_module *module);

@@ -279,10 +279,14 @@ void board_shard_set_culprit(struct board_shard *board, const struct board_culpr
 /* What is read may be anything: a module's row is below BOARD_MODULES_MAX + 1, no more is sure. */
 struct board_culprit board_shard_culprit(const struct board_shard *board);
 
+/* What the breaker makes of a module. */
+enum board_module_state { BOARD_MODULE_ON, BOARD_MODULE_OFF, BOARD_MODULE_TRIAL, BOARD_MODULE_STATE_COUNT };
+const char *board_module_state_name(uint32_t state); /* "on"; "unknown" for what is none */
+
 /* A module's row: its name and what the breaker remembers (shard/modhost/breaker.h). */
 struct board_module {
 	char name[BOARD_MODULE_NAME_SIZE]; /* "": a free row */
-	uint32_t state;                    /* enum breaker_state */
+	uint32_t state;                    /* enum board_module_state */
 	uint32_t crashes, trips;
 	uint64_t window_ns, until_ns; /* boottime */
 };

@@ -501,6 +501,15 @@ int board_shard_look(struct board_shard *board)
 /* --- modules -------------------------------------------------------------------------------------------------------
  */
 
+const char *board_module_state_name(uint32_t state)
+{
+	static const char *const names[BOARD_MODULE_STATE_COUNT] = {
+		[BOARD_MODULE_ON] = "on", [BOARD_MODULE_OFF] = "off", [BOARD_MODULE_TRIAL] = "trial"
+	};
+
+	return state < BOARD_MODULE_STATE_COUNT ? names[state] : "unknown";
+}
+
 static void put_culprit(struct board_shard_core *core, const struct board_culprit *culprit)
 {
 	atomic_store_explicit(&core->culprit_session, culprit->session, memory_order_relaxed);

@@ -120,7 +120,7 @@ const struct config_option config_options[] = {
 	  "modules that are loaded, by name, joined by commas; *: all that lie in modules.dir; empty: only what is "
 	  "built in" },
 	{ "modules.dir", OPTION_STR, AT(modules_dir), "", 0, 4095, OPTION_PATH, NULL, NULL,
-	  "where NAME.so of a module is looked for; empty: the folder modules beside shoal-shard" },
+	  "where NAME.so is looked for; empty: modules beside shoal-shard, else ../lib/shoal/modules from there" },
 	{ "modules.slow_ms", OPTION_U32, AT(modules_slow_ms), "100", 0, 60000, 0, "off", NULL,
 	  "a call into a module that takes longer is named in the log and counted: the whole shard waits for it" },
 	{ "modules.breaker_crashes", OPTION_U32, AT(modules_breaker_crashes), "3", 0, 1000, 0, "off", NULL,

@@ -40,6 +40,7 @@ int ctl_shards(int argc, char **argv, const struct ctl_options *options);
 int ctl_top(int argc, char **argv, const struct ctl_options *options);
 int ctl_restart(int argc, char **argv, const struct ctl_options *options);
 int ctl_reload(int argc, char **argv, const struct ctl_options *options);
+int ctl_module(int argc, char **argv, const struct ctl_options *options);
 int ctl_plan(int argc, char **argv, const struct ctl_options *options);
 int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_alerts(int argc, char **argv, const struct ctl_options *options);
@@ -70,6 +71,9 @@ int ctl_do_reload(const struct ctl_options *options, const char *binary, json_t 
 /* Prints a failure: @code is a stable word, @message a sentence. Returns @exit. */
 int ctl_fail(const struct ctl_options *options, int exit, const char *code, const char *message);
 int ctl_usage(const char *verb, const char *what);
+/* A restart's steps as lines of text; @arg is the options. And its end. */
+void ctl_restart_progress(void *arg, const json_t *step);
+void ctl_restart_end(const json_t *answer, const struct ctl_options *options);
 /* Prints @json (borrowed) on stdout, without the protocol's own id and ok. */
 void ctl_print_json(const json_t *json);
 

@@ -1,4 +1,5 @@
-/* shoalctl plan restart | upgrade [--binary PATH] | reshard N: what it would cost, before anything is done. */
+/* shoalctl plan restart | upgrade [--binary PATH] | reshard N | module load NAME: what it would cost, before anything
+ * is done. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static void print_plan(const json_t *plan)
 
 int ctl_plan(int argc, char **argv, const struct ctl_options *options)
 {
-	static const char usage[] = "plan restart | upgrade [--binary PATH] | reshard N";
+	static const char usage[] = "plan restart | upgrade [--binary PATH] | reshard N | module load NAME";
 	const char *what = argc > 1 ? argv[1] : "";
 	json_t *request, *answer = NULL;
 	char *end = NULL;
@@ -41,6 +42,8 @@ int ctl_plan(int argc, char **argv, const struct ctl_options *options)
 		if (errno != 0 || *end != '\0' || argv[2][0] == '-' || count < 1 || count > UINT16_MAX)
 			return ctl_usage("plan", "reshard wants a number of shards");
 		request = json_pack("{s:s, s:s, s:I}", "verb", "plan", "what", what, "count", (json_int_t)count);
+	} else if (strcmp(what, "module") == 0 && argc == 4 && strcmp(argv[2], "load") == 0) {
+		request = json_pack("{s:s, s:s, s:s}", "verb", "module", "op", "plan", "name", argv[3]);
 	} else {
 		return ctl_usage("plan", usage);
 	}

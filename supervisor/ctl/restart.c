@@ -10,7 +10,7 @@
 /* The supervisor gives up on a shard after two minutes; so the last word comes from there, not from our clock. */
 #define SHARD_TIMEOUT_MS 130000
 
-static void progress(void *arg, const json_t *step)
+void ctl_restart_progress(void *arg, const json_t *step)
 {
 	const struct ctl_options *options = arg;
 
@@ -77,15 +77,20 @@ int ctl_restart(int argc, char **argv, const struct ctl_options *options)
 		json_object_set_new(request, "all", json_true());
 	json_object_set_new(request, "rolling", json_boolean(rolling));
 	json_object_set_new(request, "shards", shards);
-	r = ctl_ask(options, request, count * SHARD_TIMEOUT_MS, progress, (void *)options, &answer);
+	r = ctl_ask(options, request, count * SHARD_TIMEOUT_MS, ctl_restart_progress, (void *)options, &answer);
 	if (r != CTL_OK)
 		return r;
+	ctl_restart_end(answer, options);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+void ctl_restart_end(const json_t *answer, const struct ctl_options *options)
+{
 	if (options->json)
 		ctl_print_json(answer);
 	else
 		printf("%zu restarted in %.2f s, %" PRId64 " session starts spent\n",
 		       json_array_size(json_object_get(answer, "restarted")), (double)ctl_int(answer, "took_ms") / 1000,
 		       ctl_int(answer, "identifies"));
-	json_decref(answer);
-	return CTL_OK;
 }

@@ -39,6 +39,8 @@ class Fleet:
             "supervisor.http_listen": "127.0.0.1:0",
             # Kept short, so that a lost worker or a lost supervisor is seen within a test.
             "supervisor.restart_floor_ms": 50,
+            # Whatever lies in build/modules; a test that wants one names it.
+            "modules.load": "",
             "log.format": "json", "log.level": "debug",
             **(config or {})}
         self.secrets = {"DISCORD_TOKEN": self.token, "DATABASE_URL": database, "NATS_URL": nats}
