@@ -19,6 +19,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
 
 #define ORPHAN_TIMEOUT_S    120 /* until the configuration is known */
@@ -26,6 +27,7 @@
 #define IDENTIFY_RETRY_MS   5000
 #define DRAIN_MS            2000 /* answers under way when we stop */
 #define BOARD_REPORT_MS     5000
+#define TIME_TELL_TICKS     4 /* a second */
 #define CACHE_RETRY_NS      (5 * NS_PER_S)
 
 static void close_parts(struct worker *worker);
@@ -339,12 +341,22 @@ static void look_after_boards(struct worker *worker)
 	board_host_look(worker->host);
 }
 
+/* What we know of Discord's clock is for those that come after us. */
+static void tell_time(struct worker *worker)
+{
+	int64_t offset_ms;
+
+	if (worker->tick_count % TIME_TELL_TICKS == 0 && discord_time_offset(&offset_ms))
+		board_host_set_discord_offset(worker->host, offset_ms);
+}
+
 static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
 	uint64_t down_since_ns;
 
 	look_after_boards(worker);
+	tell_time(worker);
 	gauges_update(worker);
 	/* Its parts are going one by one, the link among them; the stamp is all that is still wanted. */
 	if (worker->phase == WORKER_CLOSING)
@@ -881,6 +893,8 @@ static int take_board(struct worker *worker)
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);
 	board_shard_stamp(worker->board, clock_boottime_ns());
+	if (board_host_discord_offset(worker->host) != 0)
+		discord_time_seed(board_host_discord_offset(worker->host));
 	if (board_shard_remember(worker->board) < 0)
 		return EXIT_CODE_RESOURCE;
 	crash_install(worker->board);

@@ -10,6 +10,7 @@
 
 /* A fetched window that ends this much later than ours is another one, not ours measured anew. */
 #define WINDOW_SLACK_MS 60000
+#define LEDGER_DAY_MS   (24ULL * 3600 * 1000)
 
 struct request {
 	bool waiting;
@@ -41,8 +42,23 @@ struct ledger {
 	/* Grants of the last moments: Discord's numbers may not count them yet. */
 	uint64_t recent_ns[BOARD_LEDGER_BUCKETS];
 	uint32_t recent_at;
+	/* When the window ends, by a clock that does not jump; the record's own time is for people and the next boot.
+	 */
+	uint64_t reset_ns;
 	struct request requests[];
 };
+
+/* As well as the record's wall time can be trusted: once, at the start. A window lasts a day, and the record is younger
+ * than it. */
+static uint64_t reset_of_record(const struct board_ledger *record)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	int64_t left_ms = record->reset_wall_ms - clock_wall_ms();
+
+	if (left_ms <= 0)
+		return now_ns;
+	return now_ns + ((uint64_t)left_ms < LEDGER_DAY_MS ? (uint64_t)left_ms : LEDGER_DAY_MS) * NS_PER_MS;
+}
 
 int ledger_new(struct board_host *board, uint32_t reserve, bool expect_record, uint32_t shards,
 	       const struct ledger_events *events, void *arg, struct ledger **ret_ledger)
@@ -56,9 +72,10 @@ int ledger_new(struct board_host *board, uint32_t reserve, bool expect_record, u
 	ledger->arg = arg;
 	ledger->reserve = reserve;
 	ledger->shards = shards;
-	if (board_host_ledger(board, &ledger->record) && ledger->record.max_concurrency > 0)
+	if (board_host_ledger(board, &ledger->record) && ledger->record.max_concurrency > 0) {
 		ledger->known = true;
-	else {
+		ledger->reset_ns = reset_of_record(&ledger->record);
+	} else {
 		memset(&ledger->record, 0, sizeof(ledger->record));
 		ledger->lost = expect_record;
 	}
@@ -130,14 +147,15 @@ static uint32_t minus(uint32_t from, uint32_t what)
 void ledger_reconcile(struct ledger *ledger, const struct ledger_limits *limits, uint64_t asked_ns, uint32_t live)
 {
 	struct board_ledger *record = &ledger->record;
-	int64_t now_ms = clock_wall_ms();
-	int64_t reset_ms = now_ms + (int64_t)(limits->reset_after_ms < INT32_MAX ? limits->reset_after_ms : INT32_MAX);
+	uint64_t now_ns = clock_boottime_ns();
+	uint64_t left_ms = limits->reset_after_ms < INT32_MAX ? limits->reset_after_ms : INT32_MAX;
+	uint64_t reset_ns = now_ns + left_ms * NS_PER_MS;
 	uint32_t remaining = limits->remaining < limits->total ? limits->remaining : limits->total;
 	uint32_t concurrency = limits->max_concurrency > 0 ? limits->max_concurrency : 1;
 	/* A grant given up to its life before the question may be used after the answer was made. */
 	uint64_t since_ns = asked_ns > LEDGER_GRANT_NS ? asked_ns - LEDGER_GRANT_NS : 0;
-	bool same_window =
-		ledger->known && now_ms < record->reset_wall_ms && reset_ms <= record->reset_wall_ms + WINDOW_SLACK_MS;
+	bool same_window = ledger->known && now_ns < ledger->reset_ns &&
+			   reset_ns <= ledger->reset_ns + WINDOW_SLACK_MS * NS_PER_MS;
 
 	if (same_window && record->remaining < remaining)
 		remaining = record->remaining;
@@ -152,7 +170,8 @@ void ledger_reconcile(struct ledger *ledger, const struct ledger_limits *limits,
 	record->total = limits->total;
 	record->remaining = remaining;
 	record->max_concurrency = concurrency;
-	record->reset_wall_ms = reset_ms;
+	ledger->reset_ns = reset_ns;
+	record->reset_wall_ms = clock_wall_ms() + (int64_t)left_ms;
 	record->reconciled_boottime_ns = clock_boottime_ns();
 	ledger->known = true;
 	save(ledger);
@@ -230,11 +249,12 @@ static void grant(struct ledger *ledger, uint32_t shard_id, uint32_t bucket, uin
 
 static uint64_t deny_wait_ms(const struct ledger *ledger)
 {
-	int64_t left_ms = ledger->record.reset_wall_ms - clock_wall_ms();
+	uint64_t now_ns = clock_boottime_ns();
+	uint64_t left_ms = ledger->reset_ns > now_ns ? (ledger->reset_ns - now_ns) / NS_PER_MS : 0;
 
 	if (left_ms < 1000)
 		return 1000;
-	return left_ms < LEDGER_DENY_MAX_MS ? (uint64_t)left_ms : LEDGER_DENY_MAX_MS;
+	return left_ms < LEDGER_DENY_MAX_MS ? left_ms : LEDGER_DENY_MAX_MS;
 }
 
 static void deny_all(struct ledger *ledger)
@@ -344,7 +364,7 @@ bool ledger_wants_refresh(const struct ledger *ledger)
 {
 	return !ledger->known ||
 	       (ledger->record.reset_wall_ms != 0 && ledger->record.remaining < ledger->record.total &&
-		clock_wall_ms() >= ledger->record.reset_wall_ms);
+		clock_boottime_ns() >= ledger->reset_ns);
 }
 
 void ledger_status(const struct ledger *ledger, struct ledger_status *ret_status)

@@ -13,6 +13,7 @@
 #include "shard/commands/commands.h"
 #include "shared/base/clock.h"
 #include "shared/base/random.h"
+#include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
 
 #define INCIDENT_DIGITS 8
@@ -229,9 +230,7 @@ void invocation_release(struct shoal_invocation *inv)
 
 uint64_t invocation_age_ms(const struct shoal_invocation *inv)
 {
-	uint64_t now_ms = (uint64_t)clock_wall_ms(), made_ms = shoal_snowflake_ms(inv->event_id);
-
-	return now_ms > made_ms ? now_ms - made_ms : 0;
+	return discord_time_age_ms(inv->event_id);
 }
 
 uint64_t invocation_guild_id(const struct shoal_invocation *inv)

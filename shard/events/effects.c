@@ -18,6 +18,7 @@
 #include "shared/base/errors.h"
 #include "shared/base/kill_point.h"
 #include "shared/discord/discord_error.h"
+#include "shared/discord/discord_time.h"
 #include "shared/discord/payload.h"
 #include "shared/log/log.h"
 
@@ -430,7 +431,7 @@ static int on_leaving(void *arg)
 		write_failed(effects, r);
 	}
 	if (effect->since_ms == 0)
-		effect->since_ms = clock_wall_ms();
+		effect->since_ms = discord_time_ms();
 	KILL_POINT("before_send", route_rows[effect->request.route].name);
 	return r;
 }
@@ -482,15 +483,13 @@ static int transmit(struct effect *effect, const struct rest_request *request)
 /* How old a message's nonce is at most, in ms; UINT64_MAX: nobody knows. */
 static uint64_t nonce_age_ms(const struct effect *effect, const struct journal_row *row)
 {
-	uint64_t now_ns = clock_boottime_ns(), now_ms, made_ms;
+	uint64_t now_ns = clock_boottime_ns();
 
 	if (row)
 		return now_ns >= row->boot_ns ? (now_ns - row->boot_ns) / NS_PER_MS : UINT64_MAX;
 	if (!event_key_has_id(effect->event))
 		return UINT64_MAX;
-	made_ms = shoal_snowflake_ms(effect->event.number);
-	now_ms = (uint64_t)clock_wall_ms();
-	return now_ms > made_ms ? now_ms - made_ms : 0;
+	return discord_time_age_ms(effect->event.number);
 }
 
 /* It may have left before: with the same nonce it does no harm, as long as Discord knows that. @row NULL: it is lost.

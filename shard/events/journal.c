@@ -14,6 +14,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/crc32c.h"
 #include "shared/base/errors.h"
+#include "shared/discord/discord_time.h"
 #include "shared/kv/kv.h"
 #include "shared/log/log.h"
 
@@ -373,7 +374,7 @@ static int find_or_begin(struct journal *journal, const struct key *key, struct 
 		kv_commit(journal->kv);
 		return -ENOSPC;
 	}
-	*ret_head = (struct head){ .wall_ms = clock_wall_ms(), .boot_ns = clock_boottime_ns() };
+	*ret_head = (struct head){ .wall_ms = discord_time_ms(), .boot_ns = clock_boottime_ns() };
 	*ret_bytes = 0;
 	return 0;
 }

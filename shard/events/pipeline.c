@@ -12,6 +12,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/base/kill_point.h"
+#include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
 
 #define CLOCK_EVERY   16 /* events between two looks at the clock */
@@ -162,8 +163,11 @@ void ticket_set_journalled(struct ticket *ticket)
 
 void ticket_identify(struct ticket *ticket, const struct shoal_event *event)
 {
-	if (ticket)
-		ticket->key = event_key_make(event, ticket->turn.session);
+	if (!ticket)
+		return;
+	ticket->key = event_key_make(event, ticket->turn.session);
+	if (event_key_has_id(ticket->key))
+		discord_time_note(ticket->key.number);
 }
 
 /* --- parking

@@ -15,6 +15,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/kill_point.h"
+#include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
 
 /* Of one event's rows in the journal. */
@@ -33,9 +34,8 @@ static bool is_past(const struct burial *burial)
 {
 	uint64_t id =
 		burial->type == SHOAL_EVENT_INTERACTION_CREATE ? letter_event_id(burial->payload, burial->len) : 0;
-	uint64_t made_ms = shoal_snowflake_ms(id), now_ms = (uint64_t)clock_wall_ms();
 
-	return id != 0 && now_ms > made_ms && now_ms - made_ms >= LETTER_TOKEN_AGE_MS;
+	return id != 0 && discord_time_age_ms(id) >= LETTER_TOKEN_AGE_MS;
 }
 
 static void tell_dead(struct pipeline *pipeline, const struct burial *burial, int error)

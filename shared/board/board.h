@@ -379,6 +379,10 @@ uint64_t board_host_rest_blocked_until(const struct board_host *board);
 void board_host_invalid_add(struct board_host *board, uint64_t now_boottime_ns);
 uint32_t board_host_invalid_count(const struct board_host *board, uint64_t now_boottime_ns);
 
+/* Discord's clock less CLOCK_BOOTTIME, in ms (discord_time.h); 0: nobody has said. */
+void board_host_set_discord_offset(struct board_host *board, int64_t offset_ms);
+int64_t board_host_discord_offset(const struct board_host *board);
+
 /* Latch: Discord said 401 / 4004. Nobody sends any more until the supervisor clears it (a new token). */
 void board_host_set_token_invalid(struct board_host *board, bool invalid);
 bool board_host_token_invalid(const struct board_host *board);

@@ -235,6 +235,7 @@ static void forget_times(unsigned char *core, enum board_kind kind)
 
 		host->rest_due = 0;
 		host->rest_blocked_until = 0;
+		host->discord_offset = 0;
 		memset((void *)host->invalid, 0, sizeof(host->invalid));
 		memset((void *)host->bucket_free, 0, sizeof(host->bucket_free));
 	}

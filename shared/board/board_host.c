@@ -309,3 +309,13 @@ bool board_host_token_invalid(const struct board_host *board)
 {
 	return atomic_load(&board->core->token_invalid) != 0;
 }
+
+void board_host_set_discord_offset(struct board_host *board, int64_t offset_ms)
+{
+	atomic_store_explicit(&board->core->discord_offset, (uint64_t)offset_ms, memory_order_relaxed);
+}
+
+int64_t board_host_discord_offset(const struct board_host *board)
+{
+	return (int64_t)atomic_load_explicit(&board->core->discord_offset, memory_order_relaxed);
+}

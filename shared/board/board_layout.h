@@ -118,6 +118,7 @@ struct board_host_core {
 	_Atomic uint64_t bucket_free[BOARD_LEDGER_BUCKETS];
 	_Atomic uint64_t ledger_flip;
 	struct board_ledger_copy ledger[2];
+	_Atomic uint64_t discord_offset; /* ms, as an int64_t; 0: not known; since version 2 */
 };
 
 #define BOARD_AT(type_, member_, offset_) \
@@ -150,10 +151,11 @@ BOARD_AT(board_host_core, invalid, 96);
 BOARD_AT(board_host_core, bucket_free, 352);
 BOARD_AT(board_host_core, ledger_flip, 2400);
 BOARD_AT(board_host_core, ledger, 2408);
+BOARD_AT(board_host_core, discord_offset, 2520);
 _Static_assert(sizeof(struct board_session) == 416 && sizeof(struct board_exit) == 280 &&
 		       sizeof(struct board_ledger) == 40 && sizeof(struct board_owner) == 32,
 	       "records have no padding: their bytes are checksummed");
-_Static_assert(sizeof(struct board_shard_core) == 3272 + BOARD_CORE_GROWTH && sizeof(struct board_host_core) == 2520,
+_Static_assert(sizeof(struct board_shard_core) == 3272 + BOARD_CORE_GROWTH && sizeof(struct board_host_core) == 2528,
 	       "core sizes");
 _Static_assert(BOARD_COUNTER_COUNT <= BOARD_COUNTERS_MAX && BOARD_MODULE_COUNTER_COUNT <= BOARD_MODULE_COUNTERS_MAX,
 	       "counters fit");

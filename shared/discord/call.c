@@ -11,6 +11,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/discord/discord_time.h"
 #include "shared/discord/payload.h"
 
 #define URL_MAX          4096
@@ -131,7 +132,7 @@ static int take_lane(struct call *call, const struct rest_request *request, stru
 	r = route_major(call->route, &request->args, &major);
 	if (r < 0)
 		return r == -ENOBUFS ? -E2BIG : r;
-	return ratelimit_lane(limits, call->route, route_variant(call->route, &request->args, clock_wall_ms()),
+	return ratelimit_lane(limits, call->route, route_variant(call->route, &request->args, discord_time_ms()),
 			      major.data ? major.data : "", major.len, now_ns, &call->lane);
 }
 
