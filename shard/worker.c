@@ -21,6 +21,8 @@
 #include "shared/base/errors.h"
 #include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
+#include "shared/settings/schema_core.h"
+#include "shared/settings/schema_core.h"
 
 #define ORPHAN_TIMEOUT_S    120 /* until the configuration is known */
 #define IDENTIFY_TIMEOUT_MS (15 * 60 * 1000)
@@ -103,6 +105,7 @@ static void close_parts(struct worker *worker)
 			pipeline_closing(worker->pipeline);
 		worker->fill = fill_free(worker->fill);
 		commands_closing(&worker->commands);
+		settings_closing(worker->settings);
 		modhost_close(worker->modhost);
 	}
 	worker->closing += !!worker->bus + !!worker->db + !!worker->effects + !!worker->rest;
@@ -376,8 +379,18 @@ static void on_tick(void *arg)
  * --------------------------------------------------------------------------------------------------------- */
 
 /* Bus and database log their own comings and goings; whoever needs them asks whether they are up. */
-static const struct bus_events bus_events = { 0 };
-static const struct db_events db_events = { 0 };
+static void on_bus_up(void *arg)
+{
+	settings_bus_up(((struct worker *)arg)->settings);
+}
+
+static void on_db_up(void *arg)
+{
+	settings_db_up(((struct worker *)arg)->settings);
+}
+
+static const struct bus_events bus_events = { .up = on_bus_up };
+static const struct db_events db_events = { .up = on_db_up };
 
 static void on_token_invalid(void *arg, const char *text)
 {
@@ -394,6 +407,47 @@ static uint64_t gateway_latency_us(void *arg)
 	struct worker *worker = arg;
 
 	return worker->session ? session_latency_us(worker->session) : 0;
+}
+
+/* Keys that are not there or malformed cost what needs them, and nothing else. */
+static void take_keys(struct worker *worker, const json_t *secrets)
+{
+	const char *problem = json_string_value(json_object_get(secrets, "keys_problem"));
+	const char *text = json_string_value(json_object_get(secrets, "keys"));
+	char error[KEYRING_ERROR_SIZE] = "";
+	struct keyring *ring = NULL;
+	int r = keyring_parse(text, &ring, error);
+
+	if (text) /* it serves once */
+		explicit_bzero((char *)text, strlen(text));
+
+	if (r < 0 || problem)
+		log_error(
+			NULL, "secrets.no_keys",
+			KV_MSG("the keys can't be read: settings that are kept encrypted are refused, all else works"),
+			KV_STR("why", r < 0 ? error : problem));
+	else if (keyring_count(ring) > 0)
+		log_info(NULL, "secrets.keys", KV_U64("keys", keyring_count(ring)));
+	settings_set_keys(worker->settings, ring);
+}
+
+/* What modules declare is registered by their host. */
+static int start_settings(struct worker *worker)
+{
+	struct settings_options options = { .loop = &worker->loop, .db = worker->db, .bus = worker->bus };
+	char days[16], error[VALUE_ERROR_SIZE];
+	int r;
+
+	snprintf(days, sizeof(days), "%u", worker->config->privacy_history_days);
+	r = schemas_new(&worker->schemas);
+	if (r == 0)
+		r = schema_core_add(worker->schemas);
+	if (r == 0)
+		r = schemas_set_default(worker->schemas, SETTING_PREFIX, worker->config->commands_prefix, error);
+	if (r == 0)
+		r = schemas_set_default(worker->schemas, SETTING_HISTORY_DAYS, days, error);
+	options.schemas = worker->schemas;
+	return r < 0 ? r : settings_new(&options, &worker->settings);
 }
 
 /* *what: in words what did not come up, with its keys. */
@@ -443,8 +497,8 @@ static int start_outside(struct worker *worker, const char **what)
 			  worker->options.shard_id, &worker->db_gauges);
 	if (r < 0)
 		return r;
-	*what = "prefixes of commands (commands.prefix)";
-	return prefixes_new(worker->db, config->commands_prefix, &worker->prefixes);
+	*what = "settings (commands.prefix, privacy.history_days)";
+	return start_settings(worker);
 }
 
 static int start_effects(struct worker *worker)
@@ -646,6 +700,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));
 		return r;
 	}
+	take_keys(worker, secrets);
 	r = start_effects(worker);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "the effect journal in %s can't be opened: %s",
@@ -659,7 +714,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .control = worker->control,
 					      .board = worker->board,
 					      .counters = worker->counters,
-					      .prefixes = worker->prefixes,
+					      .settings = worker->settings,
 					      .db = worker->db,
 					      .shard_id = worker->options.shard_id,
 					      .shard_count = worker->shard_count,
@@ -711,6 +766,8 @@ static void on_link_up(void *arg, const json_t *secrets)
 	shard_alerts_flush(worker);
 	if (worker->phase != WORKER_WAITING) {
 		log_info(NULL, "worker.adopted", KV_MSG("a supervisor is there again"));
+		if (worker->settings) /* keys are all that it may have news of */
+			take_keys(worker, secrets);
 		return;
 	}
 	r = worker_start(worker, secrets, error);
@@ -927,7 +984,8 @@ static void finish(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->sigint, NULL);
 	loop_finish(&worker->loop);
 	db_gauges_free(worker->db_gauges);
-	prefixes_free(worker->prefixes);
+	settings_free(worker->settings);
+	schemas_free(worker->schemas);
 	modhost_free(worker->modhost);
 	pipeline_free(worker->pipeline);
 	cache_close(worker->cache);

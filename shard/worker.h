@@ -20,6 +20,7 @@
 #include "shared/db/db.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
+#include "shared/settings/settings.h"
 
 struct worker_options {
 	uint32_t shard_id, generation;
@@ -58,7 +59,8 @@ struct worker {
 	struct bus *bus;
 	struct db *db;
 	struct db_gauges *db_gauges;
-	struct prefixes *prefixes;
+	struct schemas *schemas;
+	struct settings *settings;
 	struct commands commands;
 	struct modhost *modhost;
 	struct dispatch_row rows[SHOAL_EVENT_COUNT];

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
+#include "shared/secrets/key_file.h"
 #include "supervisor/intents.h"
 #include "supervisor/surroundings.h"
 #include "supervisor/verbs.h"
@@ -358,6 +360,21 @@ bool supervisor_can_greet(const struct supervisor *supervisor, const struct work
 	return supervisor->have_intents || board_shard_session(worker->board, &session, &sequence);
 }
 
+/* Read anew for each hello: a worker that comes back after a reload has the keys of today. */
+static void add_keys(const struct supervisor *supervisor, json_t *secrets)
+{
+	CLEANUP(key_file_wipe) char *keys = NULL;
+	char problem[KEY_FILE_PROBLEM_SIZE];
+	int r = key_file_read(supervisor->config->secrets_key_file, &keys, problem);
+
+	if (keys)
+		json_object_set_new(secrets, "keys", json_string(keys));
+	if (r < 0)
+		json_object_set_new(secrets, "keys_problem", json_string(problem[0] ? problem : error_text(r)));
+	else if (problem[0])
+		log_warn(NULL, "secrets.key_file_open", KV_MSG(problem));
+}
+
 /* Before Discord has answered, what the worker's own session was made with is as good. */
 json_t *supervisor_secrets(const struct supervisor *supervisor, const struct worker *worker)
 {
@@ -365,19 +382,21 @@ json_t *supervisor_secrets(const struct supervisor *supervisor, const struct wor
 	const char *url = supervisor->config->discord_gateway_url;
 	struct board_session session = { 0 };
 	uint64_t sequence;
-	json_t *config = config_to_json(supervisor->config);
+	json_t *config = config_to_json(supervisor->config), *secrets;
 
 	if (!config)
 		return NULL;
 	board_shard_session(worker->board, &session, &sequence);
-	return json_pack("{s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "config", config, "shard_count",
-			 (json_int_t)supervisor->plan.shard_count, "generation",
-			 (json_int_t)supervisor->plan.generation, "gateway_url", url[0] ? url : info->gateway_url,
-			 "intents", (json_int_t)(supervisor->have_intents ? supervisor->intents : session.intents),
-			 "application_id",
-			 (json_int_t)(info->application_id ? info->application_id : session.application_id), "user_id",
-			 (json_int_t)(info->user_id ? info->user_id : session.user_id), "max_concurrency",
-			 (json_int_t)info->limits.max_concurrency, "total_guilds_hint", (json_int_t)info->guilds);
+	secrets = json_pack("{s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "config", config, "shard_count",
+			    (json_int_t)supervisor->plan.shard_count, "generation",
+			    (json_int_t)supervisor->plan.generation, "gateway_url", url[0] ? url : info->gateway_url,
+			    "intents", (json_int_t)(supervisor->have_intents ? supervisor->intents : session.intents),
+			    "application_id",
+			    (json_int_t)(info->application_id ? info->application_id : session.application_id),
+			    "user_id", (json_int_t)(info->user_id ? info->user_id : session.user_id), "max_concurrency",
+			    (json_int_t)info->limits.max_concurrency, "total_guilds_hint", (json_int_t)info->guilds);
+	add_keys(supervisor, secrets);
+	return secrets;
 }
 
 /* --- the questions ----------------------------------------------------------------------------------------------- */

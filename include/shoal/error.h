@@ -14,6 +14,7 @@ enum shoal_error {
 	SHOAL_EDAMAGED,              /* stored bytes fail their check */
 	SHOAL_EVERSION,              /* another version than we can speak */
 	SHOAL_EUNKNOWN,              /* it may or may not have happened */
+	SHOAL_ENOKEY,                /* the key that this is encrypted with, or that would encrypt it, is not there */
 	SHOAL_E_LAST,
 };
 

@@ -73,7 +73,8 @@ static const struct shoal_command *find(const char *name, const char *prefix)
 
 static void help(struct shoal_invocation *inv)
 {
-	const char *prefix = prefixes_peek(commands_services(inv)->prefixes, shoal_invocation_guild_id(inv));
+	const char *prefix = prefixes_peek(commands_services(inv)->settings, shoal_invocation_guild_id(inv),
+					   shoal_invocation_channel_id(inv));
 	const char *name = shoal_invocation_string(inv, "command", NULL);
 	const struct shoal_command *command;
 	CLEANUP(buf_finish) struct buf out;

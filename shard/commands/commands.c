@@ -419,7 +419,8 @@ static bool wait_for_prefix(struct commands *commands, const struct invocation_s
 	waiting->len = content.len;
 	memcpy(waiting->content, content.ptr, content.len);
 	commands->pending++;
-	if (prefixes_load(commands->services.prefixes, source->guild_id, prefix_known, waiting) == 0)
+	if (prefixes_load(commands->services.settings, source->guild_id, source->channel_id, prefix_known, waiting) ==
+	    0)
 		return true;
 	commands->pending--;
 	ticket_release(waiting->source.ticket);
@@ -448,11 +449,11 @@ void commands_message(struct commands *commands, const struct shoal_event *event
 		text_command(commands, &source, content, true);
 		return;
 	}
-	prefix = prefixes_peek(commands->services.prefixes, source.guild_id);
+	prefix = prefixes_peek(commands->services.settings, source.guild_id, source.channel_id);
 	if (!prefix && wait_for_prefix(commands, &source, content))
 		return;
 	if (!prefix)
-		prefix = prefixes_fallback(commands->services.prefixes);
+		prefix = prefixes_fallback(commands->services.settings);
 	if (strip_prefix(&content, prefix))
 		text_command(commands, &source, content, false);
 }

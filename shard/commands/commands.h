@@ -27,7 +27,7 @@ struct command_services {
 	struct control_link *control; /* may be NULL in tests */
 	struct board_shard *board;
 	_Atomic uint64_t *counters;
-	struct prefixes *prefixes;
+	struct settings *settings;
 	struct db *db; /* may be off, and NULL in tests */
 	uint32_t shard_id, shard_count;
 	uint64_t (*gateway_latency_us)(void *arg);

@@ -23,6 +23,7 @@ static const struct error_row own_rows[] = {
 	{ SHOAL_EDAMAGED, "SHOAL_EDAMAGED", "stored bytes fail their check" },
 	{ SHOAL_EVERSION, "SHOAL_EVERSION", "a version that this program does not speak" },
 	{ SHOAL_EUNKNOWN, "SHOAL_EUNKNOWN", "it may or may not have happened" },
+	{ SHOAL_ENOKEY, "SHOAL_ENOKEY", "the encryption key for it is not there" },
 };
 _Static_assert(sizeof(own_rows) / sizeof(own_rows[0]) == SHOAL_E_LAST - SHOAL_E_FIRST, "a row for every SHOAL_E");
 

@@ -98,6 +98,12 @@ struct config {
 	uint32_t postgres_connect_timeout_ms;
 	uint32_t postgres_statement_timeout_ms;
 	uint32_t postgres_idle_close_s;
+	/* [secrets] */
+	char *secrets_key_file; /* "" = credential secrets-keys, else none: sensitive values are refused */
+	/* [privacy] */
+	uint32_t privacy_history_days; /* of settings */
+	uint32_t privacy_guild_keep_days;
+	uint32_t privacy_job_interval_s;
 	/* [commands] */
 	char *commands_prefix; /* default prefix of message commands */
 	bool commands_sync;    /* register with Discord when changed */

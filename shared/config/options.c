@@ -170,6 +170,17 @@ const struct config_option config_options[] = {
 	{ "postgres.idle_close_s", OPTION_U32, AT(postgres_idle_close_s), "60", 1, 86400, R, NULL, NULL,
 	  "a connection without work is closed after this long" },
 
+	{ "secrets.key_file", OPTION_STR, AT(secrets_key_file), "", 0, 4095, OPTION_PATH, NULL, NULL,
+	  "keys that encrypt what is stored of secrets (shoalctl keys new makes it); so does a systemd credential "
+	  "secrets-keys" },
+
+	{ "privacy.history_days", OPTION_U32, AT(privacy_history_days), "365", 1, 36500, 0, NULL, NULL,
+	  "the history of settings is kept this long; a server may choose a shorter time" },
+	{ "privacy.guild_keep_days", OPTION_U32, AT(privacy_guild_keep_days), "30", 0, 3650, 0, NULL, NULL,
+	  "what is kept of a server is removed so long after the bot was removed from it" },
+	{ "privacy.job_interval_s", OPTION_U32, AT(privacy_job_interval_s), "3600", 1, 604800, 0, NULL, NULL,
+	  "how often one worker of the fleet removes what is too old" },
+
 	{ "commands.prefix", OPTION_STR, AT(commands_prefix), "!", 1, 16, R, NULL, NULL,
 	  "prefix of commands in messages, where a guild has set none" },
 	{ "commands.sync", OPTION_BOOL, AT(commands_sync), "yes", 0, 0, R, NULL, NULL,

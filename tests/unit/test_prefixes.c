@@ -19,7 +19,7 @@ static void test_good_prefixes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_null(prefixes_check(good[i]));
+		assert_null(prefix_check(good[i]));
 }
 
 static void test_bad_prefixes(void **state)
@@ -59,7 +59,7 @@ static void test_bad_prefixes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const char *problem = prefixes_check(bad[i].prefix);
+		const char *problem = prefix_check(bad[i].prefix);
 
 		if (!problem || !strstr(problem, bad[i].word))
 			fail_msg("%zu: %s", i, problem ? problem : "was taken");

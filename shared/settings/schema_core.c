@@ -1,0 +1,113 @@
+/* Settings of shoal itself, and what may be a prefix of message commands. Pure. */
+#include "shared/settings/schema_core.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "shared/base/cleanup.h"
+
+/* What nobody sees, or what turns the text around it about: a prefix of it could not be typed again. */
+static const struct {
+	uint32_t first, last;
+} unseen[] = {
+	{ 0x0000, 0x0020 }, { 0x007F, 0x00A0 }, { 0x00AD, 0x00AD }, { 0x034F, 0x034F },   { 0x061C, 0x061C },
+	{ 0x115F, 0x1160 }, { 0x1680, 0x1680 }, { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x2000, 0x200F },
+	{ 0x2028, 0x202F }, { 0x205F, 0x206F }, { 0x2800, 0x2800 }, { 0x3000, 0x3000 },   { 0x3164, 0x3164 },
+	{ 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFC }, { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF },
+};
+
+static bool is_unseen(uint32_t point)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unseen); i++) {
+		if (point >= unseen[i].first && point <= unseen[i].last)
+			return true;
+	}
+	return false;
+}
+
+/* The next code point of valid UTF-8 (broken bytes count as one each, unseen), moving @text. */
+static uint32_t next_point(const unsigned char **text)
+{
+	uint32_t c = *(*text)++;
+	int more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC0 ? 1 : 0;
+
+	if (c < 0x80)
+		return c;
+	if (!more)
+		return 0;
+	c &= 0x3FU >> more;
+	for (; more > 0; more--, (*text)++) {
+		if ((**text & 0xC0) != 0x80)
+			return 0;
+		c = c << 6 | (**text & 0x3FU);
+	}
+	return c;
+}
+
+const char *prefix_check(const char *prefix)
+{
+	const unsigned char *text = (const unsigned char *)prefix;
+	size_t characters = 0;
+
+	if (!*prefix)
+		return "The prefix can't be empty.";
+	while (*text) {
+		uint32_t point = next_point(&text);
+
+		/* A variation selector is part of many an emoji, and nothing without one. */
+		if (is_unseen(point) || (characters == 0 && point >= 0xFE00 && point <= 0xFE0F))
+			return "The prefix can't hold spaces, control characters or ones that can't be seen.";
+		characters++;
+	}
+	if (characters > PREFIX_CHARACTERS_MAX || strlen(prefix) >= PREFIX_SIZE)
+		return "The prefix can have 8 characters at most.";
+	if (strchr(prefix, '`'))
+		return "The prefix can't hold a backtick: Discord shows what stands between two of them as code.";
+	if (prefix[0] == '/' || prefix[0] == '<' || prefix[0] == '@' || prefix[0] == '#')
+		return "The prefix can't begin with `/`, `<`, `@` or `#`: Discord uses those itself.";
+	return NULL;
+}
+
+static const char *check_prefix(const struct shoal_setting_value *value)
+{
+	return prefix_check(value->text);
+}
+
+static const struct shoal_setting command_rows[] = {
+	{
+		.name = "prefix",
+		.type = SHOAL_SETTING_TEXT,
+		.layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD | SHOAL_LAYER_CHANNEL,
+		.fallback = "!",
+		.description = "what commands typed as messages begin with",
+		.check = check_prefix,
+	},
+};
+
+static const struct shoal_setting privacy_rows[] = {
+	{
+		.name = "history_days",
+		.type = SHOAL_SETTING_INTEGER,
+		.layers = SHOAL_LAYER_GUILD,
+		.min = 1,
+		.max = 36500,
+		.fallback = "365",
+		.description =
+			"days that the history of this server's settings is kept, if shorter than the operator's",
+	},
+};
+
+static const struct shoal_settings_schema schemas_of_core[] = {
+	{ .owner = "commands", .version = 1, .rows = command_rows, .count = ARRAY_SIZE(command_rows) },
+	{ .owner = "privacy", .version = 1, .rows = privacy_rows, .count = ARRAY_SIZE(privacy_rows) },
+};
+
+int schema_core_add(struct schemas *schemas)
+{
+	char error[VALUE_ERROR_SIZE];
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemas_of_core) && r == 0; i++)
+		r = schemas_add(schemas, &schemas_of_core[i], error);
+	return r;
+}
