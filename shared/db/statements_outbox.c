@@ -23,7 +23,7 @@ const struct statement outbox_statements[OUTBOX_STATEMENT_COUNT] = {
 	[OUTBOX_SWEEP] = {
 		.name = "sweep",
 		.sql = "DELETE FROM shoal.outbox_cursor WHERE source IN (SELECT source FROM shoal.outbox_cursor"
-		       " WHERE kind > 0 AND updated_at < now() - make_interval(days => $1::integer)"
+		       " WHERE kind > 0 AND updated_at < now() - make_interval(days => $1::bigint::integer)"
 		       " ORDER BY updated_at LIMIT 500 FOR UPDATE SKIP LOCKED)",
 		.params = { DB_TYPE_INT8 },
 		.flags = STATEMENT_ALONE,
