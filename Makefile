@@ -130,7 +130,7 @@ $(BUILD)/tests/modules/test_%: $$(wildcard shard/modules/*/test_%.c) $$(wildcard
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit chaos bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
+.PHONY: all help deps run test unit chaos chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
 .SECONDARY:
 
 unit-bins: $(UNIT_BIN)
@@ -237,6 +237,15 @@ chaos: ## workers killed by the hundred under load, three ways of replay (KILLS=
 	@$(MAKE) $(PARALLEL) --no-print-directory all
 	@rm -f $(BUILD)/chaos.txt; CHAOS_KILLS=$(KILLS) CHAOS_SEED=$(SEED) CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos.txt \
 		$(PYTHON) tests/run --build $(BUILD) test_kills; status=$$?; cat $(BUILD)/chaos.txt; exit $$status
+
+chaos: chaos-cluster
+chaos-cluster: ## PostgreSQL clusters under write load: Patroni, etcd, pgbouncer; failovers; pgbackrest's way back
+	@deploy/local/deps.sh build run test chaos
+	@$(MAKE) $(PARALLEL) --no-print-directory all
+	@rm -f $(BUILD)/chaos-cluster.txt; SHOAL_TEST_BUILD=$(BUILD) SHOAL_TEST_REQUIRE=1 \
+		CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos-cluster.txt \
+		$(PYTHON) -B -m pytest -q -rs --tb=short -p no:cacheprovider tests/chaos/cluster; \
+		status=$$?; cat $(BUILD)/chaos-cluster.txt; exit $$status
 
 clean: ## remove build/
 	rm -rf build

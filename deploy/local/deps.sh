@@ -93,8 +93,8 @@ if ! install; then
 	fi
 fi
 case " $chosen " in
-*" postgresql "* | *" nats-server "*)
-	say "note: Debian starts a postgresql and a nats-server service of its own with these packages. shoal does not use"
-	say "them (it starts private ones); 'systemctl disable --now postgresql nats-server' switches them off."
+*" postgresql "* | *" nats-server "* | *" etcd-server "*)
+	say "note: Debian starts services of its own with some of these packages (postgresql, nats-server, etcd). shoal does"
+	say "not use them (it starts private ones); 'systemctl disable --now postgresql nats-server etcd' switches them off."
 	;;
 esac
