@@ -273,6 +273,24 @@ static int list_files(const char *folder, struct file **ret_files, size_t *ret_c
 	return 0;
 }
 
+/* Halves that a worker of this shard left when it was killed. */
+static void remove_halves(const struct flight *flight)
+{
+	DIR *dir = opendir(flight->folder);
+	const char *shard = strstr(flight->path + strlen(flight->folder), "-shard");
+	struct dirent *entry;
+	char end[NAME_SIZE];
+
+	if (!dir)
+		return;
+	snprintf(end, sizeof(end), "%s" UNFINISHED, shard ? shard : SUFFIX);
+	while ((entry = readdir(dir))) {
+		if (ends_with(entry->d_name, end))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
 static void remove_file(const char *folder, const char *name)
 {
 	char path[FLIGHT_PATH_SIZE + NAME_SIZE];
@@ -306,6 +324,7 @@ int flight_save(void *arg)
 
 	if (mkdir(flight->folder, 0700) < 0 && errno != EEXIST)
 		return -errno;
+	remove_halves(flight);
 	prune(flight);
 	snprintf(path, sizeof(path), "%s" UNFINISHED, flight->path);
 	r = write_file(flight, path);

@@ -15,6 +15,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/losses.h"
 #include "tests/sim/options.h"
+#include "tests/sim/replay.h"
 #include "tests/sim/rest.h"
 #include "tests/sim/store.h"
 #include "tests/sim/traffic.h"
@@ -92,10 +93,10 @@ static json_t *get_state(struct exchange *x)
 	(void)x;
 	for (struct session *s = session_list(); s; s = s->next)
 		json_array_append_new(sessions, session_json(s));
-	return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "now_ms", (json_int_t)wall_ms(), "mono_ms",
+	return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:o}", "now_ms", (json_int_t)wall_ms(), "mono_ms",
 			 (json_int_t)mono_ms(), "sessions", sessions, "counters", counters_json(), "identify",
 			 identify_stats_json(), "commands", commands_json(), "rest", rest_stats_json(), "guilds",
-			 (json_int_t)world_guild_count(), "options", options_json());
+			 (json_int_t)world_guild_count(), "options", options_json(), "replay", replay_json());
 }
 
 static json_t *get_counters(struct exchange *x)

@@ -17,6 +17,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/losses.h"
 #include "tests/sim/options.h"
+#include "tests/sim/replay.h"
 #include "tests/sim/rest.h"
 #include "tests/sim/rest_thread.h"
 #include "tests/sim/store.h"
@@ -61,6 +62,7 @@ static void tick(uint64_t now_ms)
 
 	traffic_tick(now_ms);
 	flood_tick(now_ms);
+	replay_tick(now_ms);
 	waits_tick(now_ms);
 	if (now_ms - slow_ms < 200)
 		return;
@@ -185,6 +187,8 @@ int main(int argc, char **argv)
 	raise_limits();
 	if (start() < 0)
 		return 1;
+	if (options.replay[0] && replay_load(options.replay) < 0)
+		return 2;
 	control_on_stop(stop);
 	uv_timer_init(&loop, &stop_timer);
 	for (int i = 0; i < 2; i++) {
@@ -194,6 +198,7 @@ int main(int argc, char **argv)
 	announce();
 	uv_run(&loop, UV_RUN_DEFAULT);
 	session_free_all();
+	replay_free();
 	interactions_free();
 	commands_free();
 	store_free();

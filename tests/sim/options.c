@@ -80,6 +80,8 @@ static const struct option_row rows[] = {
 	  "zlib-stream: GUILD_CREATE from a pre-compressed template" },
 	{ "http2", KIND_BOOL, AT(http2), "on", false, "", "offer HTTP/2 by ALPN when TLS is on" },
 	{ "ledger-max", KIND_U64, AT(ledger_max), "1000000", false, "N", "entries the ledger keeps" },
+	{ "replay", KIND_TEXT, AT(replay), "", false, "FILE",
+	  "play a recording of a flight recorder (shoal's state_dir/flight) once the shard is there" },
 	{ "record", KIND_TEXT, AT(record), "", false, "FILE", "append every REST request as a JSON line" },
 	{ "seed", KIND_U64, AT(seed), "1", false, "N", "seed of the pseudo-random numbers" },
 	{ "log-level", KIND_TEXT, AT(log_level), "warn", false, "debug|info|warn|error", "what goes to stderr" },

@@ -17,6 +17,7 @@ struct options {
 	const char *advertise_host;
 	const char *token;
 	const char *record;
+	const char *replay;
 	const char *log_level;
 	uint64_t application_id;
 	uint64_t shards;

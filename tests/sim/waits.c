@@ -9,6 +9,7 @@
 #include "tests/sim/gateway.h"
 #include "tests/sim/identify.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/replay.h"
 #include "tests/sim/rest.h"
 #include "tests/sim/session.h"
 #include "tests/sim/util.h"
@@ -76,6 +77,8 @@ static const struct value {
 	{ "rest_requests", rest_request_count },
 	{ "commands", rest_command_count },
 	{ "floods_finished", flood_finished_count },
+	{ "replayed", replay_count },
+	{ "replay_finished", replay_finished },
 };
 
 #define VALUES (sizeof(values) / sizeof(values[0]))
