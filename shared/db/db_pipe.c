@@ -157,7 +157,7 @@ bool db_pipe_send(struct db_pipe *pipe, PGconn *connection, struct db_segment *s
 		pipe->first = segment;
 	pipe->last = segment;
 	pipe->counts[segment->lane]++;
-	pipe->jobs += segment->count;
+	pipe->jobs[segment->lane] += segment->count;
 	return send_all(pipe, connection, segment);
 }
 
@@ -268,7 +268,7 @@ static struct db_segment *pop(struct db_pipe *pipe)
 	if (!pipe->first)
 		pipe->last = NULL;
 	pipe->counts[segment->lane]--;
-	pipe->jobs -= segment->count;
+	pipe->jobs[segment->lane] -= segment->count;
 	pipe->bytes = 0;
 	segment->next = NULL;
 	return segment;
@@ -304,7 +304,7 @@ struct db_segment *db_pipe_abandon(struct db_pipe *pipe)
 	struct db_segment *segments = TAKE(pipe->first);
 
 	pipe->last = NULL;
-	pipe->counts[DB_LANE_READ] = pipe->counts[DB_LANE_WRITE] = 0;
-	pipe->jobs = 0;
+	memset(pipe->counts, 0, sizeof(pipe->counts));
+	memset(pipe->jobs, 0, sizeof(pipe->jobs));
 	return segments;
 }

@@ -38,10 +38,10 @@ struct db_pipe {
 	bool naming; /* named statements */
 	struct db_segment *first, *last;
 	size_t counts[DB_LANE_COUNT]; /* segments under way */
-	size_t jobs;
-	uint64_t moved_ns; /* when it last had a result, or got something to do, or became ready */
-	uint64_t bytes;    /* received since the first one's first */
-	uint8_t *named;    /* enum named of each statement, on this connection */
+	size_t jobs[DB_LANE_COUNT];   /* in them */
+	uint64_t moved_ns;            /* when it last had a result, or got something to do, or became ready */
+	uint64_t bytes;               /* received since the first one's first */
+	uint8_t *named;               /* enum named of each statement, on this connection */
 	size_t named_size;
 };
 

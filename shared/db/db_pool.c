@@ -22,7 +22,7 @@
 
 #define SEGMENT_JOBS     32
 #define SEGMENT_BYTES    (256 * 1024)
-#define SPREAD_AT        SEGMENT_JOBS /* so many wait although a connection works for them: another, if there may be one */
+#define SPREAD_AT        SEGMENT_JOBS /* more than so many a connection: another, if there may be one */
 #define TRIES_MAX        3            /* of a job that is known not to have happened, or changes nothing */
 #define SETBACKS_MAX     2            /* so often sent again for others' sake: alone from then on */
 #define GRACE_MS         2000         /* beyond the server's own time-out, before the connection counts as silent */
@@ -550,14 +550,17 @@ static void pump_lane(struct db_pool *pool, enum db_lane lane)
 	}
 }
 
-/* Whether another connection would serve what still waits. */
+/* Whether another connection would serve the lane: nothing works for it, or each that does has a whole segment's jobs.
+ */
 static bool wants_link(const struct db_pool *pool, enum db_lane lane)
 {
-	size_t waiting = pool->lanes[lane].count, mine = lane_links(pool, lane);
+	size_t jobs = pool->lanes[lane].count, mine = lane_links(pool, lane);
 
-	if (waiting == 0)
-		return false;
-	return mine == 0 || (waiting >= SPREAD_AT && mine < lane_share(pool, lane));
+	if (mine == 0)
+		return jobs > 0;
+	for (size_t i = 0; i < pool->link_max; i++)
+		jobs += is_usable(pool, i) ? db_link_pipe(pool->links[i])->jobs[lane] : 0;
+	return jobs > mine * SPREAD_AT && mine < lane_share(pool, lane);
 }
 
 static void on_pump(void *arg)
@@ -675,7 +678,8 @@ void db_pool_stats(const struct db_pool *pool, struct db_stats *stats)
 	for (size_t i = 0; i < pool->link_max; i++) {
 		if (!pool->links[i])
 			continue;
-		stats->in_flight += db_link_pipe(pool->links[i])->jobs;
+		stats->in_flight += db_link_pipe(pool->links[i])->jobs[DB_LANE_READ] +
+				    db_link_pipe(pool->links[i])->jobs[DB_LANE_WRITE];
 		stats->links += db_link_is_ready(pool->links[i]);
 	}
 }
