@@ -2,6 +2,7 @@
 lost, no command is called late, nothing is parked early, the ledger goes on."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -85,9 +86,10 @@ def test_a_jump_costs_nothing(sim, fleet, clock, hours):
     assert after["interactions"]["answered_once"] == after["interactions"]["sent"], after["interactions"]
     status = fleet.status()
     assert not any(one["loss_windows"] for one in status["shards"])
+    assert not re.search(r"^shoal_events_parked\S* [1-9]", fleet.http("/metrics")[2], re.M)
     assert not status["ledger"]["exhausted"] and status["ledger"]["denied"] == 0
     assert fleet.pids()[2] == pids[2], "nobody was taken for hung"
-    for event in ("command.late", "command.expired", "pipeline.parked", "watchdog.abort", "ledger.exhausted"):
+    for event in ("commands.expired", "pipeline.dead_letter", "watchdog.abort", "ledger.exhausted"):
         assert not fleet.records(event), event
 
 
