@@ -29,6 +29,7 @@ static void complete(struct request *request, const struct shoal_result *result)
 	struct shoal_scope *scope = request->call.scope;
 	struct culprit_frame frame;
 
+	request->call.over = true;
 	if (result->error && result->error != -ECANCELED) {
 		if (scope->module && scope->module->counters)
 			board_count(scope->module->counters, BOARD_MODULE_failures, 1);
@@ -128,7 +129,7 @@ struct request *request_waiting(const struct shoal_scope *scope)
 	struct scope_call *call;
 
 	for (call = scope->calls; call; call = call->next) {
-		if (call->cancel == cancel && !call->cancelled && ((struct request *)call)->waits)
+		if (call->cancel == cancel && !call->over && ((struct request *)call)->waits)
 			return (struct request *)call;
 	}
 	return NULL;

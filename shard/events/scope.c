@@ -53,7 +53,7 @@ static struct scope_call *next_to_cancel(const struct shoal_scope *scope)
 	struct scope_call *call;
 
 	DL_FOREACH (scope->calls, call)
-		if (!call->cancelled)
+		if (!call->over)
 			return call;
 	return NULL;
 }
@@ -65,7 +65,7 @@ void scope_end(struct shoal_scope *scope)
 	scope->hold(scope->owner);
 	scope->ended = true;
 	while ((call = next_to_cancel(scope))) {
-		call->cancelled = true;
+		call->over = true;
 		call->cancel(call);
 	}
 	scope->release(scope->owner);

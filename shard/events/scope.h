@@ -20,7 +20,7 @@ struct scope_call {
 	struct shoal_scope *scope;
 	/* Ends it: its completion comes (scope_done()) before this returns, or later where that can't be. */
 	void (*cancel)(struct scope_call *call);
-	bool cancelled;
+	bool over; /* its completion has begun: it is not cancelled any more, also not by its own callback */
 };
 
 struct shoal_scope {

@@ -398,7 +398,7 @@ static int check_file(const char *path, char *error)
 static int add_file(const char *name, const char *path, char *error)
 {
 	const struct shoal_module *descriptor;
-	char symbol[64];
+	char symbol[96];
 	void *object;
 	int r;
 

@@ -27,6 +27,7 @@ static void complete(struct module_timer *timer, int error)
 {
 	struct culprit_frame frame;
 
+	timer->call.over = true;
 	timer_close(&timer->timer, on_closed); /* frees it, later */
 	scope_enter(&frame, timer->call.scope, CULPRIT_TIMER);
 	timer->fn(timer->arg, error);
@@ -80,9 +81,8 @@ int timers_cancel(struct shoal_scope *scope, uint64_t id)
 	struct scope_call *call;
 
 	for (call = scope->calls; call; call = call->next) {
-		if (call->cancel != cancel || call->cancelled || ((struct module_timer *)call)->id != id)
+		if (call->cancel != cancel || call->over || ((struct module_timer *)call)->id != id)
 			continue;
-		call->cancelled = true;
 		cancel(call);
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #include <shoal/snowflake.h>
 
 #include "shard/commands/answer.h"
+#include "shard/commands/followup.h"
 #include "shard/commands/commands.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
@@ -290,6 +291,263 @@ static void a_refused_send_is_counted(void **state)
 	assert_int_equal(atomic_load(&counters[BOARD_COUNTER_commands_failed]), 1);
 }
 
+/* --- what modules answer with
+ * ------------------------------------------------------------------------------------------ */
+
+static void refuse(size_t i, uint32_t discord_code)
+{
+	struct rest_result result = {
+		.error = -SHOAL_EDISCORD, .http_status = 400, .discord_code = discord_code, .message = "", .words = ""
+	};
+
+	sent[i].fn(sent[i].arg, &result);
+}
+
+static struct shoal_invocation *make_component(bool updates, uint64_t age_ms)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, age_ms);
+
+	inv->updates = updates;
+	inv->custom_id = strdup("x");
+	return inv;
+}
+
+static const struct shoal_button button = { .label = "Go", .custom_id = "x.go:1" };
+static const struct shoal_action_row row = { .buttons = &button, .button_count = 1 };
+
+static void with_buttons_embeds_and_mentions(void **state)
+{
+	static const uint64_t users[] = { 7 };
+	const struct shoal_embed_line line = { "name", "value", true };
+	const struct shoal_embed_content embed = { .title = "T", .color = 0xff, .lines = &line, .line_count = 1 };
+	const struct shoal_content content = { .text = "hi <@7>",
+					       .embeds = &embed,
+					       .embed_count = 1,
+					       .rows = &row,
+					       .row_count = 1,
+					       .mentions = { .users = users, .user_count = 1 },
+					       .flags = SHOAL_CONTENT_EPHEMERAL };
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+	const json_t *data, *first;
+
+	(void)state;
+	assert_int_equal(invocation_reply(inv, &content), 0);
+	invocation_release(inv);
+	data = json_object_get(sent[0].body, "data");
+	assert_int_equal(json_integer_value(json_object_get(data, "flags")), 64);
+	first = json_array_get(json_object_get(json_array_get(json_object_get(data, "components"), 0), "components"),
+			       0);
+	assert_string_equal(json_string_value(json_object_get(first, "custom_id")), "x.go:1");
+	assert_int_equal(json_array_size(json_object_get(data, "embeds")), 1);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(json_object_get(data, "allowed_mentions"), "users"), 0)),
+			    "7");
+	complete(0, 0);
+}
+
+static void what_breaks_limits_is_refused_and_apologised_for(void **state)
+{
+	static const struct shoal_button nameless = { .label = "Go" };
+	static const struct shoal_action_row rows[] = { { .buttons = &nameless, .button_count = 1 }, { 0 } };
+	const struct shoal_content bad[] = { { .text = "x", .rows = &rows[0], .row_count = 1 },
+					     { .text = "x", .rows = &rows[1], .row_count = 1 },
+					     { .text = "x", .rows = rows, .row_count = 6 },
+					     { .text = NULL } };
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_true(invocation_reply(inv, &bad[i]) < 0);
+	assert_int_equal(sent_count, 0);
+	invocation_release(inv);
+	assert_non_null(strstr(content_of(json_object_get(sent[0].body, "data")), "incident"));
+	complete(0, 0);
+}
+
+static void a_component_changes_its_message(void **state)
+{
+	const struct shoal_content content = { .text = "changed" };
+	struct shoal_invocation *inv = make_component(true, 0), *plain = make_component(false, 0);
+
+	(void)state;
+	assert_int_equal(invocation_update(inv, &content), 0);
+	assert_int_equal(type_of(0), 7);
+	invocation_release(inv);
+	complete(0, 0);
+	assert_int_equal(invocation_update(plain, &content), -EINVAL); /* its row does not say so */
+	invocation_reply_text(plain, "x");
+	assert_int_equal(type_of(1), 4);
+	invocation_release(plain);
+	complete(1, 0);
+}
+
+static void a_component_is_deferred_silently(void **state)
+{
+	const struct shoal_content content = { .text = "changed" };
+	struct shoal_invocation *inv = make_component(true, ANSWER_DEFER_MS + 50);
+
+	(void)state;
+	answer_tick(inv);
+	assert_int_equal(type_of(0), 6);
+	complete(0, 0);
+	assert_int_equal(invocation_update(inv, &content), 0);
+	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
+	invocation_release(inv);
+	complete(1, 0);
+}
+
+/* @original is the component's own message there: an error must not take its place. */
+static void a_message_beside_the_component_is_a_follow_up(void **state)
+{
+	struct shoal_invocation *inv = make_component(true, 0);
+
+	(void)state;
+	invocation_reply_error(inv, "no");
+	invocation_release(inv);
+	assert_int_equal(type_of(0), 6);
+	complete(0, 0);
+	assert_int_equal(sent_count, 2);
+	assert_int_equal(sent[1].route, ROUTE_CREATE_FOLLOWUP);
+	assert_int_equal(json_integer_value(json_object_get(sent[1].body, "flags")), 64);
+	complete(1, 0);
+}
+
+static const struct shoal_text_input input = { .custom_id = "text", .label = "Say" };
+static const struct shoal_modal form = { .custom_id = "x.form", .title = "T", .inputs = &input, .input_count = 1 };
+
+static void a_form_is_the_first_answer(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, ANSWER_DEFER_MS + 50);
+
+	(void)state;
+	inv->keeps_modal = true;
+	answer_tick(inv);
+	assert_int_equal(sent_count, 0);
+	assert_int_equal(invocation_modal(inv, &form), 0);
+	assert_int_equal(invocation_modal(inv, &form), -EALREADY);
+	assert_int_equal(type_of(0), 9);
+	invocation_release(inv);
+	refuse(0, 40060); /* shown before a crash: done */
+	assert_int_equal(sent_count, 1);
+}
+
+static void a_form_that_comes_too_late_is_words(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, ANSWER_DEFER_MS + 50);
+
+	(void)state;
+	answer_tick(inv);
+	complete(0, 0);
+	assert_int_equal(invocation_modal(inv, &form), 0);
+	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
+	assert_non_null(strstr(content_of(sent[1].body), "too long"));
+	invocation_release(inv);
+	complete(1, 0);
+}
+
+static void no_form_answers_a_form_or_a_message(void **state)
+{
+	struct shoal_invocation *typed = make(INVOCATION_SLASH, 0), *message = make(INVOCATION_MESSAGE, 0);
+
+	(void)state;
+	typed->is_form = true;
+	assert_int_equal(invocation_modal(typed, &form), -EINVAL);
+	assert_int_equal(invocation_modal(message, &form), -EINVAL);
+	invocation_reply_text(typed, "x");
+	invocation_reply_text(message, "x");
+	invocation_release(typed);
+	invocation_release(message);
+	complete(0, 0);
+	complete(1, 0);
+}
+
+static int followed;
+
+static void on_followed(void *arg, const struct shoal_result *result)
+{
+	(void)arg;
+	assert_int_equal(result->error, 0);
+	followed++;
+}
+
+static void follow_ups_wait_for_the_answer(void **state)
+{
+	const struct shoal_content content = { .text = "more" };
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+
+	(void)state;
+	followed = 0;
+	assert_int_equal(followup_create(inv, &content, on_followed, NULL), -EINVAL); /* nothing was answered */
+	invocation_reply_text(inv, "first");
+	assert_int_equal(followup_create(inv, &content, on_followed, NULL), 0);
+	assert_int_equal(followup_edit_original(inv, &content, on_followed, NULL), 0);
+	assert_int_equal(sent_count, 1);
+	invocation_release(inv); /* they hold it */
+	complete(0, 0);
+	assert_int_equal(sent_count, 3);
+	assert_int_equal(sent[1].route, ROUTE_CREATE_FOLLOWUP);
+	assert_int_equal(sent[2].route, ROUTE_EDIT_ORIGINAL);
+	complete(1, 0);
+	complete(2, 0);
+	assert_int_equal(followed, 2);
+}
+
+static void deferred_by_the_handler(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+
+	(void)state;
+	assert_int_equal(invocation_defer(inv, SHOAL_CONTENT_EPHEMERAL), 0);
+	assert_int_equal(invocation_defer(inv, 0), -EALREADY);
+	assert_int_equal(type_of(0), 5);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(sent[0].body, "data"), "flags")), 64);
+	complete(0, 0);
+	invocation_reply_text(inv, "done");
+	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
+	invocation_release(inv);
+	complete(1, 0);
+}
+
+static void deferred_and_taken_away(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+
+	(void)state;
+	followed = 0;
+	assert_int_equal(followup_delete_original(inv, NULL, NULL), -EINVAL);
+	invocation_defer(inv, 0);
+	assert_int_equal(followup_delete_original(inv, on_followed, NULL), 0);
+	assert_int_equal(sent_count, 1);
+	invocation_release(inv);
+	complete(0, 0);
+	assert_int_equal(sent[1].route, ROUTE_DELETE_ORIGINAL);
+	complete(1, 0);
+	assert_int_equal(followed, 1);
+	assert_int_equal(sent_count, 2); /* and nobody apologises */
+}
+
+static void cancelled(void *arg, const struct shoal_result *result)
+{
+	*(int *)arg = result->error;
+}
+
+static void closing_ends_what_waits(void **state)
+{
+	const struct shoal_content content = { .text = "more" };
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+	int error = 0;
+
+	(void)state;
+	invocation_reply_text(inv, "first");
+	assert_int_equal(followup_create(inv, &content, cancelled, &error), 0);
+	invocation_release(inv);
+	commands_closing(&commands);
+	assert_int_equal(error, -ECANCELED);
+	complete(0, -ECANCELED);
+	assert_int_equal(sent_count, 1);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -307,6 +565,18 @@ int main(void)
 		TEST(a_message_is_answered_by_a_reply),
 		TEST(long_text_is_cut),
 		TEST(a_refused_send_is_counted),
+		TEST(with_buttons_embeds_and_mentions),
+		TEST(what_breaks_limits_is_refused_and_apologised_for),
+		TEST(a_component_changes_its_message),
+		TEST(a_component_is_deferred_silently),
+		TEST(a_message_beside_the_component_is_a_follow_up),
+		TEST(a_form_is_the_first_answer),
+		TEST(a_form_that_comes_too_late_is_words),
+		TEST(no_form_answers_a_form_or_a_message),
+		TEST(follow_ups_wait_for_the_answer),
+		TEST(deferred_by_the_handler),
+		TEST(deferred_and_taken_away),
+		TEST(closing_ends_what_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
