@@ -211,12 +211,13 @@ int ctl_doctor(int argc, char **argv, const struct ctl_options *options)
 {
 	CLEANUP(config_freep) struct config *own = NULL, *defaults = NULL;
 	struct ctl_options mine = *options;
-	struct doctor doctor = { .options = &mine, .timeout_ms = CONNECT_TIMEOUT_MS };
+	struct doctor doctor = { .options = &mine, .timeout_ms = CONNECT_TIMEOUT_MS, .sql_dir = "" };
 	int r;
 
-	(void)argv;
-	if (argc != 1)
-		return ctl_usage("doctor", "takes no arguments");
+	if (argc == 3 && strcmp(argv[1], "--sql-dir") == 0)
+		doctor.sql_dir = argv[2];
+	else if (argc != 1)
+		return ctl_usage("doctor", "takes --sql-dir DIR at most");
 	if (!mine.config) { /* it can't be read: what needs none is looked at all the same */
 		r = config_new(&defaults);
 		if (r < 0)

@@ -40,6 +40,7 @@ struct doctor {
 	int database_problem;
 	bool pooler; /* something like pgbouncer stands between */
 	uint32_t timeout_ms;
+	const char *sql_dir; /* of the migrations; "": where they are by themselves */
 };
 
 typedef void (*doctor_fn)(struct doctor *doctor, struct doctor_finding *finding);

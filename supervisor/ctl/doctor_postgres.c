@@ -163,7 +163,7 @@ void doctor_schema(struct doctor *doctor, struct doctor_finding *finding)
 
 	if (unreachable(doctor, finding))
 		return;
-	r = migrate_find_sql_dir("", sql_dir, sizeof(sql_dir), &error);
+	r = migrate_find_sql_dir(doctor->sql_dir, sql_dir, sizeof(sql_dir), &error);
 	if (r == 0)
 		r = migrate_scan(sql_dir, &list, &error);
 	if (r == 0)
@@ -246,13 +246,14 @@ static void find_extensions(const char *text, char *names, size_t size)
 }
 
 /* What the migrations' files want. False: they can't be read (the schema's check says why). */
-static bool collect_extensions(char *names, size_t size)
+static bool collect_extensions(const struct doctor *doctor, char *names, size_t size)
 {
 	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
 	struct migrate_error error = { 0 };
 	char sql_dir[MIGRATE_PATH_SIZE], path[MIGRATE_PATH_SIZE + 160];
 
-	if (migrate_find_sql_dir("", sql_dir, sizeof(sql_dir), &error) < 0 || migrate_scan(sql_dir, &list, &error) < 0)
+	if (migrate_find_sql_dir(doctor->sql_dir, sql_dir, sizeof(sql_dir), &error) < 0 ||
+	    migrate_scan(sql_dir, &list, &error) < 0)
 		return false;
 	snprintf(names, size, "{");
 	for (size_t i = 0; i < list.count; i++) {
@@ -281,7 +282,7 @@ void doctor_extensions(struct doctor *doctor, struct doctor_finding *finding)
 
 	if (unreachable(doctor, finding))
 		return;
-	if (!collect_extensions(names, sizeof(names))) {
+	if (!collect_extensions(doctor, names, sizeof(names))) {
 		doctor_say(finding, DOCTOR_OFF, "not known: the migrations' files are not there");
 		return;
 	}

@@ -39,7 +39,8 @@ static const struct verb {
 	  "a consistent copy of schema shoal, with counts and checksums beside it" },
 	{ "restore", "FILE | DIR [--yes]", ctl_restore,
 	  "such a copy back, counted and compared; over data only with --yes" },
-	{ "doctor", "", ctl_doctor, "looks at host, fleet and database: what is wrong, and what to do about it" },
+	{ "doctor", "[--sql-dir DIR]", ctl_doctor,
+	  "looks at host, fleet and database: what is wrong, and what to do about it" },
 };
 
 #define ARGUMENTS_WIDTH 32

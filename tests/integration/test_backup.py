@@ -99,6 +99,29 @@ def test_copy_is_of_one_moment(database, ctl, folder):
     ctl(database.url, "restore", path, "--yes")
 
 
+def test_rights_come_back_with_it(own_stack, ctl, folder):
+    """What was given to the roles of workers and readers is in the copy."""
+    postgres = own_stack(nats=False, prefix="shoal-bk").postgres
+    for role in ("shoal_app", "shoal_read"):
+        postgres.psql(f"CREATE ROLE {role} NOLOGIN")
+    url, path = postgres.url(), os.path.join(folder, "copy.dump")
+    ctl(url, "migrate", "up")
+    assert ctl(url, "backup", path, "--json")["manifest"]["roles"] == ["shoal_app", "shoal_read"]
+    other = postgres.create_database("other")
+    ctl(other, "restore", path)
+
+    def may(role, what, table):
+        return postgres.psql(f"SELECT has_table_privilege('{role}', 'shoal.{table}', '{what}')", database="other") == "t"
+    assert may("shoal_app", "INSERT", "guild_setting") and not may("shoal_app", "INSERT", "migration")
+    assert may("shoal_read", "SELECT", "guild_setting") and not may("shoal_read", "UPDATE", "guild_setting")
+    assert postgres.psql("SELECT has_function_privilege('public', 'shoal.apply_grants()', 'EXECUTE')", database="other") == "f"
+    # Where a role is not there, that is said before anything is done.
+    postgres.psql("DROP OWNED BY shoal_read", database="other")
+    postgres.psql("DROP OWNED BY shoal_read", database="shoal")
+    postgres.psql("DROP ROLE shoal_read")
+    assert "CREATE ROLE shoal_read NOLOGIN" in ctl(postgres.create_database("third"), "restore", path, code=1)
+
+
 def test_damage_is_found_before_anything_is_touched(database, servers, ctl, folder):
     path = os.path.join(folder, "copy.dump")
     ctl(database.url, "backup", path)

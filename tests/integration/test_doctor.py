@@ -3,20 +3,22 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
 
+import harness
 from harness.certs import Authority
 
 
 @pytest.fixture
 def examine(make_fleet, servers):
     """examine(database, …): {check: row} of doctor's look at a fleet that does not run, or at the given one."""
-    def run(database=None, fleet=None, nats=None, **config):
+    def run(database=None, fleet=None, nats=None, arguments=(), **config):
         fleet = fleet or make_fleet(None, start=False, database=database, nats=nats, config=config)
         if fleet.process is None:
             fleet.write_ini()
-        done = fleet.ctl_run("doctor", "--json", "--config", fleet.ini, timeout_s=60)
+        done = fleet.ctl_run("doctor", "--json", "--config", fleet.ini, *arguments, timeout_s=60)
         assert done.returncode in (0, 1), done.stderr
         answer = json.loads(done.stdout)
         rows = {row["check"]: row for row in answer["checks"]}
@@ -116,6 +118,23 @@ def test_named_statements_behind_a_pooler(examine, servers):
     assert rows["pooler"]["verdict"] == "fail" and rows["pooler"]["advice"] == "postgres.prepared = no", rows["pooler"]
     rows = examine(database=url, **{"postgres.prepared": "no"})
     assert rows["pooler"]["verdict"] == "ok" and "transaction mode" in rows["pooler"]["what"]
+
+
+def test_extensions_that_migrations_want(examine, servers, folder):
+    url = servers.database()
+    shutil.copytree(os.path.join(harness.ROOT, "sql"), os.path.join(folder, "sql"))
+    os.mkdir(os.path.join(folder, "sql", "words"))
+
+    def wants(sql):
+        with open(os.path.join(folder, "sql", "words", "0001_words.up.sql"), "w", encoding="utf-8") as f:
+            f.write(f"-- words\n-- oldest-program: 0.1.0\n{sql}\n")
+        rows = examine(database=url, arguments=("--sql-dir", os.path.join(folder, "sql")))
+        assert rows["schema"]["verdict"] == "warn" and "1 are not applied" in rows["schema"]["what"]
+        return rows["extensions"]
+    row = wants("CREATE EXTENSION IF NOT EXISTS plpgsql; create extension \"plpgsql\" SCHEMA x;")
+    assert row["verdict"] == "ok" and "plpgsql" in row["what"]
+    row = wants("CREATE EXTENSION nobody_has_this;")
+    assert row["verdict"] == "fail" and "nobody_has_this" in row["what"] and "every server" in row["advice"]
 
 
 def test_rights_of_a_stranger(examine, servers):
