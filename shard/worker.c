@@ -714,13 +714,18 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .control = worker->control,
 					      .board = worker->board,
 					      .counters = worker->counters,
+					      .cache = worker->cache,
 					      .settings = worker->settings,
 					      .db = worker->db,
 					      .shard_id = worker->options.shard_id,
 					      .shard_count = worker->shard_count,
 					      .gateway_latency_us = gateway_latency_us,
 					      .gateway_arg = worker };
-	commands_init(&worker->commands, &services);
+	r = commands_init(&worker->commands, &services);
+	if (r < 0) {
+		snprintf(error, CONFIG_ERROR_SIZE, "commands can't be set up: %s", error_text(r));
+		return r;
+	}
 	cache_set_self(worker->cache, own_user_id(worker, secrets));
 	commands_set_user(&worker->commands, own_user_id(worker, secrets));
 	r = start_modules(worker);

@@ -2,6 +2,7 @@
 #include "shard/commands/arguments.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,74 +85,82 @@ static bool has_range(const struct shoal_command_option *option)
 	return option->min != 0 || option->max != 0;
 }
 
-static int check_string(struct argument *argument, struct shoal_str text, char error[ARGUMENTS_ERROR_SIZE])
+static int wrong(const struct argument *argument, const struct shoal_phrase *phrase, struct arguments_error *error)
+{
+	*error = (struct arguments_error){ .phrase = phrase, .option = argument->option };
+	return -EINVAL;
+}
+
+void arguments_error_print(const struct arguments_error *error, enum shoal_language language, struct buf *out)
+{
+	char min[24], max[24];
+	const struct shoal_word words[] = { { "option", error->option->name },
+					    { "description", error->option->description },
+					    { "min", min },
+					    { "max", max } };
+
+	snprintf(min, sizeof(min), "%" PRId64, error->option->min);
+	snprintf(max, sizeof(max), "%" PRId64, error->option->max);
+	phrases_print(out, error->phrase, language, words, ARRAY_SIZE(words));
+}
+
+static int check_string(struct argument *argument, struct shoal_str text, struct arguments_error *error)
 {
 	const struct shoal_command_option *option = argument->option;
 	size_t characters = count_characters(text);
 
 	if (has_range(option) && (characters < (uint64_t)option->min || characters > (uint64_t)option->max)) {
-		snprintf(error, ARGUMENTS_ERROR_SIZE, "`%s` must be %lld to %lld characters long.", option->name,
-			 (long long)option->min, (long long)option->max);
-		return -EINVAL;
+		return wrong(argument, &phrase_OPTION_LENGTH, error);
 	}
 	argument->text = copy_text(text);
 	return argument->text ? 0 : -ENOMEM;
 }
 
-static int check_integer(struct argument *argument, int64_t value, char error[ARGUMENTS_ERROR_SIZE])
+static int check_integer(struct argument *argument, int64_t value, struct arguments_error *error)
 {
 	const struct shoal_command_option *option = argument->option;
 
 	if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) {
-		snprintf(error, ARGUMENTS_ERROR_SIZE, "`%s` is too large a number.", option->name);
-		return -EINVAL;
+		return wrong(argument, &phrase_OPTION_TOO_LARGE, error);
 	}
 	if (has_range(option) && (value < option->min || value > option->max)) {
-		snprintf(error, ARGUMENTS_ERROR_SIZE, "`%s` must be a number from %lld to %lld.", option->name,
-			 (long long)option->min, (long long)option->max);
-		return -EINVAL;
+		return wrong(argument, &phrase_OPTION_RANGE, error);
 	}
 	argument->integer = value;
 	return 0;
 }
 
-static int not_a(const struct argument *argument, const char *what, char error[ARGUMENTS_ERROR_SIZE])
-{
-	snprintf(error, ARGUMENTS_ERROR_SIZE, "`%s` must be %s.", argument->option->name, what);
-	return -EINVAL;
-}
-
-static int value_id(struct argument *argument, struct shoal_str text, char error[ARGUMENTS_ERROR_SIZE])
+static int value_id(struct argument *argument, struct shoal_str text, struct arguments_error *error)
 {
 	if (shoal_snowflake_parse(text.ptr, text.len, &argument->id) < 0 || argument->id == 0)
-		return not_a(argument, "a user, channel or role", error);
+		return wrong(argument, &phrase_OPTION_ID, error);
 	return 0;
 }
 
-static int from_value(struct argument *argument, const struct shoal_value *value, char error[ARGUMENTS_ERROR_SIZE])
+static int from_value(struct argument *argument, const struct shoal_value *value, struct arguments_error *error)
 {
 	switch (argument->option->type) {
 	case SHOAL_OPTION_STRING:
 		return value->kind == SHOAL_VALUE_STR ? check_string(argument, value->text, error)
-						      : not_a(argument, "text", error);
+						      : wrong(argument, &phrase_OPTION_TEXT, error);
 	case SHOAL_OPTION_INTEGER:
 		return value->kind == SHOAL_VALUE_INT ? check_integer(argument, value->integer, error)
-						      : not_a(argument, "a whole number", error);
+						      : wrong(argument, &phrase_OPTION_INTEGER, error);
 	case SHOAL_OPTION_BOOLEAN:
 		argument->boolean = value->boolean;
-		return value->kind == SHOAL_VALUE_BOOL ? 0 : not_a(argument, "true or false", error);
+		return value->kind == SHOAL_VALUE_BOOL ? 0 : wrong(argument, &phrase_OPTION_BOOLEAN, error);
 	case SHOAL_OPTION_NUMBER:
 		argument->number = value->number;
 		if ((value->kind != SHOAL_VALUE_INT && value->kind != SHOAL_VALUE_NUMBER) || !isfinite(value->number))
-			return not_a(argument, "a number", error);
+			return wrong(argument, &phrase_OPTION_NUMBER, error);
 		return 0;
 	case SHOAL_OPTION_USER:
 	case SHOAL_OPTION_CHANNEL:
 	case SHOAL_OPTION_ROLE:
 		return value->kind == SHOAL_VALUE_STR ? value_id(argument, value->text, error)
-						      : not_a(argument, "a user, channel or role", error);
+						      : wrong(argument, &phrase_OPTION_ID, error);
 	default:
-		return not_a(argument, "of a kind that this bot knows", error);
+		return wrong(argument, &phrase_OPTION_KIND_UNKNOWN, error);
 	}
 }
 
@@ -179,7 +188,7 @@ static bool word_to_text(struct shoal_str word, char text[64])
 	return true;
 }
 
-static int from_word(struct argument *argument, struct shoal_str word, char error[ARGUMENTS_ERROR_SIZE])
+static int from_word(struct argument *argument, struct shoal_str word, struct arguments_error *error)
 {
 	char text[64] = "", *end = text;
 	bool fits = word_to_text(word, text);
@@ -192,19 +201,19 @@ static int from_word(struct argument *argument, struct shoal_str word, char erro
 		errno = 0;
 		integer = strtoll(text, &end, 10);
 		if (!fits || end == text || *end != '\0' || errno != 0)
-			return not_a(argument, "a whole number", error);
+			return wrong(argument, &phrase_OPTION_INTEGER, error);
 		return check_integer(argument, integer, error);
 	case SHOAL_OPTION_BOOLEAN:
 		argument->boolean =
 			strcasecmp(text, "true") == 0 || strcasecmp(text, "yes") == 0 || strcasecmp(text, "on") == 0;
 		if (!argument->boolean && strcasecmp(text, "false") != 0 && strcasecmp(text, "no") != 0 &&
 		    strcasecmp(text, "off") != 0)
-			return not_a(argument, "true or false", error);
+			return wrong(argument, &phrase_OPTION_BOOLEAN, error);
 		return 0;
 	case SHOAL_OPTION_NUMBER:
 		argument->number = strtod(text, &end);
 		if (!fits || end == text || *end != '\0' || !isfinite(argument->number))
-			return not_a(argument, "a number", error);
+			return wrong(argument, &phrase_OPTION_NUMBER, error);
 		return 0;
 	default:
 		return value_id(argument, strip_mention(word), error);
@@ -212,15 +221,14 @@ static int from_word(struct argument *argument, struct shoal_str word, char erro
 }
 
 static int check_required(const struct shoal_command *leaf, const struct arguments *arguments,
-			  char error[ARGUMENTS_ERROR_SIZE])
+			  struct arguments_error *error)
 {
 	size_t i;
 
 	for (i = 0; i < leaf->option_count; i++) {
 		if (!leaf->options[i].required || arguments_find(arguments, leaf->options[i].name))
 			continue;
-		snprintf(error, ARGUMENTS_ERROR_SIZE, "`%s` is missing: %s", leaf->options[i].name,
-			 leaf->options[i].description);
+		*error = (struct arguments_error){ .phrase = &phrase_OPTION_MISSING, .option = &leaf->options[i] };
 		return -EINVAL;
 	}
 	return 0;
@@ -238,7 +246,7 @@ static const struct shoal_command_option *option_of(const struct shoal_command *
 }
 
 int arguments_from_options(const struct shoal_command *leaf, const struct shoal_option *options, size_t option_count,
-			   struct arguments *ret_arguments, char error[ARGUMENTS_ERROR_SIZE])
+			   struct arguments *ret_arguments, struct arguments_error *error)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
 	size_t i;
@@ -306,7 +314,7 @@ bool arguments_next_word(struct shoal_str *text, struct shoal_str *ret_word)
 }
 
 int arguments_from_text(const struct shoal_command *leaf, struct shoal_str text, struct arguments *ret_arguments,
-			char error[ARGUMENTS_ERROR_SIZE])
+			struct arguments_error *error)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
 	struct shoal_str word;

@@ -69,8 +69,16 @@ static void stats(struct shoal_invocation *inv)
 	shoal_invocation_release(inv);
 }
 
+/* It asks every shard there is. */
+static const struct shoal_cooldown cooldowns[] = {
+	{ SHOAL_COOLDOWN_USER, 10, 60 },
+	{ SHOAL_COOLDOWN_GUILD, 30, 60 },
+};
+
 const struct shoal_command command_stats = {
 	.name = "stats",
 	.description = "Servers, events and memory over all shards",
+	.cooldowns = cooldowns,
+	.cooldown_count = ARRAY_SIZE(cooldowns),
 	.handle = stats,
 };

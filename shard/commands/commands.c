@@ -12,9 +12,13 @@
 
 #include "shard/commands/answer.h"
 #include "shard/commands/components.h"
+#include "shard/commands/gate.h"
 #include "shard/commands/registry.h"
+#include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/log/log.h"
+
+#define ARGUMENTS_TEXT_MAX 2048
 
 static void tick(void *arg)
 {
@@ -27,11 +31,17 @@ static void tick(void *arg)
 	}
 }
 
-void commands_init(struct commands *commands, const struct command_services *services)
+int commands_init(struct commands *commands, const struct command_services *services)
 {
+	int r;
+
 	memset(commands, 0, sizeof(*commands));
 	commands->services = *services;
+	r = cooldowns_new(0, &commands->cooldowns);
+	if (r < 0)
+		return r;
 	loop_at_tick(services->loop, &commands->tick, tick, commands);
+	return 0;
 }
 
 void commands_closing(struct commands *commands)
@@ -50,6 +60,7 @@ void commands_closing(struct commands *commands)
 void commands_finish(struct commands *commands)
 {
 	loop_remove_hook(&commands->tick);
+	commands->cooldowns = cooldowns_free(commands->cooldowns);
 	if (commands->open)
 		log_error(NULL, "commands.leaked", KV_MSG("a command was never released by its handler"),
 			  KV_STR("command", commands->open->path));
@@ -70,26 +81,6 @@ static void name_path(struct shoal_invocation *inv, const char *name)
 	size_t len = strlen(inv->path);
 
 	snprintf(inv->path + len, sizeof(inv->path) - len, "%s%s", len ? " " : "", name);
-}
-
-/* Allowed here -> permission. Argument checks come after. True: go on. */
-static bool check(struct shoal_invocation *inv, uint32_t flags, uint64_t permissions)
-{
-	if ((flags & SHOAL_COMMAND_GUILD_ONLY) && inv->guild_id == 0) {
-		invocation_reply_error(inv, "`%s` works in servers only, not in direct messages.", inv->path);
-		return false;
-	}
-	if (inv->form == INVOCATION_MESSAGE && (flags & SHOAL_COMMAND_SLASH_ONLY)) {
-		invocation_reply_error(inv, "Please use `/%s` for this.", inv->path);
-		return false;
-	}
-	if (permissions && !(inv->permissions_known && shoal_permissions_cover(inv->permissions, permissions))) {
-		invocation_reply_error(inv, "You need the *%s* permission for `/%s`.",
-				       permissions & SHOAL_PERMISSION_MANAGE_GUILD ? "Manage Server" : "Administrator",
-				       inv->path);
-		return false;
-	}
-	return true;
 }
 
 /* The module's code runs from here on; the frame knows it. */
@@ -115,33 +106,29 @@ static void run(struct shoal_invocation *inv, const struct shoal_command *leaf)
 	enter(inv, CULPRIT_COMMAND, leaf->handle);
 }
 
-/* Known -> switched on. The invocation is its owner's from now on. */
-static bool is_on(struct shoal_invocation *inv, struct module_entry *owner)
+static void refuse(struct shoal_invocation *inv, int error, const struct arguments_error *what)
 {
-	const struct command_services *services = &inv->commands->services;
+	CLEANUP(buf_finish) struct buf out;
 
-	invocation_set_owner(inv, owner);
-	if (!owner)
-		return true;
-	if (owner->off) {
-		invocation_reply_error(inv, "This is switched off for now: it did not work properly here. It is tried "
-					    "again by itself in a while; everything else works.");
-		return false;
-	}
-	if (services->module_allowed && !services->module_allowed(services->module_arg, owner, inv->guild_id)) {
-		invocation_reply_error(inv, "This is switched off in this server.");
-		return false;
-	}
-	return true;
+	buf_init(&out, ARGUMENTS_TEXT_MAX);
+	if (error == -EINVAL)
+		arguments_error_print(what, inv->language, &out);
+	if (error == -EINVAL && buf_cstr(&out))
+		invocation_reply_error(inv, "%s", buf_cstr(&out));
+	else
+		invocation_refuse(inv, &phrase_NO_MEMORY, NULL, 0);
 }
 
-static void refuse(struct shoal_invocation *inv, int error, const char *text)
+/* A child has its parent's cooldowns where it has none of its own. */
+static void add_to_rule(struct gate_rule *rule, const struct shoal_command *command)
 {
-	if (error == -EINVAL)
-		invocation_reply_error(inv, "%s", text);
-	else
-		invocation_reply_error(inv,
-				       "That did not work: the bot is out of memory. Please try again in a moment.");
+	rule->flags |= command->flags;
+	rule->permissions |= command->permissions;
+	rule->key = command;
+	if (command->cooldown_count > 0) {
+		rule->cooldowns = command->cooldowns;
+		rule->cooldown_count = command->cooldown_count;
+	}
 }
 
 /* --- slash
@@ -151,39 +138,37 @@ static void slash(struct shoal_invocation *inv, const struct shoal_interaction *
 {
 	const struct shoal_interaction_data *data = interaction->data;
 	const struct shoal_command *command = registry_find(data->name), *row;
-	char error[ARGUMENTS_ERROR_SIZE] = "";
 	const struct shoal_option *options;
 	const struct shoal_command *leaf;
-	uint64_t permissions;
+	struct arguments_error error = { 0 };
+	struct gate_rule rule = { 0 };
 	size_t option_count;
 	int r;
 
 	if (!command ||
 	    arguments_descend(command, data->options.items, data->options.count, &leaf, &options, &option_count) < 0) {
-		invocation_reply_error(
-			inv, "This bot does not have that command any more. Discord will drop it from the list soon.");
+		invocation_refuse(inv, &phrase_COMMAND_GONE, NULL, 0);
 		return;
 	}
 	name_path(inv, command->name);
-	if (!is_on(inv, registry_owner(command)))
+	if (!gate_is_on(inv, registry_owner(command)))
 		return;
-	permissions = command->permissions | leaf->permissions;
-	inv->flags = command->flags | leaf->flags;
+	add_to_rule(&rule, command);
 	for (row = command; row != leaf;) { /* names and flags on the way down */
 		row = registry_child(row, row == command ? data->options.items[0].name
 							 : data->options.items[0].options.items[0].name);
 		if (!row)
 			break;
 		name_path(inv, row->name);
-		inv->flags |= row->flags;
-		permissions |= row->permissions;
+		add_to_rule(&rule, row);
 	}
+	inv->flags = rule.flags;
 	inv->keeps_modal = inv->flags & SHOAL_COMMAND_MODAL;
-	if (!check(inv, inv->flags, permissions))
+	if (!gate_open(inv, &rule))
 		return;
-	r = arguments_from_options(leaf, options, option_count, &inv->arguments, error);
+	r = arguments_from_options(leaf, options, option_count, &inv->arguments, &error);
 	if (r < 0)
-		refuse(inv, r, error);
+		refuse(inv, r, &error);
 	else
 		run(inv, leaf);
 }
@@ -204,16 +189,18 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 	const struct shoal_interaction_data *data = interaction->data;
 	const struct shoal_component_row *row;
 	struct module_entry *owner = NULL;
+	struct gate_rule rule = { 0 };
 	size_t skip = 0;
 
 	row = components_find(data->custom_id, &skip, &owner);
 	if (!row) {
-		invocation_reply_error(inv,
-				       "I don't know what this belongs to any more. Please use the command again.");
+		invocation_refuse(inv, &phrase_COMPONENT_GONE, NULL, 0);
 		return;
 	}
+	rule.permissions = row->permissions;
+	rule.key = row;
 	name_path(inv, row->prefix);
-	if (!is_on(inv, owner))
+	if (!gate_is_on(inv, owner))
 		return;
 	inv->is_form = interaction->type == SHOAL_INTERACTION_MODAL;
 	inv->updates = (row->flags & SHOAL_COMPONENT_UPDATES) && interaction->message;
@@ -221,10 +208,10 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 	if (row->flags & SHOAL_COMPONENT_EPHEMERAL)
 		inv->flags |= SHOAL_COMMAND_EPHEMERAL;
 	if (invocation_set_data(inv, data, skip) < 0) {
-		refuse(inv, -ENOMEM, "");
+		refuse(inv, -ENOMEM, NULL);
 		return;
 	}
-	if (!check(inv, 0, row->permissions))
+	if (!gate_open(inv, &rule))
 		return;
 	board_count(inv->commands->services.counters, BOARD_COUNTER_components, 1);
 	enter(inv, CULPRIT_COMPONENT, row->handle);
@@ -255,6 +242,7 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 					    .channel_id = interaction->channel_id,
 					    .user_id = invoker_of(interaction),
 					    .message_id = interaction->message ? interaction->message->id : 0,
+					    .language = phrases_language(interaction->locale),
 					    .token = interaction->token,
 					    .ticket = ticket };
 	struct log_ctx ctx = { .shard = (int32_t)commands->services.shard_id,
@@ -268,14 +256,14 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 		log_debug(&ctx, "commands.ignored", KV_INT("interaction_type", interaction->type));
 		return;
 	}
+	if (interaction->member && interaction->member->has.permissions) {
+		source.permissions_known = true;
+		source.permissions = interaction->member->permissions.bits;
+	}
 	r = invocation_new(commands, &source, &inv);
 	if (r < 0) {
 		log_warn(&ctx, "commands.lost", KV_MSG("an interaction could not be taken up"), KV_ERR(r));
 		return;
-	}
-	if (interaction->member && interaction->member->has.permissions) {
-		inv->permissions_known = true;
-		inv->permissions = interaction->member->permissions.bits;
 	}
 	if (invocation_age_ms(inv) >= ANSWER_LATE_MS && ticket_again(ticket)) {
 		/* A worker that died had begun it. If it got as far as deferring, the token lives on and the member
@@ -343,8 +331,8 @@ static void text_command(struct commands *commands, const struct invocation_sour
 	const struct shoal_command *command = NULL, *child;
 	struct shoal_str word = { 0 }, ahead;
 	struct shoal_invocation *inv;
-	char error[ARGUMENTS_ERROR_SIZE] = "";
-	uint64_t permissions;
+	struct arguments_error error = { 0 };
+	struct gate_rule rule = { 0 };
 	int r;
 
 	if (arguments_next_word(&content, &word))
@@ -357,34 +345,31 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		return;
 	}
 	if (!command) {
-		invocation_reply_text(inv, "Hello! `/help` shows what I can do.");
+		invocation_reply_phrase(inv, &phrase_HELLO, NULL, 0);
 		invocation_release(inv);
 		return;
 	}
 	name_path(inv, command->name);
-	if (!is_on(inv, registry_owner(command))) {
+	if (!gate_is_on(inv, registry_owner(command))) {
 		invocation_release(inv);
 		return;
 	}
-	inv->flags = command->flags;
-	permissions = command->permissions;
+	add_to_rule(&rule, command);
 	ahead = content;
 	while (command->child_count > 0 && arguments_next_word(&ahead, &word) &&
 	       (child = registry_child(command, word))) {
 		command = child;
 		content = ahead;
 		name_path(inv, command->name);
-		inv->flags |= command->flags;
-		permissions |= command->permissions;
+		add_to_rule(&rule, command);
 	}
-	if (!check(inv, inv->flags, permissions)) {
-		/* told */
-	} else if (command->child_count > 0) {
-		invocation_reply_error(inv, "`%s` needs one more word; `/help` shows which.", inv->path);
-	} else {
-		r = arguments_from_text(command, content, &inv->arguments, error);
+	inv->flags = rule.flags;
+	if (command->child_count > 0) {
+		invocation_refuse(inv, &phrase_WORD_MISSING, &(struct shoal_word){ "command", inv->path }, 1);
+	} else if (gate_open(inv, &rule)) {
+		r = arguments_from_text(command, content, &inv->arguments, &error);
 		if (r < 0)
-			refuse(inv, r, error);
+			refuse(inv, r, &error);
 		else
 			run(inv, command);
 	}
@@ -428,6 +413,27 @@ static bool wait_for_prefix(struct commands *commands, const struct invocation_s
 	return false;
 }
 
+/* A message brings its author's roles; the rest is in the cache. */
+static void judge_author(struct commands *commands, const struct shoal_message *message,
+			 struct invocation_source *source)
+{
+	const struct shoal_guild_view *guild = message->guild_id && commands->services.cache
+						       ? cache_guild(commands->services.cache, message->guild_id)
+						       : NULL;
+	struct shoal_permissions_member member = { .user_id = message->author.id };
+
+	if (!guild)
+		return;
+	source->language = phrases_language(guild->locale);
+	if (!message->member)
+		return;
+	member.roles = message->member->roles.items;
+	member.role_count = (uint32_t)message->member->roles.count;
+	member.timeout_ms = message->member->communication_disabled_until;
+	source->permissions_known = shoal_permissions_in_channel(guild, &member, message->channel_id, clock_wall_ms(),
+								 &source->permissions);
+}
+
 void commands_message(struct commands *commands, const struct shoal_event *event, struct ticket *ticket)
 {
 	const struct shoal_message *message = event->message;
@@ -446,14 +452,19 @@ void commands_message(struct commands *commands, const struct shoal_event *event
 					     .message_id = message->id,
 					     .ticket = ticket };
 	if (strip_mention(&content, commands->user_id)) {
+		judge_author(commands, message, &source);
 		text_command(commands, &source, content, true);
 		return;
 	}
 	prefix = prefixes_peek(commands->services.settings, source.guild_id, source.channel_id);
-	if (!prefix && wait_for_prefix(commands, &source, content))
-		return;
-	if (!prefix)
+	if (!prefix) {
+		judge_author(commands, message, &source);
+		if (wait_for_prefix(commands, &source, content))
+			return;
 		prefix = prefixes_fallback(commands->services.settings);
-	if (strip_prefix(&content, prefix))
-		text_command(commands, &source, content, false);
+	}
+	if (!strip_prefix(&content, prefix))
+		return;
+	judge_author(commands, message, &source);
+	text_command(commands, &source, content, false);
 }

@@ -8,6 +8,8 @@
 
 #include <shoal/event.h>
 
+#include "shard/cache/cache.h"
+#include "shard/commands/cooldowns.h"
 #include "shard/commands/invocation.h"
 #include "shard/commands/prefixes.h"
 #include "shard/events/effects.h"
@@ -27,6 +29,7 @@ struct command_services {
 	struct control_link *control; /* may be NULL in tests */
 	struct board_shard *board;
 	_Atomic uint64_t *counters;
+	struct cache *cache; /* guilds, for what a message's author may do; NULL in tests: not known */
 	struct settings *settings;
 	struct db *db; /* may be off, and NULL in tests */
 	uint32_t shard_id, shard_count;
@@ -42,6 +45,7 @@ struct command_services {
 
 struct commands {
 	struct command_services services;
+	struct cooldowns *cooldowns;
 	uint64_t user_id; /* the bot's own; 0 until READY */
 	struct shoal_invocation *open;
 	struct loop_hook tick;
@@ -49,8 +53,8 @@ struct commands {
 	bool closing;
 };
 
-/* Caller owns @commands; services are copied. */
-void commands_init(struct commands *commands, const struct command_services *services);
+/* Caller owns @commands; services are copied. -ENOMEM. */
+int commands_init(struct commands *commands, const struct command_services *services);
 /* After rest, bus and database were closed: nothing is open any more. */
 void commands_finish(struct commands *commands);
 /* From now on nobody is apologised to: calls end because we stop. */

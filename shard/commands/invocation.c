@@ -11,6 +11,8 @@
 
 #include "shard/commands/answer.h"
 #include "shard/commands/commands.h"
+#include "shared/base/buf.h"
+#include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/random.h"
 #include "shared/discord/discord_time.h"
@@ -53,6 +55,9 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv->channel_id = source->channel_id;
 	inv->user_id = source->user_id;
 	inv->message_id = source->message_id;
+	inv->permissions_known = source->permissions_known;
+	inv->permissions = source->permissions;
+	inv->language = source->language;
 	inv->ticket = ticket_hold(source->ticket);
 	scope_init(&inv->scope, NULL, inv->ticket, EFFECT_LANE_COMMANDS, inv, hold, release);
 	inv->scope.guild_id = source->guild_id;
@@ -213,8 +218,7 @@ static void apologise(struct shoal_invocation *inv)
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
 	log_error(&ctx, "commands.unanswered", KV_MSG("a command's handler ended without an answer"),
 		  KV_STR("incident", incident));
-	invocation_reply_error(inv, "Something went wrong on our side. If you report it, name incident `%s`.",
-			       incident);
+	invocation_refuse(inv, &phrase_NO_ANSWER, &(struct shoal_word){ "incident", incident }, 1);
 }
 
 void invocation_release(struct shoal_invocation *inv)
@@ -440,4 +444,28 @@ int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...
 	r = invocation_reply_vprintf(inv, true, format, args);
 	va_end(args);
 	return r;
+}
+
+#define PHRASE_MAX 8192
+
+static int reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
+			size_t word_count, bool is_error)
+{
+	CLEANUP(buf_finish) struct buf out;
+
+	buf_init(&out, PHRASE_MAX);
+	phrases_print(&out, phrase, inv->language, words, word_count);
+	return buf_cstr(&out) ? give_text(inv, strdup(buf_cstr(&out)), is_error) : -ENOMEM;
+}
+
+int invocation_reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+			    const struct shoal_word *words, size_t word_count)
+{
+	return reply_phrase(inv, phrase, words, word_count, false);
+}
+
+int invocation_refuse(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
+		      size_t word_count)
+{
+	return reply_phrase(inv, phrase, words, word_count, true);
 }

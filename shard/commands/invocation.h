@@ -50,7 +50,8 @@ struct shoal_invocation {
 	uint64_t message_id; /* that a component stands on, or that a message command is; 0: none */
 	bool permissions_known;
 	uint64_t permissions;
-	char *token; /* of the interaction; a secret; NULL for messages */
+	enum shoal_language language; /* of the member, else of the server */
+	char *token;                  /* of the interaction; a secret; NULL for messages */
 	struct arguments arguments;
 	/* of a component or form */
 	char *custom_id;
@@ -86,6 +87,9 @@ struct invocation_source {
 	enum invocation_form form;
 	uint64_t event_id, application_id, guild_id, channel_id, user_id;
 	uint64_t message_id;
+	bool permissions_known; /* of the member in the channel */
+	uint64_t permissions;
+	enum shoal_language language;
 	struct shoal_str token;
 	struct ticket *ticket; /* held anew by the invocation */
 };
@@ -126,6 +130,13 @@ int invocation_defer(struct shoal_invocation *inv, uint32_t flags);
 int invocation_reply_text(struct shoal_invocation *inv, const char *text);
 int invocation_reply_vprintf(struct shoal_invocation *inv, bool is_error, const char *format, va_list args);
 int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A phrase in the asker's language; a refusal is an error, for the asker alone where Discord allows it. Both answer, as
+ * the functions above do. */
+int invocation_reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+			    const struct shoal_word *words, size_t word_count);
+int invocation_refuse(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
+		      size_t word_count);
 
 /* Age of the event by its snowflake's time, milliseconds; 0 when our clock is behind Discord's. */
 uint64_t invocation_age_ms(const struct shoal_invocation *inv);

@@ -60,6 +60,7 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(loss_windows, "windows in which events may have been lost")                           \
 	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")              \
 	X(commands, "commands handled")                                                         \
+	X(commands_cooled, "commands refused because they were used too often")                 \
 	X(commands_failed, "commands that ended in an error told to the member")                \
 	X(interactions_late, "interactions that came too late to answer")                       \
 	X(rest_requests, "REST requests sent")                                                  \

@@ -57,6 +57,32 @@ def test_ping_in_a_direct_message(sim, fleet):
     assert "pong" in answered(sim, sim.use("ping", guild=None, dm=True)).lower()
 
 
+@pytest.mark.parametrize("locale, words", [
+    ("en-US", "works in servers only"), ("de", "geht nur auf Servern"), ("es-419", "funciona solo en servidores"),
+    ("it", "funziona solo nei server"), ("ja", "works in servers only"),
+])
+def test_refusals_are_in_the_members_language(sim, fleet, locale, words):
+    told = answered(sim, sim.use("settings", set_prefix("?"), guild=None, dm=True, extra={"locale": locale}))
+    assert words in told and "`settings prefix`" in told, told
+
+
+def test_a_command_used_too_often_is_refused_with_the_time_to_wait(sim, fleet):
+    """Ten at once, by each member; a flood of messages is told it once."""
+    for _ in range(10):
+        assert "shards" in answered(sim, sim.use("stats", user_index=3))
+    for _ in range(2):
+        told = answered(sim, sim.use("stats", user_index=3, extra={"locale": "de"}))
+        assert re.fullmatch(r"Du kannst `stats` in [1-6] Sekunden? wieder benutzen.", told), told
+    assert "shards" in answered(sim, sim.use("stats", user_index=4))
+    for _ in range(10):
+        answered(sim, sim.use("stats", user_index=5))
+    first, second = sim.say("!stats", user_index=5), sim.say("!stats", user_index=5)
+    assert "You can use `stats` again in" in answered(sim, first)
+    assert "pong" in answered(sim, sim.say("!ping", user_index=5)).lower()  # behind it in the guild's order
+    assert not sim.answers_to(second)
+    assert "again in" in answered(sim, sim.use("stats", user_index=5))
+
+
 def test_help_lists_every_command(sim, fleet):
     words = answered(sim, sim.use("help"))
     for command in ("ping", "help", "shards", "stats", "settings"):

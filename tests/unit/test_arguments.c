@@ -28,7 +28,7 @@ static const struct shoal_command root = {
 	.name = "root", .description = "A root", .children = &group, .child_count = 1
 };
 
-static int parse_text(const char *text, struct arguments *arguments, char error[ARGUMENTS_ERROR_SIZE])
+static int parse_text(const char *text, struct arguments *arguments, struct arguments_error *error)
 {
 	return arguments_from_text(&leaf, (struct shoal_str){ text, (uint32_t)strlen(text) }, arguments, error);
 }
@@ -36,10 +36,10 @@ static int parse_text(const char *text, struct arguments *arguments, char error[
 static void text_in_the_rows_order(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct arguments_error error = { 0 };
 
 	(void)state;
-	assert_int_equal(parse_text("  abc -3 yes <@!42>  all the  rest \n", &arguments, error), 0);
+	assert_int_equal(parse_text("  abc -3 yes <@!42>  all the  rest \n", &arguments, &error), 0);
 	assert_int_equal(arguments.count, 5);
 	assert_string_equal(arguments_find(&arguments, "word")->text, "abc");
 	assert_int_equal(arguments_find(&arguments, "count")->integer, -3);
@@ -52,10 +52,10 @@ static void text_in_the_rows_order(void **state)
 static void quotes_keep_words_together(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct arguments_error error = { 0 };
 
 	(void)state;
-	assert_int_equal(parse_text("\"a b\" 7", &arguments, error), 0);
+	assert_int_equal(parse_text("\"a b\" 7", &arguments, &error), 0);
 	assert_string_equal(arguments_find(&arguments, "word")->text, "a b");
 	assert_int_equal(arguments_find(&arguments, "count")->integer, 7);
 }
@@ -63,10 +63,10 @@ static void quotes_keep_words_together(void **state)
 static void a_lone_quote_is_a_character(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct arguments_error error = { 0 };
 
 	(void)state;
-	assert_int_equal(parse_text("\"ab", &arguments, error), 0);
+	assert_int_equal(parse_text("\"ab", &arguments, &error), 0);
 	assert_string_equal(arguments_find(&arguments, "word")->text, "\"ab");
 }
 
@@ -81,21 +81,24 @@ static void bad_text_is_named(void **state)
 		{ "abc 9999999999999999999999", "`count` must be a whole number" },
 		{ "abc 9007199254740993", "`count` is too large" },
 		{ "abc 1x", "`count` must be a whole number" },
-		{ "abc 1 maybe", "`yes` must be true or false" },
+		{ "abc 1 maybe", "`yes` must be yes or no" },
 		{ "abc 1 no <@x>", "`who` must be a user" },
 		{ "abc 1 no 0", "`who` must be a user" },
 		{ "abc 1 no 99999999999999999999999", "`who` must be a user" },
 	};
-	char error[ARGUMENTS_ERROR_SIZE];
+	CLEANUP(buf_finish) struct buf told;
+	struct arguments_error error;
 	struct arguments arguments;
 	size_t i;
 
 	(void)state;
+	buf_init(&told, 512);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		memset(&arguments, 0x5A, sizeof(arguments));
-		error[0] = '\0';
-		assert_int_equal(parse_text(cases[i].text, &arguments, error), -EINVAL);
-		assert_non_null(strstr(error, cases[i].named));
+		buf_clear(&told, 512);
+		assert_int_equal(parse_text(cases[i].text, &arguments, &error), -EINVAL);
+		arguments_error_print(&error, SHOAL_ENGLISH, &told);
+		assert_non_null(strstr(buf_cstr(&told), cases[i].named));
 		assert_int_equal(((unsigned char *)&arguments)[0], 0x5A); /* untouched on failure */
 	}
 }
@@ -103,10 +106,10 @@ static void bad_text_is_named(void **state)
 static void characters_not_bytes_are_counted(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct arguments_error error = { 0 };
 
 	(void)state;
-	assert_int_equal(parse_text("\xC3\xA4\xC3\xB6\xC3\xBC\xE2\x82\xAC\xF0\x9F\x90\x9F", &arguments, error), 0);
+	assert_int_equal(parse_text("\xC3\xA4\xC3\xB6\xC3\xBC\xE2\x82\xAC\xF0\x9F\x90\x9F", &arguments, &error), 0);
 }
 
 static struct shoal_option given(const char *name, struct shoal_value value)
@@ -122,7 +125,7 @@ static struct shoal_value str(const char *text)
 static void interaction_options(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct arguments_error error = { 0 };
 	struct shoal_option items[] = {
 		given("who", str("1234")),
 		given("word", str("hi")),
@@ -132,7 +135,7 @@ static void interaction_options(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(arguments_from_options(&leaf, items, ARRAY_SIZE(items), &arguments, error), 0);
+	assert_int_equal(arguments_from_options(&leaf, items, ARRAY_SIZE(items), &arguments, &error), 0);
 	assert_int_equal(arguments.count, 3);
 	assert_string_equal(arguments_find(&arguments, "word")->text, "hi");
 	assert_int_equal(arguments_find(&arguments, "who")->id, 1234);
@@ -149,24 +152,24 @@ static void wrong_types_are_refused(void **state)
 		{ given("who", str("12a")) },
 		{ given("who", (struct shoal_value){ .kind = SHOAL_VALUE_JSON }) },
 	};
-	char error[ARGUMENTS_ERROR_SIZE];
+	struct arguments_error error;
 	struct arguments arguments;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(items); i++)
-		assert_int_equal(arguments_from_options(&leaf, items[i], 1, &arguments, error), -EINVAL);
+		assert_int_equal(arguments_from_options(&leaf, items[i], 1, &arguments, &error), -EINVAL);
 }
 
 static void zero_bytes_are_left_out(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	char error[ARGUMENTS_ERROR_SIZE] = "";
+	struct arguments_error error = { 0 };
 	struct shoal_option item = { .name = SHOAL_STR("word"),
 				     .value = { .kind = SHOAL_VALUE_STR, .text = { "a\0b", 3 } } };
 
 	(void)state;
-	assert_int_equal(arguments_from_options(&leaf, &item, 1, &arguments, error), 0);
+	assert_int_equal(arguments_from_options(&leaf, &item, 1, &arguments, &error), 0);
 	assert_string_equal(arguments_find(&arguments, "word")->text, "ab");
 }
 
