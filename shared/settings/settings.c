@@ -10,6 +10,7 @@
 
 #include <sodium.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -648,8 +649,7 @@ static void go_on(struct waiter *waiter)
 		tell(waiter, sure && !waiter->settings->closing);
 		return;
 	}
-	waiter->next = missing->waiters;
-	missing->waiters = waiter;
+	LL_APPEND(missing->waiters, waiter); /* they go on in their order */
 }
 
 static void settle_waiters(struct scope *scope)
