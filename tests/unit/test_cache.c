@@ -16,6 +16,7 @@
 #include "shard/cache/cache.h"
 #include "shard/cache/record.h"
 #include "tests/unit/guild_text.h"
+#include "tests/unit/stepping.h"
 #include "tests/unit/tmpdir.h"
 
 #define BOT   UINT64_C(1348207187591299079)
@@ -671,6 +672,41 @@ static void check_written(struct cache *cache, uint64_t applied)
 	}
 }
 
+static void write_stepped(void *arg)
+{
+	write_until_killed(*(const uint64_t *)arg);
+}
+
+/* The same, killed at each system call of opening and of the commits behind it in turn, and at many instructions. */
+static void survives_kills_at_every_system_call(void **state)
+{
+	uint64_t applied, first;
+	const struct stepping what = { .fn = write_stepped, .arg = &applied };
+	struct cache *cache = open_cache(true);
+	uint64_t i;
+
+	(void)state;
+	for (i = 1; i <= 20; i++)
+		create_guild(cache, i << 22);
+	write_event(cache, 0);
+	assert_int_equal(cache_commit(cache, 1), 0);
+	cache_close(cache);
+	first = applied = 1;
+	for (uint64_t nth = 1; nth <= 260; nth++) {
+		/* Instructions: far fewer kills, over opening and the first commits. */
+		bool one = nth % 8 == 0;
+
+		assert_true(stepping_kill(&what, one ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, one ? nth * 97 : nth));
+		cache = open_cache(false);
+		assert_true(cache_applied(cache) >= applied);
+		applied = cache_applied(cache);
+		check_written(cache, applied);
+		cache_close(cache);
+	}
+	print_message("%" PRIu64 " events over 260 kills\n", applied - first);
+	assert_true(applied > first + 60);
+}
+
 /* Killed with writes under way, it is readable and says exactly what its applied position says. */
 static void survives_kills(void **state)
 {
@@ -945,6 +981,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_committed_survives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(applied_twice_is_the_same, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(survives_kills, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(survives_kills_at_every_system_call, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(damage_is_detected, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(foreign_bytes_are_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(thrown_away_when_told, set_up, tear_down),

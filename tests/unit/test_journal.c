@@ -14,6 +14,7 @@
 
 #include "shard/events/journal.h"
 #include "shared/base/errors.h"
+#include "tests/unit/stepping.h"
 #include "tests/unit/tmpdir.h"
 
 #define MIB  1
@@ -460,6 +461,88 @@ static void what_was_said_to_be_kept_survives_the_kill(void **state)
 	}
 }
 
+static struct journal *stepped;
+static uint32_t stepped_step;
+
+static void open_stepped(void)
+{
+	stepped = open_journal();
+}
+
+/* Intent, then result, of step stepped_step. */
+static void write_stepped(void *arg)
+{
+	struct journal_row row = result_row("{\"id\":\"5\"}");
+
+	(void)arg;
+	if (journal_intend(stepped, event_b, stepped_step, ROUTE_CREATE_FOLLOWUP, 99) < 0 ||
+	    journal_conclude(stepped, event_b, stepped_step, &row) < 0)
+		_exit(2);
+}
+
+/* What was there before is as it was, and step @step is not there, an intent, or a result. Which: 0, 1, 2. */
+static int look_at_stepped(uint32_t step)
+{
+	struct journal_found found;
+	struct journal *journal = open_found(&found);
+	struct journal_row row;
+	int r;
+
+	assert_false(found.fresh || found.damaged);
+	assert_int_equal(journal_get(journal, event_a, 0, &row), 0);
+	assert_int_equal(row.state, JOURNAL_RESULT);
+	assert_int_equal(row.created_id, result_row(NULL).created_id);
+	r = journal_get(journal, event_b, step, &row);
+	assert_true(r == 0 || r == -ENOENT);
+	if (r == 0) {
+		assert_int_equal(row.route, ROUTE_CREATE_FOLLOWUP);
+		assert_int_equal(row.target, 99);
+	}
+	if (r == 0 && row.state == JOURNAL_RESULT) {
+		assert_int_equal(row.created_id, result_row(NULL).created_id);
+		assert_int_equal(row.body_len, 10);
+	}
+	journal_close(journal);
+	return r < 0 ? 0 : row.state == JOURNAL_INTENT ? 1 : 2;
+}
+
+static void kill_writer(enum __ptrace_request how, uint64_t stride, unsigned least)
+{
+	const struct stepping what = { .prepare = open_stepped, .fn = write_stepped };
+	struct journal_row row = result_row("{}");
+	unsigned seen[3] = { 0 }, kills = 0;
+	struct journal *journal = open_journal();
+	int before = 0, now;
+
+	assert_int_equal(journal_conclude(journal, event_a, 0, &row), 0);
+	journal_close(journal);
+	for (uint64_t nth = 1;; nth += stride, stepped_step++, kills++) {
+		if (!stepping_kill(&what, how, nth))
+			break;
+		now = look_at_stepped(stepped_step);
+		/* Later in the same work there is never less. (How many instructions it takes differs a little.) */
+		assert_true(now >= before || how == PTRACE_SINGLESTEP);
+		before = now;
+		seen[now]++;
+	}
+	assert_int_equal(look_at_stepped(stepped_step), 2);
+	print_message("%u kills: %u before the intent, %u with it, %u with the result\n", kills, seen[0], seen[1],
+		      seen[2]);
+	assert_true(kills >= least && seen[0] > 0 && seen[1] > 0);
+}
+
+static void killed_at_every_system_call(void **state)
+{
+	(void)state;
+	kill_writer(PTRACE_SYSCALL, 1, 8);
+}
+
+static void killed_at_many_instructions(void **state)
+{
+	(void)state;
+	kill_writer(PTRACE_SINGLESTEP, 701, 10);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -477,6 +560,8 @@ int main(void)
 		TEST(a_flipped_bit_in_a_row_is_found),
 		TEST(a_scribbled_page_costs_one_worker_at_most),
 		TEST(what_was_said_to_be_kept_survives_the_kill),
+		TEST(killed_at_every_system_call),
+		TEST(killed_at_many_instructions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
