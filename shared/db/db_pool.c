@@ -18,7 +18,7 @@
 #include "shared/base/random.h"
 #include "shared/log/log.h"
 
-#define CONNECTIONS_MAX 32
+#define CONNECTIONS_MAX 64 /* the option's bound */
 
 #define SEGMENT_JOBS     32
 #define SEGMENT_BYTES    (256 * 1024)
@@ -195,6 +195,18 @@ static void set_back(struct db_pool *pool, struct db_job *jobs, int error)
 	send_again(pool, jobs, error);
 }
 
+/* Takes @job out of the segment, whose others stay. */
+static void take_out(struct db_segment *segment, struct db_job *job)
+{
+	struct db_job **at = &segment->first;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	job->next = NULL;
+	segment->count--;
+}
+
 /* What becomes of a segment that failed, of which so nothing has happened. In company an error may be the company's
  * doing (a key that another has just taken, a deadlock): it is told only of a job that failed alone. */
 static void segment_failed(struct db_pool *pool, struct db_segment *segment)
@@ -211,12 +223,17 @@ static void segment_failed(struct db_pool *pool, struct db_segment *segment)
 		end_all(pool);
 		return;
 	}
-	if (culprit && never_began && !culprit->plain)
+	if (culprit && error == -ETIMEDOUT) { /* its own doing: no time of the others is spent on it again */
+		take_out(segment, culprit);
+		culprit->error = error;
+		queue_push(&pool->ending, culprit);
+	} else if (culprit && never_began && !culprit->plain) {
 		culprit->plain = true;
-	else
+	} else {
 		for (struct db_job *job = segment->first; job; job = job->next)
 			if (job == culprit || !culprit)
 				job->setbacks = SETBACKS_MAX;
+	}
 	set_back(pool, db_segment_take_jobs(segment), error);
 }
 

@@ -342,6 +342,34 @@ static void test_company_refused_by_the_commit(void **state)
 	db_shut(&seen);
 }
 
+/* One waits for a row that somebody else has locked, until its time is over; its company is done soon after, not behind
+ * another wait. */
+static void test_company_of_one_that_waits(void **state)
+{
+	struct db_options options = defaults();
+	struct seen seen, waits = { 0 };
+	PGconn *sql = pg_connect(&database);
+	uint64_t started_ns;
+
+	(void)state;
+	options.statement_timeout_ms = 1000 * loop_wait_slowness();
+	assert_true(pg_exec(sql, "BEGIN; INSERT INTO tally (n) VALUES (7)"));
+	db_open(&seen, &options);
+	started_ns = clock_monotonic_ns();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(
+			db_query(seen.db, &rows[ADD], PARAM(DB_INT8(i)), 1, on_result, i == 7 ? &waits : &seen), 0);
+	wait_done(&seen, 9);
+	assert_int_equal(seen.ok, 9);
+	wait_done(&waits, 1);
+	assert_int_equal(waits.last_error, -ETIMEDOUT);
+	assert_true(clock_monotonic_ns() - started_ns < 1900 * NS_PER_MS * loop_wait_slowness());
+	assert_true(pg_exec(sql, "ROLLBACK"));
+	assert_int_equal(number("SELECT count(*) FROM tally"), 9);
+	PQfinish(sql);
+	db_shut(&seen);
+}
+
 /* A read does not wait for a write that takes long, nor is it mixed with one. */
 static void test_lanes(void **state)
 {
@@ -852,6 +880,7 @@ int main(int argc, char **argv)
 		TEST(test_transaction_cut),
 		TEST(test_company),
 		TEST(test_company_refused_by_the_commit),
+		TEST(test_company_of_one_that_waits),
 		TEST(test_lanes),
 		TEST(test_shares),
 		TEST(test_own_timeouts),
