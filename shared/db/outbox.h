@@ -78,7 +78,7 @@ typedef void (*outbox_fn)(void *arg, int error, enum outbox_how how, const struc
  * database is away. -ENOMEM, -errno. */
 int outbox_new(struct loop *loop, const struct outbox_options *options, struct db *db, struct outbox **ret_outbox);
 
-/* -EINVAL: no such statement, parameters that do not fit it (arrays never do), a name too long; -EMSGSIZE; -ENOMEM;
+/* -EINVAL: no such statement, parameters that do not fit it, a name too long; -EMSGSIZE; -ENOMEM;
  * -ENOSPC as above; -ENOBUFS: too many wait for an earlier one of their key; -SHOAL_EOFFLINE: closing. When it fails
  * @fn is not called. */
 int outbox_write(struct outbox *outbox, const struct outbox_write *write, outbox_fn fn, void *arg);

@@ -39,8 +39,10 @@ struct param_head {
 
 struct outbox_entry *outbox_entry_free(struct outbox_entry *entry)
 {
-	if (entry)
+	if (entry) {
 		free(entry->text);
+		free(entry->elements);
+	}
 	free(entry);
 	return NULL;
 }
@@ -83,8 +85,13 @@ static bool is_bytes(enum db_type type)
 	return type == DB_TYPE_TEXT || type == DB_TYPE_JSONB || type == DB_TYPE_BYTEA;
 }
 
-/* Bytes of @param's value in a record; -EINVAL: of a type that is not kept. */
-static ssize_t param_len(const struct db_param *param)
+static bool is_array(enum db_type type)
+{
+	return db_type_element(type) != DB_TYPE_NONE;
+}
+
+/* Bytes of @param's value in a record, of one that is no array; -EINVAL: it can't be one. */
+static ssize_t scalar_len(const struct db_param *param)
 {
 	if (param->null)
 		return db_type_oid(param->type) ? 0 : -EINVAL;
@@ -106,13 +113,55 @@ static ssize_t param_len(const struct db_param *param)
 	}
 }
 
+/* What a parameter takes: in the record, and of the two stores of an entry in memory. */
+struct sizes {
+	size_t record, texts, elements;
+};
+
+static int add_scalar(const struct db_param *param, struct sizes *sizes)
+{
+	ssize_t len = scalar_len(param);
+
+	if (len < 0)
+		return (int)len;
+	sizes->record += sizeof(struct param_head) + (size_t)len;
+	if (is_bytes(param->type))
+		sizes->texts += (size_t)len + 1;
+	return 0;
+}
+
+static int add_param(const struct db_param *param, struct sizes *sizes)
+{
+	int r = 0;
+
+	if (param->null || !is_array(param->type))
+		return add_scalar(param, sizes);
+	if (param->value.array.count > OUTBOX_RECORD_MAX / sizeof(struct param_head))
+		return -EMSGSIZE;
+	sizes->record += sizeof(struct param_head);
+	sizes->elements += param->value.array.count;
+	for (size_t i = 0; r == 0 && i < param->value.array.count; i++) {
+		const struct db_param *element = &param->value.array.elements[i];
+
+		r = element->type == db_type_element(param->type) ? add_scalar(element, sizes) : -EINVAL;
+	}
+	return r;
+}
+
+/* An array's head says how many elements follow, each with a head of its own. */
 static char *param_put(const struct db_param *param, char *at)
 {
-	size_t len = param->null ? 0 : (size_t)param_len(param);
-	struct param_head head = { .oid = db_type_oid(param->type), .len = param->null ? NO_VALUE : (uint32_t)len };
+	bool array = is_array(param->type) && !param->null;
+	size_t len = param->null || array ? 0 : (size_t)scalar_len(param);
+	struct param_head head = { .oid = db_type_oid(param->type),
+				   .len = param->null ? NO_VALUE
+					  : array     ? (uint32_t)param->value.array.count
+						      : (uint32_t)len };
 
 	memcpy(at, &head, sizeof(head));
 	at += sizeof(head);
+	for (size_t i = 0; array && i < param->value.array.count; i++)
+		at = param_put(&param->value.array.elements[i], at);
 	if (len == 0)
 		return at;
 	if (is_bytes(param->type))
@@ -132,73 +181,11 @@ static enum db_type type_of_oid(uint32_t oid)
 	return DB_TYPE_NONE;
 }
 
-/* Reads one parameter from *@at, moving it; its bytes stay where they are. */
-static int param_get(const char **at, const char *end, struct db_param *ret_param)
-{
-	struct param_head head;
-	struct db_param param = { 0 };
-
-	if ((size_t)(end - *at) < sizeof(head))
-		return -SHOAL_EDAMAGED;
-	memcpy(&head, *at, sizeof(head));
-	*at += sizeof(head);
-	param.type = type_of_oid(head.oid);
-	param.null = head.len == NO_VALUE;
-	if (param.type == DB_TYPE_NONE)
-		return -SHOAL_EDAMAGED;
-	if (param.null) {
-		*ret_param = param;
-		return 0;
-	}
-	if (head.len > (size_t)(end - *at))
-		return -SHOAL_EDAMAGED;
-	if (is_bytes(param.type)) {
-		param.value.text.bytes = *at;
-		param.value.text.len = head.len;
-	} else if (param.type == DB_TYPE_BOOL) {
-		if (head.len != 1)
-			return -SHOAL_EDAMAGED;
-		param.value.b = **at != 0;
-	} else {
-		if (head.len != sizeof(int64_t))
-			return -SHOAL_EDAMAGED;
-		memcpy(&param.value, *at, sizeof(int64_t));
-	}
-	if (param_len(&param) < 0) /* an array, a NUL in a text */
-		return -SHOAL_EDAMAGED;
-	*at += head.len;
-	*ret_param = param;
-	return 0;
-}
-
-/* --- making one --------------------------------------------------------------------------------------------------- */
-
-static bool name_fits(const char *name)
-{
-	return name && name[0] && strlen(name) <= OUTBOX_NAME_MAX;
-}
-
-/* Bytes of the record, and of the texts among them. */
-static ssize_t measure(const struct outbox_write *write, const struct statement *statement, size_t *ret_texts)
-{
-	size_t texts = strlen(write->owner) + strlen(write->statement) + strlen(write->key.name) + 3 +
-		       (write->value ? write->value_len + 1 : 0);
-	size_t total = sizeof(struct head) + OUTBOX_REASON_SIZE + texts;
-
-	if (write->param_count != statement_param_count(statement))
-		return -EINVAL;
-	for (size_t i = 0; i < write->param_count; i++) {
-		ssize_t len = write->params[i].type == statement->params[i] ? param_len(&write->params[i]) : -EINVAL;
-
-		if (len < 0)
-			return len;
-		total += sizeof(struct param_head) + (size_t)len;
-		if (is_bytes(write->params[i].type))
-			texts += (size_t)len + 1;
-	}
-	*ret_texts = texts;
-	return total > OUTBOX_RECORD_MAX ? -EMSGSIZE : (ssize_t)total;
-}
+/* Where an entry's texts and elements go. */
+struct stores {
+	char *texts;
+	struct db_param *elements;
+};
 
 /* Copies @len bytes and a NUL to *@at, moving it. */
 static const char *copy(char **at, const char *bytes, size_t len)
@@ -212,45 +199,144 @@ static const char *copy(char **at, const char *bytes, size_t len)
 	return copied;
 }
 
+/* Reads one parameter from *@at, moving it. @type: what it must be; DB_TYPE_NONE: any. */
+static int param_get(const char **at, const char *end, enum db_type type, struct stores *stores,
+		     struct db_param *ret_param)
+{
+	struct param_head head;
+	struct db_param param = { 0 };
+	int r = 0;
+
+	if ((size_t)(end - *at) < sizeof(head))
+		return -SHOAL_EDAMAGED;
+	memcpy(&head, *at, sizeof(head));
+	*at += sizeof(head);
+	param.type = type_of_oid(head.oid);
+	param.null = head.len == NO_VALUE;
+	if (param.type == DB_TYPE_NONE || (type != DB_TYPE_NONE && param.type != type))
+		return -SHOAL_EDAMAGED;
+	if (param.null) {
+		*ret_param = param;
+		return 0;
+	}
+	if (head.len > (size_t)(end - *at) / (is_array(param.type) ? sizeof(head) : 1))
+		return -SHOAL_EDAMAGED;
+	if (is_array(param.type)) {
+		struct db_param *elements = stores->elements;
+
+		stores->elements += head.len;
+		param.value.array.elements = elements;
+		param.value.array.count = head.len;
+		for (size_t i = 0; r == 0 && i < head.len; i++)
+			r = param_get(at, end, db_type_element(param.type), stores, &elements[i]);
+		*ret_param = param;
+		return r;
+	}
+	if (is_bytes(param.type)) {
+		param.value.text.bytes = *at;
+		param.value.text.len = head.len;
+	} else if (head.len != (param.type == DB_TYPE_BOOL ? 1 : sizeof(int64_t))) {
+		return -SHOAL_EDAMAGED;
+	} else if (param.type == DB_TYPE_BOOL) {
+		param.value.b = **at != 0;
+	} else {
+		memcpy(&param.value, *at, sizeof(int64_t));
+	}
+	if (scalar_len(&param) < 0) /* a NUL in a text */
+		return -SHOAL_EDAMAGED;
+	*at += head.len;
+	if (is_bytes(param.type))
+		param.value.text.bytes = copy(&stores->texts, param.value.text.bytes, param.value.text.len);
+	*ret_param = param;
+	return 0;
+}
+
+static void param_copy(const struct db_param *param, struct stores *stores, struct db_param *ret_param)
+{
+	struct db_param *elements = stores->elements;
+
+	*ret_param = *param;
+	if (param->null)
+		return;
+	if (is_bytes(param->type)) {
+		ret_param->value.text.bytes = copy(&stores->texts, param->value.text.bytes, param->value.text.len);
+	} else if (is_array(param->type)) {
+		stores->elements += param->value.array.count;
+		ret_param->value.array.elements = elements;
+		for (size_t i = 0; i < param->value.array.count; i++)
+			param_copy(&param->value.array.elements[i], stores, &elements[i]);
+	}
+}
+
+/* --- making one --------------------------------------------------------------------------------------------------- */
+
+static bool name_fits(const char *name)
+{
+	return name && name[0] && strlen(name) <= OUTBOX_NAME_MAX;
+}
+
+static int measure(const struct outbox_write *write, const struct statement *statement, struct sizes *ret_sizes)
+{
+	struct sizes sizes = { .texts = strlen(write->owner) + strlen(write->statement) + strlen(write->key.name) + 3 +
+					(write->value ? write->value_len + 1 : 0) };
+	int r = 0;
+
+	sizes.record = sizeof(struct head) + OUTBOX_REASON_SIZE + sizes.texts;
+	if (write->param_count != statement_param_count(statement))
+		return -EINVAL;
+	for (size_t i = 0; r == 0 && i < write->param_count; i++)
+		r = write->params[i].type == statement->params[i] ? add_param(&write->params[i], &sizes) : -EINVAL;
+	*ret_sizes = sizes;
+	return r < 0 ? r : sizes.record > OUTBOX_RECORD_MAX ? -EMSGSIZE : 0;
+}
+
+/* One with room for so many texts and elements of arrays. */
+static struct outbox_entry *entry_alloc(size_t texts, size_t elements, struct stores *ret_stores)
+{
+	CLEANUP(outbox_entry_freep) struct outbox_entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->text = malloc(texts);
+	entry->elements = elements > 0 ? calloc(elements, sizeof(*entry->elements)) : NULL;
+	if (!entry->text || (elements > 0 && !entry->elements))
+		return NULL;
+	*ret_stores = (struct stores){ entry->text, entry->elements };
+	return TAKE(entry);
+}
+
 int outbox_entry_new(const struct outbox_write *write, const struct statement *statement,
 		     struct outbox_entry **ret_entry)
 {
-	CLEANUP(outbox_entry_freep) struct outbox_entry *entry = NULL;
-	ssize_t bytes;
-	size_t texts;
-	char *at;
+	struct outbox_entry *entry;
+	struct stores stores;
+	struct sizes sizes;
+	int r;
 
 	if (!name_fits(write->owner) || !name_fits(write->statement) || !name_fits(write->key.name) ||
 	    write->value_len > OUTBOX_RECORD_MAX)
 		return -EINVAL;
-	bytes = measure(write, statement, &texts);
-	if (bytes < 0)
-		return (int)bytes;
-	entry = calloc(1, sizeof(*entry));
-	if (entry)
-		entry->text = malloc(texts);
-	if (!entry || !entry->text)
+	r = measure(write, statement, &sizes);
+	if (r < 0)
+		return r;
+	entry = entry_alloc(sizes.texts, sizes.elements, &stores);
+	if (!entry)
 		return -ENOMEM;
-	at = entry->text;
-	entry->owner = copy(&at, write->owner, strlen(write->owner));
-	entry->statement = copy(&at, write->statement, strlen(write->statement));
-	entry->key.name = copy(&at, write->key.name, strlen(write->key.name));
+	entry->owner = copy(&stores.texts, write->owner, strlen(write->owner));
+	entry->statement = copy(&stores.texts, write->statement, strlen(write->statement));
+	entry->key.name = copy(&stores.texts, write->key.name, strlen(write->key.name));
 	entry->key.id = write->key.id;
 	if (write->value) {
-		entry->value = copy(&at, write->value, write->value_len);
+		entry->value = copy(&stores.texts, write->value, write->value_len);
 		entry->value_len = write->value_len;
 	}
-	for (size_t i = 0; i < write->param_count; i++) {
-		entry->params[i] = write->params[i];
-		if (is_bytes(write->params[i].type) && !write->params[i].null)
-			entry->params[i].value.text.bytes =
-				copy(&at, write->params[i].value.text.bytes, write->params[i].value.text.len);
-	}
+	for (size_t i = 0; i < write->param_count; i++)
+		param_copy(&write->params[i], &stores, &entry->params[i]);
 	entry->param_count = write->param_count;
 	entry->user_id = write->user_id;
 	entry->created_ms = clock_wall_ms();
-	entry->bytes = (size_t)bytes;
-	*ret_entry = TAKE(entry);
+	entry->bytes = sizes.record;
+	*ret_entry = entry;
 	return 0;
 }
 
@@ -327,18 +413,15 @@ size_t outbox_entry_sniff(const void *bytes, size_t len)
 		       : 0;
 }
 
-static int decode_params(struct outbox_entry *entry, size_t count, const char *at, const char *end, char *texts)
+static int decode_params(struct outbox_entry *entry, size_t count, const char *at, const char *end,
+			 struct stores *stores)
 {
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
-		struct db_param *param = &entry->params[i];
-
-		r = param_get(&at, end, param);
+		r = param_get(&at, end, DB_TYPE_NONE, stores, &entry->params[i]);
 		if (r < 0)
 			return r;
-		if (is_bytes(param->type) && !param->null)
-			param->value.text.bytes = copy(&texts, param->value.text.bytes, param->value.text.len);
 	}
 	entry->param_count = count;
 	return at == end ? 0 : -SHOAL_EDAMAGED;
@@ -348,8 +431,9 @@ int outbox_entry_decode(const void *bytes, size_t len, struct outbox_entry **ret
 {
 	CLEANUP(outbox_entry_freep) struct outbox_entry *entry = NULL;
 	const char *at = (const char *)bytes + sizeof(struct head), *end = (const char *)bytes + len;
+	size_t most = len / sizeof(struct param_head); /* parameters and elements; each text gets a NUL */
+	struct stores stores;
 	struct head head;
-	char *texts;
 	int r;
 
 	if (len < sizeof(head))
@@ -357,12 +441,9 @@ int outbox_entry_decode(const void *bytes, size_t len, struct outbox_entry **ret
 	memcpy(&head, bytes, sizeof(head));
 	if (!head_is_sound(&head, len) || head.crc != crc32c(0, (const char *)bytes + 8, len - 8))
 		return -SHOAL_EDAMAGED;
-	entry = calloc(1, sizeof(*entry));
-	if (entry)
-		entry->text = malloc(len + 5 + STATEMENT_PARAMS_MAX); /* each text gets a NUL */
-	if (!entry || !entry->text)
+	entry = entry_alloc(len + 4 + most, most, &stores);
+	if (!entry)
 		return -ENOMEM;
-	texts = entry->text;
 	entry->seq = head.seq;
 	entry->source = head.source;
 	entry->number = head.number;
@@ -376,20 +457,20 @@ int outbox_entry_decode(const void *bytes, size_t len, struct outbox_entry **ret
 	entry->tries = head.tries;
 	entry->key.id = head.key_id;
 	entry->bytes = len + OUTBOX_REASON_SIZE;
-	entry->owner = copy(&texts, at, head.owner_len);
+	entry->owner = copy(&stores.texts, at, head.owner_len);
 	at += head.owner_len;
-	entry->statement = copy(&texts, at, head.statement_len);
+	entry->statement = copy(&stores.texts, at, head.statement_len);
 	at += head.statement_len;
-	entry->key.name = copy(&texts, at, head.key_len);
+	entry->key.name = copy(&stores.texts, at, head.key_len);
 	at += head.key_len;
 	if (head.value_len != NO_VALUE) {
-		entry->value = copy(&texts, at, head.value_len);
+		entry->value = copy(&stores.texts, at, head.value_len);
 		entry->value_len = head.value_len;
 		at += head.value_len;
 	}
 	memcpy(entry->reason, at, head.reason_len);
 	at += head.reason_len;
-	r = decode_params(entry, head.param_count, at, end, texts);
+	r = decode_params(entry, head.param_count, at, end, &stores);
 	if (r < 0)
 		return r;
 	*ret_entry = TAKE(entry);

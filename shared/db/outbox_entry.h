@@ -47,12 +47,13 @@ struct outbox_entry {
 	int64_t died_ms;
 	char reason[OUTBOX_REASON_SIZE];
 
-	size_t bytes; /* that its record takes, at most */
-	char *text;   /* what the members above point into */
+	size_t bytes;              /* that its record takes, at most */
+	char *text;                /* what the members above point into, */
+	struct db_param *elements; /* and their arrays */
 };
 
-/* Copies @write, whose statement has the parameters that @params says. -EINVAL: a name too long, a type that can't be
- * kept (arrays) or is not the statement's, a NUL in a text; -EMSGSIZE; -ENOMEM. */
+/* Copies @write, whose statement has the parameters that @params says. -EINVAL: a name too long, a type that is not
+ * the statement's, a NUL in a text; -EMSGSIZE; -ENOMEM. */
 int outbox_entry_new(const struct outbox_write *write, const struct statement *statement,
 		     struct outbox_entry **ret_entry);
 struct outbox_entry *outbox_entry_free(struct outbox_entry *entry); /* returns NULL */
