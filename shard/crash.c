@@ -16,6 +16,7 @@
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
 #include "shared/board/board_guard.h"
+#include "shared/db/outbox.h"
 
 #define FRAMES_MAX  64
 #define STACK_BYTES (64 * 1024)
@@ -75,6 +76,7 @@ static const struct file_row {
 } files[] = {
 	{ cache_is_touched, EXIT_CODE_CACHE, "the guild cache's file failed: " },
 	{ parked_store_is_touched, EXIT_CODE_LETTERS, "the file of parked events failed: " },
+	{ outbox_is_touched, EXIT_CODE_OUTBOX, "the outbox's file failed: " },
 };
 
 static void on_file_fault(const struct file_row *row, int number)

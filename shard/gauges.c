@@ -44,6 +44,30 @@ void gauges_count_guilds(struct worker *worker)
 	board_gauge(worker->counters, BOARD_COUNTER_cache_kib, cache_bytes(worker->cache) / 1024);
 }
 
+static void update_outbox(struct worker *worker)
+{
+	_Atomic uint64_t *counters = worker->counters;
+	struct outbox_stats stats = { 0 };
+	int64_t age_ms;
+
+	if (!worker->outbox)
+		return;
+	outbox_stats(worker->outbox, &stats);
+	age_ms = stats.oldest_ms ? clock_wall_ms() - stats.oldest_ms : 0;
+	board_gauge(counters, BOARD_COUNTER_outbox_waiting, stats.waiting);
+	board_gauge(counters, BOARD_COUNTER_outbox_dead, stats.dead);
+	board_gauge(counters, BOARD_COUNTER_outbox_bytes, stats.bytes);
+	board_gauge(counters, BOARD_COUNTER_outbox_oldest_s, age_ms > 0 ? (uint64_t)age_ms / 1000 : 0);
+	board_gauge(counters, BOARD_COUNTER_outbox_commit_max_us, stats.commit_max_us);
+	board_gauge(counters, BOARD_COUNTER_outbox_failing, stats.error != 0);
+	/* Sums since the page was made: of this process what came since the last look. */
+	board_count(counters, BOARD_COUNTER_outbox_kept, stats.kept - worker->outbox_seen.kept);
+	board_count(counters, BOARD_COUNTER_outbox_applied, stats.applied - worker->outbox_seen.applied);
+	board_count(counters, BOARD_COUNTER_outbox_refused, stats.refused - worker->outbox_seen.refused);
+	board_count(counters, BOARD_COUNTER_outbox_commits, stats.commits - worker->outbox_seen.commits);
+	worker->outbox_seen = stats;
+}
+
 void gauges_update(struct worker *worker)
 {
 	_Atomic uint64_t *counters = worker->counters;
@@ -61,6 +85,7 @@ void gauges_update(struct worker *worker)
 	gauges_count_guilds(worker);
 	board_gauge(counters, BOARD_COUNTER_nats_away, bus_is_on(worker->bus) && !bus_is_up(worker->bus));
 	db_gauges_update(worker->db_gauges);
+	update_outbox(worker);
 	board_gauge(counters, BOARD_COUNTER_postgres_away, db_is_on(worker->db) && db_is_away(worker->db));
 	if (worker->session)
 		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));

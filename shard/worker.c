@@ -14,6 +14,7 @@
 #include "shard/events/event_key.h"
 #include "shard/gauges.h"
 #include "shard/letter_orders.h"
+#include "shard/outbox_orders.h"
 #include "shard/subscriptions.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
@@ -108,12 +109,15 @@ static void close_parts(struct worker *worker)
 		settings_closing(worker->settings);
 		modhost_close(worker->modhost);
 	}
-	worker->closing += !!worker->bus + !!worker->db + !!worker->effects + !!worker->rest;
+	/* Who waits for a write is told before the database ends what is under way, which then is the next worker's. */
+	outbox_closing(worker->outbox);
+	worker->closing += !!worker->bus + !!worker->db + !!worker->outbox + !!worker->effects + !!worker->rest;
 	/* Those that there are: setting them up may have failed half-way. */
 	if (worker->bus)
 		bus_close(worker->bus, on_part_closed, worker);
 	if (worker->db)
 		db_close(worker->db, on_part_closed, worker);
+	outbox_close(TAKE(worker->outbox), on_part_closed, worker);
 	if (worker->effects)
 		effects_close(worker->effects, on_part_closed, worker);
 	if (worker->rest)
@@ -386,11 +390,35 @@ static void on_bus_up(void *arg)
 
 static void on_db_up(void *arg)
 {
-	settings_db_up(((struct worker *)arg)->settings);
+	struct worker *worker = arg;
+
+	settings_db_up(worker->settings);
+	outbox_wake(worker->outbox);
 }
 
 static const struct bus_events bus_events = { .up = on_bus_up };
 static const struct db_events db_events = { .up = on_db_up };
+
+static void on_outbox_alert(void *arg, const char *event, const char *text)
+{
+	shard_alert(arg, event, text);
+}
+
+/* Without a database there is nothing that could wait for it. */
+static int start_outbox(struct worker *worker)
+{
+	struct outbox_options options = { .state_dir = worker->config->supervisor_state_dir,
+					  .shard_id = worker->options.shard_id,
+					  .shard_count = worker->shard_count,
+					  .max_mib = worker->config->outbox_max_mib,
+					  .max_entries = worker->config->outbox_max_entries,
+					  .dead_keep_days = worker->config->outbox_dead_keep_days,
+					  .failed = worker->crashed || worker->outbox_failed,
+					  .alert = on_outbox_alert,
+					  .alert_arg = worker };
+
+	return db_is_on(worker->db) ? outbox_new(&worker->loop, &options, worker->db, &worker->outbox) : 0;
+}
 
 static void on_token_invalid(void *arg, const char *text)
 {
@@ -431,10 +459,29 @@ static void take_keys(struct worker *worker, const json_t *secrets)
 	settings_set_keys(worker->settings, ring);
 }
 
+static int on_settings_write(void *arg, const struct outbox_write *write, outbox_fn fn, void *fn_arg)
+{
+	struct worker *worker = arg;
+
+	return worker->outbox ? outbox_write(worker->outbox, write, fn, fn_arg) : -SHOAL_EOFFLINE;
+}
+
+static bool on_settings_pending(void *arg, struct outbox_key key, const char **ret_value, size_t *ret_len)
+{
+	struct worker *worker = arg;
+
+	return outbox_pending(worker->outbox, key, 0, ret_value, ret_len);
+}
+
 /* What modules declare is registered by their host. */
 static int start_settings(struct worker *worker)
 {
-	struct settings_options options = { .loop = &worker->loop, .db = worker->db, .bus = worker->bus };
+	struct settings_options options = {
+		.loop = &worker->loop,
+		.db = worker->db,
+		.bus = worker->bus,
+		.outbox = { .write = on_settings_write, .pending = on_settings_pending, .arg = worker }
+	};
 	char days[16], error[VALUE_ERROR_SIZE];
 	int r;
 
@@ -495,6 +542,10 @@ static int start_outside(struct worker *worker, const char **what)
 		return r;
 	r = db_gauges_new(worker->db, worker->counters, worker->options.runtime_dir, worker->options.generation,
 			  worker->options.shard_id, &worker->db_gauges);
+	if (r < 0)
+		return r;
+	*what = "the outbox (supervisor.state_dir, outbox.max_mib)";
+	r = start_outbox(worker);
 	if (r < 0)
 		return r;
 	*what = "settings (commands.prefix, privacy.history_days)";
@@ -808,6 +859,8 @@ static void on_notice(void *arg, const char *name, const json_t *notice)
 		session_reconnect(worker->session);
 	else if (strcmp(name, "letter") == 0)
 		letter_orders_take(worker, notice);
+	else if (strcmp(name, "outbox") == 0)
+		outbox_orders_take(worker, notice);
 	else
 		log_debug(NULL, "worker.notice_unknown", KV_STR("notice", name));
 }
@@ -951,6 +1004,7 @@ static int take_board(struct worker *worker)
 		worker->culprit = last_culprit(worker->board);
 	worker->cache_failed = last_file_failed(worker->board, EXIT_CODE_CACHE);
 	worker->letters_failed = last_file_failed(worker->board, EXIT_CODE_LETTERS);
+	worker->outbox_failed = last_file_failed(worker->board, EXIT_CODE_OUTBOX);
 	read_crash_report(worker);
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);

@@ -18,6 +18,7 @@
 #include "shared/config/config.h"
 #include "shared/control/control.h"
 #include "shared/db/db.h"
+#include "shared/db/outbox.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
 #include "shared/settings/settings.h"
@@ -61,6 +62,8 @@ struct worker {
 	struct db_gauges *db_gauges;
 	struct schemas *schemas;
 	struct settings *settings;
+	struct outbox *outbox;           /* NULL without a database */
+	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;
 	struct modhost *modhost;
 	struct dispatch_row rows[SHOAL_EVENT_COUNT];
@@ -68,6 +71,7 @@ struct worker {
 	struct pipeline *pipeline;
 	bool cache_failed;   /* the last worker died of its cache's file */
 	bool letters_failed; /* … of a file of parked events */
+	bool outbox_failed;  /* … of the outbox's */
 	char crash_report[LETTER_BACKTRACE_MAX];
 	bool crashed;                 /* the last worker of this shard died of its own making */
 	struct board_culprit culprit; /* and in this module's code; module 0: in nobody's */

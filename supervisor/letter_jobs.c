@@ -35,20 +35,22 @@ static struct letter_job *free_job(struct letter_jobs *jobs)
 	return NULL;
 }
 
+/* @name: the notice's; @notice (takes) lacks its token. */
 static void pass_on(struct letter_jobs *jobs, struct worker *worker, struct control_peer *peer, int64_t id,
-		    const char *op, const char *letter)
+		    const char *name, json_t *notice, const char *op, const char *letter)
 {
 	const struct log_ctx ctx = worker_ctx(worker);
 	struct letter_job *job = free_job(jobs);
-	json_t *notice;
 	int r;
 
 	if (!job) {
+		json_decref(notice);
 		fail(peer, id, -ENOBUFS, "too many orders for dead letters are under way");
 		return;
 	}
-	notice = json_pack("{s:I, s:s, s:s}", "token", (json_int_t)(jobs->last_token + 1), "op", op, "letter", letter);
-	r = notice ? control_peer_notice(worker->peer, "letter", notice) : -ENOMEM;
+	r = notice && json_object_set_new(notice, "token", json_integer((json_int_t)(jobs->last_token + 1))) == 0
+		    ? control_peer_notice(worker->peer, name, notice)
+		    : -ENOMEM;
 	if (r < 0) {
 		fail(peer, id, r, "the shard's worker can't be told");
 		return;
@@ -57,6 +59,7 @@ static void pass_on(struct letter_jobs *jobs, struct worker *worker, struct cont
 				    .peer = peer,
 				    .id = id,
 				    .shard_id = worker->slot.shard_id,
+				    .outbox = strcmp(name, "outbox") == 0,
 				    .until_ns = clock_monotonic_ns() + LETTER_JOB_DEADLINE_MS * NS_PER_MS };
 	log_audit(&ctx, "letter.ordered", KV_STR("op", op), KV_STR("letter", letter),
 		  KV_INT("by_pid", control_peer_pid(peer)));
@@ -86,7 +89,34 @@ void letter_jobs_order(struct letter_jobs *jobs, struct fleet *fleet, struct con
 			 which.shard_id);
 		fail(peer, id, -EAGAIN, text);
 	} else {
-		pass_on(jobs, &fleet->workers[which.shard_id], peer, id, op, letter);
+		pass_on(jobs, &fleet->workers[which.shard_id], peer, id, "letter",
+			json_pack("{s:s, s:s}", "op", op, "letter", letter), op, letter);
+	}
+}
+
+void letter_jobs_order_outbox(struct letter_jobs *jobs, struct fleet *fleet, struct control_peer *peer, int64_t id,
+			      const json_t *request)
+{
+	const char *op = json_string_value(json_object_get(request, "op"));
+	uint64_t shard = (uint64_t)json_integer_value(json_object_get(request, "shard"));
+	json_int_t entry = json_integer_value(json_object_get(request, "entry"));
+	char text[96];
+
+	if (strcmp(op, "retry") != 0 && strcmp(op, "drop") != 0) {
+		fail(peer, id, -EINVAL, "outbox: \"op\" must be retry or drop");
+	} else if (!fleet) {
+		fail(peer, id, -EAGAIN, "the fleet is not running");
+	} else if (shard >= fleet->count) {
+		snprintf(text, sizeof(text), "there is no shard %" PRIu64 ": they go from 0 to %" PRIu32, shard,
+			 fleet->count - 1);
+		fail(peer, id, -ERANGE, text);
+	} else if (!fleet->workers[shard].peer) {
+		snprintf(text, sizeof(text), "shard %" PRIu64 "'s worker is away: try again when it is back", shard);
+		fail(peer, id, -EAGAIN, text);
+	} else {
+		snprintf(text, sizeof(text), "%" PRIu64 "-%lld", shard, (long long)entry);
+		pass_on(jobs, &fleet->workers[shard], peer, id, "outbox",
+			json_pack("{s:s, s:I}", "op", op, "entry", entry), op, text);
 	}
 }
 
@@ -111,8 +141,10 @@ void letter_jobs_tick(struct letter_jobs *jobs)
 	for (size_t i = 0; i < LETTER_JOBS_MAX; i++)
 		if (jobs->jobs[i].token != 0 && now_ns >= jobs->jobs[i].until_ns)
 			end(&jobs->jobs[i], error_name(-ETIMEDOUT),
-			    "it is not done after 10 s: if it is being handled, it goes on (shoalctl dead-letters "
-			    "list)");
+			    jobs->jobs[i].outbox ? "it is not done after 10 s: is the disk slow? (shoalctl outbox list)"
+						 : "it is not done after 10 s: if it is being handled, it goes on "
+						   "(shoalctl dead-letters "
+						   "list)");
 }
 
 void letter_jobs_peer_gone(struct letter_jobs *jobs, const struct control_peer *peer)
@@ -127,6 +159,8 @@ void letter_jobs_worker_gone(struct letter_jobs *jobs, uint32_t shard_id)
 	for (size_t i = 0; i < LETTER_JOBS_MAX; i++)
 		if (jobs->jobs[i].token != 0 && jobs->jobs[i].shard_id == shard_id)
 			end(&jobs->jobs[i], error_name(-ECONNRESET),
-			    "the shard's worker went away meanwhile; did the event crash it again? (shoalctl "
-			    "dead-letters list)");
+			    jobs->jobs[i].outbox
+				    ? "the shard's worker went away meanwhile (shoalctl outbox list)"
+				    : "the shard's worker went away meanwhile; did the event crash it again? (shoalctl "
+				      "dead-letters list)");
 }

@@ -23,6 +23,7 @@ struct letter_job {
 	int64_t id;
 	uint32_t shard_id;
 	uint64_t until_ns; /* monotonic */
+	bool outbox;       /* of an outbox, not an event */
 };
 
 struct letter_jobs {
@@ -33,6 +34,9 @@ struct letter_jobs {
 /* The operator's request {op, letter}: answered now or later. */
 void letter_jobs_order(struct letter_jobs *jobs, struct fleet *fleet, struct control_peer *peer, int64_t id,
 		       const json_t *request);
+/* The same for the dead letters of a shard's outbox: {op, shard, entry}; entry 0: all. */
+void letter_jobs_order_outbox(struct letter_jobs *jobs, struct fleet *fleet, struct control_peer *peer, int64_t id,
+			      const json_t *request);
 /* The worker's word {token, error, message}. */
 void letter_jobs_done(struct letter_jobs *jobs, const struct worker *worker, const json_t *request);
 /* At each slow tick. */

@@ -48,6 +48,8 @@ static const struct {
 	{ "guilds_missing", BOARD_COUNTER_guilds_missing },
 	{ "parked", BOARD_COUNTER_events_parked },
 	{ "dead_letters", BOARD_COUNTER_dead_letters },
+	{ "outbox_waiting", BOARD_COUNTER_outbox_waiting },
+	{ "outbox_dead", BOARD_COUNTER_outbox_dead },
 };
 
 static void put_end(json_t *object, const struct worker_end *end)
@@ -181,6 +183,17 @@ static uint64_t shards_with(const struct supervisor *supervisor, enum board_coun
 	return count;
 }
 
+static uint64_t most_of_shards(const struct supervisor *supervisor, enum board_counter gauge)
+{
+	uint64_t most = 0, value;
+
+	for (uint32_t i = 0; supervisor->fleet && i < supervisor->fleet->count; i++) {
+		value = board_shard_counter(supervisor->fleet->workers[i].board, gauge);
+		most = value > most ? value : most;
+	}
+	return most;
+}
+
 /* Discord's last word on what the fleet may do, and how old it is. */
 static json_t *discord_report(const struct supervisor *supervisor)
 {
@@ -217,6 +230,10 @@ json_t *report_status(const struct supervisor *supervisor, struct report_page pa
 	put_int(status, "dead_letters", sum_over_shards(supervisor, BOARD_COUNTER_dead_letters));
 	put_int(status, "parked", sum_over_shards(supervisor, BOARD_COUNTER_events_parked));
 	put_int(status, "parked_away", shards_with(supervisor, BOARD_COUNTER_parked_away));
+	put_int(status, "outbox_waiting", sum_over_shards(supervisor, BOARD_COUNTER_outbox_waiting));
+	put_int(status, "outbox_dead", sum_over_shards(supervisor, BOARD_COUNTER_outbox_dead));
+	put_int(status, "outbox_oldest_s", most_of_shards(supervisor, BOARD_COUNTER_outbox_oldest_s));
+	put_int(status, "outbox_failing", shards_with(supervisor, BOARD_COUNTER_outbox_failing));
 	put_text(status, "http_listen", http_listening(supervisor->http));
 	put_text(status, "api_base", config->discord_api_base);
 	json_object_set_new(status, "discord", discord_report(supervisor));

@@ -362,6 +362,11 @@ static void handle_dead_letter(struct supervisor *supervisor, struct control_pee
 	letter_jobs_order(&supervisor->letters, supervisor->fleet, peer, id, request);
 }
 
+static void handle_outbox(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	letter_jobs_order_outbox(&supervisor->letters, supervisor->fleet, peer, id, request);
+}
+
 static void handle_letter_done(struct supervisor *supervisor, struct control_peer *peer, int64_t id,
 			       const json_t *request)
 {
@@ -429,6 +434,11 @@ const struct verb_row verb_rows[] = {
 	  handle_alert, "a worker tells what an operator must see" },
 	{ "dead_letter", VERB_OPERATOR, { { "op", VERB_STR, true, 16 }, { "letter", VERB_STR, true, 64 } },
 	  handle_dead_letter, "tries a dead letter again, or drops it" },
+	{ "outbox", VERB_OPERATOR,
+	  { { "op", VERB_STR, true, 16 },
+	    { "shard", VERB_U32, true, PLAN_SHARDS_MAX },
+	    { "entry", VERB_U64, true, INT64_MAX } },
+	  handle_outbox, "tries a dead letter of a shard's outbox again, or drops it; entry 0: all of them" },
 	{ "letter_done", VERB_WORKER,
 	  { { "token", VERB_U64, true, INT64_MAX }, { "error", VERB_STR, true, 64 }, { "message", VERB_STR, true, 512 } },
 	  handle_letter_done, "a worker says what came of it" },

@@ -37,6 +37,9 @@ static const struct exit_code_row rows[] = {
 	  "a file of parked events and dead letters was cut off or damaged: what can't be read is set aside; nobody "
 	  "else "
 	  "may touch files in supervisor.runtime_dir and supervisor.state_dir" },
+	{ EXIT_CODE_OUTBOX, EXIT_CLASS_RETRY, "outbox",
+	  "an outbox's file was cut off or damaged under its worker: it is set aside and what can be read of it taken "
+	  "over; nobody else may touch files in supervisor.state_dir" },
 };
 
 static const char *const class_names[EXIT_CLASS_COUNT] = {

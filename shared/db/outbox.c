@@ -3,6 +3,7 @@
 #include "shared/db/outbox.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,19 @@
 
 static void submit(struct outbox_wait *wait);
 static void run_deferred(struct outbox *outbox, struct outbox_key_state *state);
+
+void outbox_alert(const struct outbox *outbox, const char *event, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (!outbox->alert)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	outbox->alert(outbox->alert_arg, event, text);
+}
 
 /* --- who waits ---------------------------------------------------------------------------------------------------- */
 
@@ -193,6 +207,8 @@ void outbox_entry_dead(struct outbox *outbox, struct outbox_entry *entry, int er
 		  KV_U64("id", entry->seq), KV_U64("key", entry->key.id), KV_STR("key_name", entry->key.name),
 		  KV_U64("tries", entry->tries), KV_ERR(error), KV_STR("reason", reason),
 		  KV_MSG("a kept write can't be brought to the database and is set aside: see shoalctl outbox list"));
+	outbox_alert(outbox, "outbox.buried", "a kept write (%s.%s) was set aside: %s; shoalctl outbox list",
+		     entry->owner, entry->statement, reason);
 	outbox->stats.buried++;
 	outbox_list_add(&outbox->dead, entry);
 	outbox_keys_release(&outbox->keys, state);
@@ -213,6 +229,9 @@ static void say_full(struct outbox *outbox, int error)
 		  KV_U64("dead", outbox->dead.count), KV_STR("folder", outbox->path),
 		  KV_MSG("writes are refused, which members are told: PostgreSQL is away and there is no room to keep "
 			 "more (outbox.max_mib, outbox.max_entries, the disk of supervisor.state_dir)"));
+	outbox_alert(outbox, "outbox.full",
+		     "PostgreSQL is away and the outbox is full (%zu writes): further ones are refused",
+		     outbox->waiting.count);
 }
 
 /* Into the file. When it fails @wait is the caller's. */
@@ -267,6 +286,9 @@ static void note_file(struct outbox *outbox, int error)
 		outbox->full_said = false;
 		return;
 	}
+	if (error != outbox->error)
+		outbox_alert(outbox, "outbox.failing", "the outbox in %s can't be written: %s", outbox->path,
+			     error_text(error));
 	if (error != outbox->error)
 		log_error(NULL, "outbox.failing", KV_ERR(error), KV_STR("folder", outbox->path),
 			  KV_MSG("the outbox's file can't be written: while PostgreSQL is away writes are refused, and "
@@ -613,6 +635,10 @@ static void say_found(struct outbox *outbox, const struct outbox_found *found)
 	if (found->waiting.count + found->dead.count > 0)
 		log_info(NULL, "outbox.found", KV_U64("waiting", found->waiting.count),
 			 KV_U64("dead", found->dead.count), KV_STR("folder", outbox->path));
+	if (found->damaged)
+		outbox_alert(outbox, "outbox.damaged",
+			     "the outbox's file was damaged and is kept as %s; %zu writes were read out of it",
+			     found->aside, found->salvaged);
 }
 
 /* Takes what a file held. @late: it comes when others have been written already. */
@@ -795,6 +821,8 @@ int outbox_new(struct loop *loop, const struct outbox_options *options, struct d
 	outbox->bytes_max = ((size_t)options->max_mib << 20) / ROOM_SHARE;
 	outbox->dead_keep_ms = (uint64_t)options->dead_keep_days * 24 * 3600 * 1000;
 	outbox->epoch = options->epoch;
+	outbox->alert = options->alert;
+	outbox->alert_arg = options->alert_arg;
 	outbox->told_tail = &outbox->told;
 	r = timer_init(&outbox->soon, loop, on_soon, outbox);
 	if (r == 0)

@@ -33,7 +33,12 @@ struct outbox_options {
 	uint32_t max_entries; /* waiting and dead together */
 	uint32_t dead_keep_days;
 	uint64_t epoch; /* of the shard's lease; 0 on a single host */
-	bool failed;    /* the last worker died of this file: it is set aside unread, but for what can be salvaged */
+	/* The last worker died of its own making: should it have been while it opened the file, that is set aside
+	 * unread, but for what can be salvaged. */
+	bool failed;
+	/* What an operator must see: @event is the log record's id, @text a sentence. May be NULL. */
+	void (*alert)(void *arg, const char *event, const char *text);
+	void *alert_arg;
 };
 
 /* What a write is about: the guild or user, and which of its values: "guild_setting/commands.prefix". */
@@ -136,6 +141,9 @@ int outbox_retry(struct outbox *outbox, uint64_t id, outbox_done_fn fn, void *ar
 int outbox_drop(struct outbox *outbox, uint64_t id, outbox_done_fn fn, void *arg);
 /* Throws away the dead letters that name @user_id, or are keyed by it. */
 int outbox_forget(struct outbox *outbox, uint64_t user_id, outbox_done_fn fn, void *arg);
+
+/* Whether this thread reads or writes an outbox's file at this moment: for the handler of fatal signals. */
+bool outbox_is_touched(void);
 
 /* --- the end --------------------------------------------------------------------------------------------------------
  */

@@ -23,8 +23,7 @@
 /* Places are taken by the thousand: those that a killed process had not used stay unused. */
 #define PLACES_AT_ONCE 1000
 
-enum { TABLE_WAITING, TABLE_DEAD, TABLE_META };
-static const char *const table_names[] = { "waiting", "dead", "meta" };
+const char *const outbox_file_tables[OUTBOX_TABLE_COUNT] = { "waiting", "dead", "meta" };
 static const char meta_source[] = "source", meta_next[] = "next", meta_opened[] = "opened";
 
 /* Names in the folder. */
@@ -34,7 +33,14 @@ static const char meta_source[] = "source", meta_next[] = "next", meta_opened[] 
 #define MARK_NAME     "checking" /* stands while the rows are read: a scribbled tree may kill us there */
 #define MADE_NAME     "made"     /* there has been an identity in the data: that it has none now is damage */
 #define ASIDE_PREFIX  "aside-"   /* damaged, and not salvaged yet */
-#define KEPT_PREFIX   "damaged-" /* damaged, and salvaged */
+
+/* Its address says whose files are touched. */
+static const char kv_owner[] = "outbox";
+
+bool outbox_is_touched(void)
+{
+	return kv_touched() == kv_owner;
+}
 
 struct outbox_file {
 	struct kv *kv;
@@ -222,12 +228,13 @@ static int set_mark(const char *path, const char *mark)
 
 static int get_number(struct outbox_file *file, const char *name, uint64_t *ret_number)
 {
-	return kv_read(file->kv, TABLE_META, (struct kv_bytes){ name, strlen(name) }, ret_number, sizeof(*ret_number));
+	return kv_read(file->kv, OUTBOX_TABLE_META, (struct kv_bytes){ name, strlen(name) }, ret_number,
+		       sizeof(*ret_number));
 }
 
 static int put_number(struct outbox_file *file, const char *name, uint64_t number)
 {
-	return kv_put(file->kv, TABLE_META, (struct kv_bytes){ name, strlen(name) },
+	return kv_put(file->kv, OUTBOX_TABLE_META, (struct kv_bytes){ name, strlen(name) },
 		      (struct kv_bytes){ &number, sizeof(number) });
 }
 
@@ -283,10 +290,10 @@ static int load(struct outbox_file *file, struct outbox_found *found)
 	struct loading loading = { .found = found };
 	int r;
 
-	r = kv_each(file->kv, TABLE_WAITING, load_row, &loading);
+	r = kv_each(file->kv, OUTBOX_TABLE_WAITING, load_row, &loading);
 	loading.dead = true;
 	if (r == 0)
-		r = kv_each(file->kv, TABLE_DEAD, load_row, &loading);
+		r = kv_each(file->kv, OUTBOX_TABLE_DEAD, load_row, &loading);
 	found->lost_rows += loading.bad;
 	if (r == 0 && loading.bad > 0)
 		r = -SHOAL_EDAMAGED;
@@ -320,9 +327,9 @@ static int open_kv(struct outbox_file *file, const struct outbox_file_options *o
 {
 	struct kv_options kv = { .path = file->path,
 				 .map_bytes = (size_t)options->max_mib << 20,
-				 .tables = table_names,
-				 .table_count = ARRAY_SIZE(table_names),
-				 .owner = "outbox" };
+				 .tables = outbox_file_tables,
+				 .table_count = ARRAY_SIZE(outbox_file_tables),
+				 .owner = kv_owner };
 	bool fresh;
 	int r;
 
@@ -400,10 +407,10 @@ static int salvage_all(struct outbox_file *file, struct outbox_found *found)
 			outbox_file_cancel(file);
 			return r;
 		}
-		snprintf(kept, sizeof(kept), KEPT_PREFIX "%s.mdb", name + strlen(ASIDE_PREFIX));
+		snprintf(kept, sizeof(kept), OUTBOX_KEPT_PREFIX "%s.mdb", name + strlen(ASIDE_PREFIX));
 		r = move(file->path, name, kept);
 		name_in(file->path, kept, found->aside);
-		if (find_names(file->path, KEPT_PREFIX, oldest) > OUTBOX_ASIDE_MAX)
+		if (find_names(file->path, OUTBOX_KEPT_PREFIX, oldest) > OUTBOX_ASIDE_MAX)
 			drop(file->path, oldest);
 	}
 	return r;
@@ -539,9 +546,9 @@ static int make_anew(struct outbox_file *file)
 
 	file->first = file->next;
 	kv_cancel(file->kv);
-	r = kv_each(file->kv, TABLE_WAITING, stop_at_row, NULL);
+	r = kv_each(file->kv, OUTBOX_TABLE_WAITING, stop_at_row, NULL);
 	if (r == 0)
-		r = kv_each(file->kv, TABLE_DEAD, stop_at_row, NULL);
+		r = kv_each(file->kv, OUTBOX_TABLE_DEAD, stop_at_row, NULL);
 	kv_cancel(file->kv);
 	if (r != 0)
 		return -ENOSPC;
@@ -582,7 +589,7 @@ static int put_once(struct outbox_file *file, struct outbox_entry *entry)
 		entry->number = seq;
 		entry->kind = OUTBOX_KIND_FILE;
 	}
-	return put_row(file, entry, entry->died_ms ? TABLE_DEAD : TABLE_WAITING);
+	return put_row(file, entry, entry->died_ms ? OUTBOX_TABLE_DEAD : OUTBOX_TABLE_WAITING);
 }
 
 int outbox_file_delete(struct outbox_file *file, uint64_t seq, bool dead)
@@ -590,14 +597,15 @@ int outbox_file_delete(struct outbox_file *file, uint64_t seq, bool dead)
 	uint64_t key = htobe64(seq);
 
 	file->open_writes++;
-	return kv_delete(file->kv, dead ? TABLE_DEAD : TABLE_WAITING, (struct kv_bytes){ &key, sizeof(key) });
+	return kv_delete(file->kv, dead ? OUTBOX_TABLE_DEAD : OUTBOX_TABLE_WAITING,
+			 (struct kv_bytes){ &key, sizeof(key) });
 }
 
 int outbox_file_bury(struct outbox_file *file, const struct outbox_entry *entry)
 {
 	int r;
 
-	r = put_row(file, entry, TABLE_DEAD);
+	r = put_row(file, entry, OUTBOX_TABLE_DEAD);
 	return r < 0 ? r : outbox_file_delete(file, entry->seq, false);
 }
 

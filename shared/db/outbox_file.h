@@ -39,6 +39,11 @@ struct outbox_found {
 	char aside[OUTBOX_PATH_SIZE + 64];
 };
 
+/* Its tables, for whoever looks into it from outside, and what damaged files that are kept are called. */
+enum { OUTBOX_TABLE_WAITING, OUTBOX_TABLE_DEAD, OUTBOX_TABLE_META, OUTBOX_TABLE_COUNT };
+extern const char *const outbox_file_tables[OUTBOX_TABLE_COUNT];
+#define OUTBOX_KEPT_PREFIX "damaged-"
+
 /* "<state_dir>/outbox/<shard>-of-<count>". -ENAMETOOLONG. */
 int outbox_file_path(const char *state_dir, uint32_t shard_id, uint32_t shard_count, char path[OUTBOX_PATH_SIZE]);
 /* Whether there is something to open under @path. */

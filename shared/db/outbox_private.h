@@ -3,6 +3,7 @@
 #ifndef SHOAL_SHARED_DB_OUTBOX_PRIVATE_H
 #define SHOAL_SHARED_DB_OUTBOX_PRIVATE_H
 
+#include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/db/outbox.h"
 #include "shared/db/outbox_keys.h"
@@ -49,6 +50,8 @@ struct outbox {
 	size_t entries_max, bytes_max;
 	uint64_t dead_keep_ms;
 	uint64_t epoch;
+	void (*alert)(void *arg, const char *event, const char *text);
+	void *alert_arg;
 	struct loop_hook tick;
 	struct timer soon; /* what must not be called from within */
 	bool closing;
@@ -102,6 +105,8 @@ struct outbox {
  * Frees it, or keeps it where its value is still wanted; when @dead it goes there instead. */
 void outbox_entry_written(struct outbox *outbox, struct outbox_entry *entry);
 void outbox_entry_dead(struct outbox *outbox, struct outbox_entry *entry, int error, const char *reason);
+/* Something that an operator must see; the log has it already. */
+void outbox_alert(const struct outbox *outbox, const char *event, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Hands an op to the writer; frees it when that fails. */
 int outbox_hand_over(struct outbox *outbox, struct outbox_op *op);
 /* Adds one that is on the disk to what waits. -ENOMEM. */

@@ -12,6 +12,8 @@
 #include "shared/base/errors.h"
 #include "supervisor/ctl/ctl.h"
 
+#define STATE_DIR_TIMEOUT_MS 5000
+
 #define RING      16
 #define RING_TEXT 256
 
@@ -301,4 +303,19 @@ void ctl_find_runtime_dir(const char *given, const struct config *config, char *
 	snprintf(path, size, "%s", config ? config->supervisor_runtime_dir : fallback);
 	if (strcmp(path, fallback) == 0 && !getenv("SHOAL_SUPERVISOR_RUNTIME_DIR"))
 		find_run_link(path, size);
+}
+
+void ctl_find_state_dir(const struct ctl_options *options, char *path, size_t size)
+{
+	json_t *answer = NULL;
+	const char *dir;
+
+	if (control_call(options->runtime_dir, json_pack("{s:s}", "verb", "status"), STATE_DIR_TIMEOUT_MS, NULL, NULL,
+			 &answer) < 0)
+		answer = NULL;
+	dir = ctl_text(answer, "state_dir");
+	if (!dir[0] && options->config)
+		dir = options->config->supervisor_state_dir;
+	snprintf(path, size, "%s", dir[0] ? dir : "/var/lib/shoal");
+	json_decref(answer);
 }

@@ -44,6 +44,7 @@ int ctl_module(int argc, char **argv, const struct ctl_options *options);
 int ctl_plan(int argc, char **argv, const struct ctl_options *options);
 int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_alerts(int argc, char **argv, const struct ctl_options *options);
+int ctl_outbox(int argc, char **argv, const struct ctl_options *options);
 int ctl_dead_letters(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options);
@@ -97,6 +98,8 @@ const char *ctl_state_colour(const char *state, bool colour);
  * database beside the control socket. NULL: neither does. @ret_own: the caller's to free, or NULL. */
 const struct config *ctl_database_config(const struct ctl_options *options, struct config **ret_own);
 
+/* supervisor.state_dir: the supervisor knows where it keeps things; without one the configuration does. */
+void ctl_find_state_dir(const struct ctl_options *options, char *path, size_t size);
 /* The directory to ask in: @given, the configuration where it says one, build/run beside us, else the default. */
 void ctl_find_runtime_dir(const char *given, const struct config *config, char *path, size_t size);
 

@@ -16,7 +16,6 @@
 #include "shared/letters/letter.h"
 #include "supervisor/ctl/ctl.h"
 
-#define ASK_TIMEOUT_MS   5000
 #define ORDER_TIMEOUT_MS 15000
 
 /* --- gathering
@@ -54,22 +53,6 @@ static void search_finish(struct search *search)
 		free(search->found[i].bytes);
 	free(search->found);
 	free(search->boxes);
-}
-
-/* The supervisor knows where it keeps things; without one the configuration does. */
-static void find_state_dir(const struct ctl_options *options, char *path, size_t size)
-{
-	json_t *answer = NULL;
-	const char *dir;
-
-	if (control_call(options->runtime_dir, json_pack("{s:s}", "verb", "status"), ASK_TIMEOUT_MS, NULL, NULL,
-			 &answer) < 0)
-		answer = NULL;
-	dir = ctl_text(answer, "state_dir");
-	if (!dir[0] && options->config)
-		dir = options->config->supervisor_state_dir;
-	snprintf(path, size, "%s", dir[0] ? dir : "/var/lib/shoal");
-	json_decref(answer);
 }
 
 static void find_boxes(struct search *search, const char *dir, bool stage)
@@ -208,7 +191,7 @@ static int older_first(const void *a, const void *b)
 static int gather(const struct ctl_options *options, int64_t shard, struct search *search)
 {
 	*search = (struct search){ .runtime_dir = options->runtime_dir, .shard = shard };
-	find_state_dir(options, search->state_dir, sizeof(search->state_dir));
+	ctl_find_state_dir(options, search->state_dir, sizeof(search->state_dir));
 	find_boxes(search, search->runtime_dir, true);
 	find_boxes(search, search->state_dir, false);
 	each_box(search, true, LETTER_DEAD, add_row);

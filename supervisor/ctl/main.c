@@ -30,6 +30,8 @@ static const struct verb {
 	{ "upgrade", "[--binary PATH] [--canary N --soak S]", ctl_upgrade,
 	  "supervisor in place, workers rolling by RESUME; a canary that does worse is turned back" },
 	{ "alerts", "[clear]", ctl_alerts, "what went wrong, the latest first; clear: it was seen" },
+	{ "outbox", "status | list [--dead] [--shard N] | retry ID...|--all | drop ID...|--all", ctl_outbox,
+	  "writes that wait for PostgreSQL, and those that it refused for good" },
 	{ "dead-letters", "list [--shard N] | show ID | retry ID... | drop ID...", ctl_dead_letters,
 	  "events that were set aside because they crashed their worker, or could not be read" },
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },

@@ -79,6 +79,23 @@ void ctl_print_alerts(const json_t *alerts, const char *label, size_t max)
 	}
 }
 
+static void print_outbox(const json_t *status)
+{
+	int64_t waiting = ctl_int(status, "outbox_waiting"), dead = ctl_int(status, "outbox_dead"),
+		failing = ctl_int(status, "outbox_failing");
+
+	if (waiting == 0 && dead == 0 && failing == 0)
+		return;
+	printf("outbox          %s writes wait for PostgreSQL", ctl_count(waiting));
+	if (waiting > 0)
+		printf(", the oldest for %s", ctl_duration(ctl_int(status, "outbox_oldest_s")));
+	if (dead > 0)
+		printf("; %s set aside (shoalctl outbox list)", ctl_count(dead));
+	if (failing > 0)
+		printf("; the file of %" PRId64 " shards can't be WRITTEN", failing);
+	printf("\n");
+}
+
 static void print_letters(const json_t *status)
 {
 	int64_t dead = ctl_int(status, "dead_letters"), parked = ctl_int(status, "parked"),
@@ -110,6 +127,7 @@ static void print_status(const json_t *status)
 	print_outside(status, ", PostgreSQL", "postgres", "postgres_away", "postgres.conninfo");
 	putchar('\n');
 	print_letters(status);
+	print_outbox(status);
 	if (json_is_true(json_object_get(status, "token_invalid")))
 		printf("TOKEN           Discord refuses it: nothing is sent any more (discord.token)\n");
 	ctl_print_alerts(json_object_get(status, "alerts"), "ALERTS", ALERTS_SHOWN);
