@@ -70,8 +70,8 @@ static void on_down(void *arg, struct db_pool *pool, int error, const char *reas
 		return;
 	}
 	log_warn(NULL, "db.down", KV_STR("reason", reason), KV_ERR(error),
-		 KV_MSG("PostgreSQL is away: guilds' settings can't be changed, and defaults stand in for them, "
-			"until it is back (postgres.conninfo)"));
+		 KV_MSG("PostgreSQL is away: what is changed is kept on this machine's disk, and defaults stand in for "
+			"settings that are not known, until it is back (postgres.conninfo)"));
 	if (db->events.down)
 		db->events.down(db->arg, error, reason);
 }
