@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -176,3 +177,39 @@ def test_a_rate_limited_link_is_back_within_seconds(sim, fleet):
     waits = [one["wait_ms"] for one in fleet.records("gateway.backoff", shard=2)]
     assert 1500 <= waits[0] <= 4000 and 3000 <= waits[1] <= 8000, waits
     assert sim.summary()["identifies"]["total"] == before["identifies"]["total"]
+
+
+# --- crashes -------------------------------------------------------------------------------------------------------------
+
+
+def core_limit(pid):
+    with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+        return next(line for line in f if line.startswith("Max core file size")).split()[4:6]
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_a_crash_is_reported_and_leaves_no_core(sim, fleet, number):
+    """A core would hold the token. Whatever the machine's core pattern is, none is asked for; the report comes from within."""
+    pids, before = fleet.pids(), sim.summary()
+    assert core_limit(fleet.process.pid) == core_limit(pids[2]) == ["0", "0"]
+    os.kill(pids[2], number)
+    sim.wait(resumes=before["resumes"]["ok"] + 1)
+    fleet.ready(shards=4)
+    died = fleet.wait_record("worker.died", shard=2)
+    assert (died["class"], died["signal"]) == ("crash", int(number)), died
+    with open(fleet.log, encoding="utf-8", errors="replace") as f:
+        report = f.read()
+    assert signal.Signals(number).name in report and "backtrace" in report
+    left = [name for root, _, names in os.walk(fleet.folder) for name in names if name.startswith("core")]
+    assert not left, left
+    assert sim.summary()["identifies"]["total"] == before["identifies"]["total"]
+
+
+def test_a_real_fault_of_a_map_is_not_taken_for_a_boards(sim, fleet):
+    """SIGBUS sent by somebody carries no address of ours: it is a crash, and no board is put back."""
+    pid = fleet.pids()[1]
+    os.kill(pid, signal.SIGBUS)
+    died = fleet.wait_record("worker.died", shard=1)
+    assert died["class"] == "crash" and died["signal"] == int(signal.SIGBUS)
+    assert not fleet.records("board.cut") and not fleet.records("board.damaged")
+    fleet.ready(shards=4)

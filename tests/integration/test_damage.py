@@ -201,3 +201,28 @@ def test_a_burst_of_commands_is_answered(sim, fleet):
     sim.post("/interaction", guild_index=6, name="ping", count=700)
     judged = sim.wait_all_answered()["interactions"]
     assert (judged["sent"], judged["answered_once"], judged["doubled"]) == (700, 700, 0), judged
+
+
+@pytest.mark.parametrize("size", [0, 4096, 8192, 20480])
+@pytest.mark.parametrize("what", ["journal", "cache", r"\w+"], ids=["journal", "cache", "all"])
+def test_a_store_cut_off_under_its_worker(sim, fleet, what, size):
+    """LMDB's files of a shard, one or all. A worker may end of it; nobody's command is set aside for it."""
+    before = sim.summary()
+    cut = [os.path.join(root, "data.mdb") for top in (fleet.runtime_dir, fleet.state_dir) for root, _, names in os.walk(top)
+           if "data.mdb" in names and re.fullmatch(rf"{what}-\d+-0", os.path.basename(root))]
+    assert cut
+    for path in cut:
+        os.truncate(path, size)
+    for round_ in range(4):
+        for guild in range(16):
+            sim.say(f"!ping {round_}", guild=guild)
+            sim.use("ping", guild=guild)
+    fleet.ready(shards=4)
+    judged = sim.wait_all_answered()
+    assert judged["interactions"]["answered_once"] == judged["interactions"]["sent"], judged
+    assert judged["messages"]["doubled"] == judged["interactions"]["doubled"] == 0, judged
+    assert sim.summary()["identifies"]["total"] == before["identifies"]["total"]
+    assert not fleet.records("pipeline.dead_letter")
+    assert len(fleet.records("worker.died")) <= 1 + len(cut), fleet.records("worker.died")
+    fleet.ready(shards=4)
+    ping(sim)
