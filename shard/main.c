@@ -107,6 +107,7 @@ static int print_manifest(const char *modules_dir, const char *modules)
 {
 	int r;
 
+	loader_tell(false); /* its reader has them from the manifest */
 	loader_add_files(modules_dir, modules ? modules : "*");
 	r = manifest_print(stdout);
 

@@ -15,6 +15,7 @@
 #include "shard/commands/components.h"
 #include "shard/commands/registry.h"
 #include "shard/modhost/api.h"
+#include "shard/modhost/object_file.h"
 #include "shard/modhost/table.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
@@ -366,10 +367,18 @@ static json_t *text_or_null(const char *text)
 	return json ? json : json_null();
 }
 
+static bool tells = true;
+
+void loader_tell(bool tell)
+{
+	tells = tell;
+}
+
 static void note_refusal(const char *name, const char *file, int error, const char *reason)
 {
-	log_error(NULL, "modules.refused", KV_MSG("a module was left out; the rest goes on without it"),
-		  KV_STR("module_name", name), KV_STR("file", file), KV_STR("reason", reason), KV_ERR(error));
+	if (tells)
+		log_error(NULL, "modules.refused", KV_MSG("a module was left out; the rest goes on without it"),
+			  KV_STR("module_name", name), KV_STR("file", file), KV_STR("reason", reason), KV_ERR(error));
 	if (!refused)
 		refused = json_array();
 	json_array_append_new(refused,
@@ -392,7 +401,7 @@ static int check_file(const char *path, char *error)
 		return refuse(error, -EINVAL, "it is no file");
 	if (st.st_mode & S_IWOTH)
 		return refuse(error, -EPERM, "anybody may write to it: chmod o-w");
-	return 0;
+	return object_file_check(path, error, LOADER_ERROR_SIZE);
 }
 
 static int add_file(const char *name, const char *path, char *error)

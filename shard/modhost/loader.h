@@ -43,6 +43,8 @@ void loader_add_linked(void);
 /* Shared objects NAME.so of @dir (NULL or "": loader_default_dir()): @names joined by commas, "*" is all that lie
  * there, in the order of their names. What is refused is logged, noted for the manifest, and left out. */
 void loader_add_files(const char *dir, const char *names);
+/* Whether refusals are logged too (default), or only noted. */
+void loader_tell(bool tell);
 /* "modules" beside this program, or ../lib/shoal/modules where there is none. */
 void loader_default_dir(char dir[LOADER_PATH_SIZE]);
 /* [{name, file, reason}]. New reference. */
