@@ -12,6 +12,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/discord/url.h"
 #include "shared/log/log.h"
 #include "shared/secrets/key_file.h"
 #include "supervisor/intents.h"
@@ -353,12 +354,28 @@ static void manifest_came(void *arg, int error, const struct manifest *manifest,
 
 /* --- what a worker is given -------------------------------------------------------------------------------------- */
 
+/* Where a worker is to connect: what was configured, what Discord said; before it has answered, where the worker's own
+ * session is resumed. "": nobody knows yet. */
+static const char *gateway_url(const struct supervisor *supervisor, const struct board_session *session)
+{
+	const char *configured = supervisor->config->discord_gateway_url;
+	const struct upstream_info *info = upstream_info(supervisor->upstream);
+	struct url parts;
+
+	if (configured[0])
+		return configured;
+	if (info->gateway_url[0])
+		return info->gateway_url;
+	return url_parse(session->resume_url, &parts) < 0 ? "" : session->resume_url;
+}
+
 bool supervisor_can_greet(const struct supervisor *supervisor, const struct worker *worker)
 {
-	struct board_session session;
+	struct board_session session = { 0 };
 	uint64_t sequence;
+	bool known = board_shard_session(worker->board, &session, &sequence);
 
-	return supervisor->have_intents || board_shard_session(worker->board, &session, &sequence);
+	return (supervisor->have_intents || known) && gateway_url(supervisor, &session)[0];
 }
 
 /* Read anew for each hello: a worker that comes back after a reload has the keys of today. */
@@ -380,7 +397,6 @@ static void add_keys(const struct supervisor *supervisor, json_t *secrets)
 json_t *supervisor_secrets(const struct supervisor *supervisor, const struct worker *worker)
 {
 	const struct upstream_info *info = upstream_info(supervisor->upstream);
-	const char *url = supervisor->config->discord_gateway_url;
 	struct board_session session = { 0 };
 	uint64_t sequence;
 	json_t *config = config_to_json(supervisor->config), *secrets;
@@ -390,7 +406,7 @@ json_t *supervisor_secrets(const struct supervisor *supervisor, const struct wor
 	board_shard_session(worker->board, &session, &sequence);
 	secrets = json_pack("{s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "config", config, "shard_count",
 			    (json_int_t)supervisor->plan.shard_count, "generation",
-			    (json_int_t)supervisor->plan.generation, "gateway_url", url[0] ? url : info->gateway_url,
+			    (json_int_t)supervisor->plan.generation, "gateway_url", gateway_url(supervisor, &session),
 			    "intents", (json_int_t)(supervisor->have_intents ? supervisor->intents : session.intents),
 			    "application_id",
 			    (json_int_t)(info->application_id ? info->application_id : session.application_id),

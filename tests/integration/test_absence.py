@@ -60,6 +60,24 @@ def test_worker_that_died_while_nobody_watched(sim, fleet):
     answers(sim)
 
 
+def test_worker_that_dies_before_discord_has_answered_a_new_supervisor(sim, fleet):
+    """Its successor is told to go where its session is resumed: nobody knows the gateway's address yet."""
+    before, pids = spent(sim), fleet.pids()
+    resumes = sim.summary()["resumes"]["ok"]
+    fleet.kill_supervisor()
+    sim.fault("hang", route="get_bot_gateway", times=-1)
+    adopted = len(fleet.records("worker.adopted", program="shoald"))
+    fleet.start()
+    fleet.wait_record("worker.adopted", adopted + 4, program="shoald")
+    os.kill(pids[1], signal.SIGKILL)
+    sim.wait(resumes=resumes + 1)
+    answers(sim)
+    sim.clear_faults()
+    fleet.ready(shards=4)
+    assert fleet.process.poll() is None and not fleet.records("fleet.fatal")
+    assert spent(sim)[0] == before[0]
+
+
 # Where a board keeps its owner (shared/board/board_layout.h): two copies behind a flip, a checksum over each.
 OWNER_FLIP, OWNER, COPY_HEAD, OWNER_SIZE = 88, 96, 16, 32
 
