@@ -40,6 +40,7 @@ struct effect {
 	struct event_key event;
 	uint32_t step;
 	bool journalled;
+	bool recovered; /* a worker before us had let it leave */
 	uint64_t target;
 	uint64_t handle, rest_handle;
 	rest_fn fn;
@@ -436,6 +437,20 @@ static int on_leaving(void *arg)
 	return r;
 }
 
+/* It waits for another attempt, and nothing has come of the last: killed now, a successor must not call it unknown. Of
+ * one that an earlier worker had begun the intent stays, for that may have come to something. */
+static void on_stayed(void *arg)
+{
+	struct effect *effect = arg;
+	int r;
+
+	if (effect->recovered)
+		return;
+	r = journal_withdraw(effect->effects->journal, effect->event, effect->step);
+	if (r < 0) /* the careful side: it stays an intent */
+		write_failed(effect->effects, r);
+}
+
 /* Of a DELETE that a worker before us may have made, "not there" is the wanted end. */
 static bool is_gone(const struct effect *effect, const struct rest_result *result)
 {
@@ -471,8 +486,10 @@ static int transmit(struct effect *effect, const struct rest_request *request)
 {
 	struct rest_request copy = *request;
 
-	if (effect->journalled)
+	if (effect->journalled) {
 		copy.leaving = on_leaving;
+		copy.stayed = on_stayed;
+	}
 	effect->state = SENDING;
 	return rest_send(effect->effects->rest, &copy, on_sent, effect, &effect->rest_handle);
 }
@@ -515,6 +532,7 @@ static int send_nonce_again(struct effect *effect, const struct rest_request *re
 /* It left, or may have. @row NULL: the row is lost. Takes @request's json. */
 static int recover(struct effect *effect, const struct rest_request *request, const struct journal_row *row)
 {
+	effect->recovered = true;
 	switch (route_rows[request->route].repeat) {
 	case ROUTE_NONCE:
 		return send_nonce_again(effect, request, row);

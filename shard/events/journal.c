@@ -412,6 +412,28 @@ int journal_intend(struct journal *journal, struct event_key event, uint32_t ste
 	return put(journal, &key, &head, NULL, before);
 }
 
+int journal_withdraw(struct journal *journal, struct event_key event, uint32_t step)
+{
+	struct key key = key_of(event, step);
+	struct head head;
+	const char *body;
+	int r;
+
+	r = find(journal, &key, &head, &body);
+	if (r < 0 || head.state != JOURNAL_INTENT) {
+		kv_commit(journal->kv);
+		return r == -ENOENT ? 0 : r;
+	}
+	r = kv_delete(journal->kv, TABLE_ROWS, key_bytes(&key));
+	if (r == 0)
+		r = kv_commit(journal->kv);
+	if (r < 0)
+		return r;
+	journal->rows--;
+	journal->bytes -= bytes_of(&head);
+	return 0;
+}
+
 int journal_conclude(struct journal *journal, struct event_key event, uint32_t step, const struct journal_row *row)
 {
 	struct key key = key_of(event, step);

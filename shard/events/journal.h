@@ -71,6 +71,8 @@ int journal_get(struct journal *journal, struct event_key event, uint32_t step, 
 /* Before the request leaves. Of an intent that is there already the time is kept. -ENOSPC: full, and it must not
  * leave. */
 int journal_intend(struct journal *journal, struct event_key event, uint32_t step, enum route route, uint64_t target);
+/* It has not left after all. An intent alone goes; 0 also when there is none. */
+int journal_withdraw(struct journal *journal, struct event_key event, uint32_t step);
 /* Before the handler is told. Takes state, route, target and the members of a result from @row. Errors as above. */
 int journal_conclude(struct journal *journal, struct event_key event, uint32_t step, const struct journal_row *row);
 /* The event is handled: its rows may go once JOURNAL_KEEP_NS have passed. Bodies go at once. Committed by the next

@@ -153,6 +153,7 @@ int call_new(const struct rest_request *request, rest_fn fn, void *arg, const ch
 	call->essential = request->essential;
 	call->fn = fn;
 	call->leaving = request->leaving;
+	call->stayed = request->stayed;
 	call->arg = arg;
 	call->created_ns = now_ns;
 	call->deadline_ns =

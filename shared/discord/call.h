@@ -36,6 +36,8 @@ struct call {
 	uint64_t handle;
 	rest_fn fn;
 	int (*leaving)(void *arg);
+	void (*stayed)(void *arg);
+	bool left; /* leaving() was asked, and nothing said stayed() since */
 	void *arg;
 	char *url;
 	char *body;

@@ -168,8 +168,9 @@ static int launch(struct rest *rest, struct call *call, uint64_t now_ns)
 		.fresh = call->fresh,
 		.impatient = call_is_interaction(call),
 	};
-	int r = call->leaving && call->attempts == 0 ? call->leaving(call->arg) : 0;
+	int r = call->leaving && !call->left ? call->leaving(call->arg) : 0;
 
+	call->left = true;
 	if (r >= 0)
 		r = transfer_start(&call->transfer, rest->curl, rest->wire, &request, REST_BODY_MAX);
 	if (r < 0)

@@ -77,6 +77,9 @@ struct rest_request {
 	 * must be written down first is written now. Negative: nothing leaves, and the call ends with that error. Must
 	 * not call the client. NULL: nobody asks. */
 	int (*leaving)(void *arg);
+	/* Called when nothing has come of all that left until now (a 429, no connection) and the call waits for another
+	 * attempt: what was written down may be struck out. leaving() is asked anew then. Must not call the client. */
+	void (*stayed)(void *arg);
 };
 
 /* Borrowed for the callback; json_incref(body) to keep it.

@@ -128,6 +128,10 @@ static bool again(struct rest *rest, struct call *call, const struct transfer_re
 		call_decide(call, r, "could not be queued again");
 		return false;
 	}
+	if (call->stayed && !call->maybe_done) {
+		call->left = false;
+		call->stayed(call->arg);
+	}
 	rest_arm(rest, call->not_before_ns);
 	return true;
 }

@@ -470,6 +470,54 @@ static void what_never_left_is_sent(void **state)
 	assert_int_equal(counter(BOARD_COUNTER_effects_unknown), 0);
 }
 
+/* Discord said 429 and it waited for its time when the worker died: nothing had come of it. */
+static void what_was_sent_back_is_sent(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(journalled); i++) {
+		open_effects();
+		assert_int_equal(begin(journalled[i]), 0);
+		leave(0);
+		sent[0].request.stayed(sent[0].arg);
+		live_again();
+		assert_int_equal(begin(journalled[i]), 0);
+		assert_int_equal(sent_count, 1);
+		assert_int_equal(sent[0].request.route, journalled[i]);
+		/* And anew: this time it is for Discord to say, or for nobody. */
+		leave(0);
+		sent[0].request.stayed(sent[0].arg);
+		leave(0);
+		live_again();
+		assert_int_equal(begin(journalled[i]), 0);
+		assert_true(sent_count == 0 || sent[0].request.route != journalled[i] ||
+			    route_rows[journalled[i]].repeat == ROUTE_NONCE);
+		close_effects();
+		tmpdir_remove(dir);
+		tmpdir_make(dir);
+		ticket.again = false;
+		effect_scope_init(&scope, &ticket, EFFECT_LANE_COMMANDS);
+		sent_count = 0;
+	}
+}
+
+/* What an earlier worker had sent may have come to something, whatever this one is told. */
+static void what_an_earlier_worker_sent_is_not_struck_out(void **state)
+{
+	struct rest_result answer = answer_ok();
+
+	(void)state;
+	leave_row(ROUTE_KICK, JOURNAL_INTENT, 10);
+	open_effects();
+	begin(ROUTE_KICK);
+	answer.body = json_pack("{s:s}", "joined_at", "2020-01-01T00:00:00+00:00");
+	answer_with(0, &answer); /* he is there: again */
+	leave(1);
+	sent[1].request.stayed(sent[1].arg);
+	live_again();
+	begin(ROUTE_KICK);
+	assert_int_equal(sent[0].request.route, ROUTE_GET_MEMBER);
+}
+
 /* --- an intent --- */
 
 static void an_open_message_is_sent_with_its_nonce(void **state)
@@ -1286,6 +1334,8 @@ int main(void)
 		TEST(what_is_new_is_sent_and_remembered),
 		TEST(a_refusal_is_remembered_too),
 		TEST(what_never_left_is_sent),
+		TEST(what_was_sent_back_is_sent),
+		TEST(what_an_earlier_worker_sent_is_not_struck_out),
 		TEST(an_open_message_is_sent_with_its_nonce),
 		TEST(a_young_one_has_the_usual_deadline),
 		TEST(an_old_nonce_is_not_relied_on),

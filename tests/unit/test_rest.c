@@ -1107,8 +1107,14 @@ static void test_many_callbacks(void **state)
 /* Asked with the call's own arg when the first attempt leaves: whether it has reached the server then, and what is
  * said. */
 static struct {
-	int calls, reached, answer;
+	int calls, reached, answer, stayed;
 } leaving;
+
+static void on_stayed(void *arg)
+{
+	(void)arg;
+	leaving.stayed++;
+}
 
 static int on_leaving(void *arg)
 {
@@ -1135,6 +1141,29 @@ static void test_leaving_is_asked_once_before(void **state)
 	assert_int_equal(leaving.calls, 1); /* a repetition is no new thing */
 	assert_int_equal(leaving.reached, 0);
 	assert_int_equal(stub_count(&f->stub), 2);
+}
+
+/* A 429 is Discord's word that nothing has come of it; a 502 is not. */
+static void test_what_stayed_leaves_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct rest_request request = create_message(true);
+	struct told *told;
+
+	STUB_SCRIPT(&f->stub,
+		    { STUB_ANSWER, 429, "X-RateLimit-Scope: shared\r\n", "{\"retry_after\":0.05,\"global\":false}" },
+		    { STUB_ANSWER, 502, "", "" },
+		    { STUB_ANSWER, 429, "X-RateLimit-Scope: shared\r\n", "{\"retry_after\":0.05,\"global\":false}" },
+		    { STUB_ANSWER, 200, "", "{\"id\":\"1\"}" });
+	start(f, (struct rest_options){ 0 });
+	memset(&leaving, 0, sizeof(leaving));
+	request.leaving = on_leaving;
+	request.stayed = on_stayed;
+	told = ask(f, request);
+	assert_int_equal(told->last.error, 0);
+	assert_int_equal(leaving.stayed, 1);
+	assert_int_equal(leaving.calls, 2);
+	assert_int_equal(leaving.reached, 1);
 }
 
 static void test_leaving_may_be_refused(void **state)
@@ -1198,6 +1227,7 @@ int main(void)
 		TEST(test_idle_gives_back),
 		TEST(test_many_callbacks),
 		TEST(test_leaving_is_asked_once_before),
+		TEST(test_what_stayed_leaves_anew),
 		TEST(test_leaving_may_be_refused),
 	};
 
