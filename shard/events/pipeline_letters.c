@@ -103,6 +103,12 @@ int pipeline_bury(struct pipeline *pipeline, const struct burial *burial)
 	return r;
 }
 
+void pipeline_tell_buried(struct pipeline *pipeline, const struct burial *burial)
+{
+	board_count(pipeline->counters, BOARD_COUNTER_events_dead, 1);
+	tell_dead(pipeline, burial, 0);
+}
+
 int pipeline_set_aside(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len,
 		       size_t full_len, const char *reason)
 {

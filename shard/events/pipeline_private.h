@@ -83,6 +83,8 @@ struct burial {
 };
 /* Sets an event aside for good, and says so. 0, or -ENOSPC: it could not be kept, which was said. */
 int pipeline_bury(struct pipeline *pipeline, const struct burial *burial);
+/* Counts and says what a worker that was killed in the midst of it had set aside. Of @burial only what names it. */
+void pipeline_tell_buried(struct pipeline *pipeline, const struct burial *burial);
 /* A parked event has ended: whoever waits for it is told. */
 void pipeline_retry_ended(struct pipeline *pipeline, struct letter_key key, int error);
 void pipeline_end_retries(struct pipeline *pipeline);

@@ -66,6 +66,34 @@ static void bury_record(const struct takeover *takeover, const struct inbox_reco
 	inbox_set_state(takeover->pipeline->inbox, record->position, INBOX_DONE);
 }
 
+/* Killed between the two steps of setting it aside: the letter is there, the second step is made now. It must not be
+ * tried again; it has killed its workers. */
+static bool was_buried(struct takeover *takeover, const struct inbox_record *record)
+{
+	static const char *const reasons[] = { PIPELINE_REASON_HANDLER, PIPELINE_REASON_APPLY, PIPELINE_REASON_OPEN };
+	struct parked *parked = takeover->pipeline->parked;
+	struct letter_key key = letter_key_make(record->session, record->sequence);
+	struct burial burial = { .session = record->session,
+				 .sequence = record->sequence,
+				 .crashes = record->crashes,
+				 .reason = reasons[0] };
+	struct letter letter;
+	size_t i;
+
+	if (record->state == INBOX_DONE || parked_has(parked, key) || parked_dead_read(parked, key, &letter) < 0)
+		return false;
+	burial.type = (enum shoal_event_type)letter.type;
+	burial.guild_id = letter.guild_id;
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (letter.reason.len == strlen(reasons[i]) &&
+		    memcmp(letter.reason.ptr, reasons[i], letter.reason.len) == 0)
+			burial.reason = reasons[i];
+	}
+	inbox_set_state(takeover->pipeline->inbox, record->position, INBOX_DONE);
+	pipeline_tell_buried(takeover->pipeline, &burial);
+	return true;
+}
+
 /* True: the event was set aside. */
 static bool blame(struct takeover *takeover, const struct inbox_record *record)
 {
@@ -135,7 +163,7 @@ static int take_up_inbox(struct takeover *takeover)
 		next = record.position + 1;
 		if (record.session == pipeline->session && record.sequence > pipeline->last_sequence)
 			pipeline->last_sequence = record.sequence;
-		if (!blame(takeover, &record))
+		if (!was_buried(takeover, &record) && !blame(takeover, &record))
 			r = take_up(takeover, &record);
 	}
 	return r;

@@ -312,8 +312,8 @@ static void what_does_not_fit_the_ring_is_parked_at_once(void **state)
 	assert_int_equal(stats().parked, 0);
 }
 
-/* As if it had been parked, but for the mark in the inbox. */
-static void park_beside(uint64_t sequence)
+/* As if it had been parked (or set aside), but for the mark in the inbox. */
+static void keep_beside(uint64_t sequence, int (*keep)(struct parked *parked, const struct letter *letter))
 {
 	static const char payload[] = "{\"op\":0,\"t\":\"MESSAGE_CREATE\",\"s\":1,\"d\":{\"id\":\"1\",\"channel_id\":"
 				      "\"6\",\"guild_id\":\"9\",\"author\":{\"id\":\"7\",\"username\":\"u\"},"
@@ -335,7 +335,7 @@ static void park_beside(uint64_t sequence)
 
 	assert_int_equal(loop_init(&loop), 0);
 	assert_int_equal(parked_open(&loop, &options, &parked), 0);
-	assert_int_equal(parked_put(parked, &letter), 0);
+	assert_int_equal(keep(parked, &letter), 0);
 	parked_closing(parked);
 	assert_int_equal(loop_finish(&loop), 0);
 	parked_close(parked);
@@ -349,7 +349,7 @@ static void killed_while_it_was_parked_it_is_handled_once(void **state)
 	take(2);
 	pass();
 	drop_worker();
-	park_beside(1);
+	keep_beside(1, parked_put);
 	seen_count = 0;
 	start_worker(false);
 	while (seen_count < 2)
@@ -368,6 +368,25 @@ static void killed_while_it_was_parked_it_is_handled_once(void **state)
 	start_worker(false);
 	pass();
 	assert_int_equal(seen_count, 2);
+}
+
+static void killed_while_it_was_set_aside_it_is_not_tried_again(void **state)
+{
+	(void)state;
+	hold_all = true;
+	take(1);
+	take(2);
+	pass();
+	drop_worker();
+	keep_beside(1, parked_bury);
+	seen_count = 0;
+	hold_all = false;
+	start_worker(false);
+	pass();
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0], 2);
+	assert_int_equal(stats().dead, 1);
+	assert_int_equal(stats().inbox_used, 0);
 }
 
 /* Killed after it was parked and before its sequence counted: Discord sends it again. */
@@ -474,6 +493,7 @@ int main(void)
 		TEST(a_full_ring_parks_and_goes_on),
 		TEST(what_does_not_fit_the_ring_is_parked_at_once),
 		TEST(killed_while_it_was_parked_it_is_handled_once),
+		TEST(killed_while_it_was_set_aside_it_is_not_tried_again),
 		TEST(a_large_one_that_comes_again_is_handled_once),
 		TEST(no_room_anywhere_pushes_back),
 		TEST(the_second_crash_sets_an_event_aside),
