@@ -130,7 +130,8 @@ $(BUILD)/tests/modules/test_%: $$(wildcard shard/modules/*/test_%.c) $$(wildcard
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit chaos chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts install clean FORCE
+.PHONY: all help deps run test unit chaos chaos-programs chaos-workers chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts \
+	install clean FORCE
 .SECONDARY:
 
 unit-bins: $(UNIT_BIN)
@@ -156,6 +157,7 @@ run: ## a fleet here: private PostgreSQL and nats-server, discord-sim unless DIS
 test: ## every test; the last line says how many passed (SANITIZE=1: under ASan and UBSan; ONLY=word: some)
 	@deploy/local/deps.sh build run test
 	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory $(TEST_PROGRAMS)
+	@$(MAKE) --no-print-directory chaos-programs
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) $(ONLY)
 
 unit: ## the unit tests alone
@@ -231,14 +233,19 @@ install: ## programs, headers, migrations, sample configuration, systemd unit (P
 		to=$(DESTDIR)$(PREFIX)/$${pair#*:}; $(PLACES) "$${pair%%:*}" >"$$to.new"; chmod 644 "$$to.new"; \
 		mv "$$to.new" "$$to"; done
 
-KILLS ?= 100
-chaos: ## workers killed by the hundred under load, three ways of replay (KILLS=N, SEED=N repeats one)
-	@deploy/local/deps.sh build run test
-	@$(MAKE) $(PARALLEL) --no-print-directory all
-	@rm -f $(BUILD)/chaos.txt; CHAOS_KILLS=$(KILLS) CHAOS_SEED=$(SEED) CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos.txt \
-		$(PYTHON) tests/run --build $(BUILD) test_kills; status=$$?; cat $(BUILD)/chaos.txt; exit $$status
+# A worker of its own, which dies where it is told to (tests/chaos), and all that it needs beside it.
+CHAOS_BUILD = $(BUILD)/chaos
+chaos-programs:
+	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory KILL_POINTS=1 BUILD=$(CHAOS_BUILD) all
 
-chaos: chaos-cluster
+CHAOS ?=
+chaos: ## everything that kills, in turn: chaos-workers, then chaos-cluster
+	@$(MAKE) --no-print-directory chaos-workers; workers=$$?; \
+		$(MAKE) --no-print-directory chaos-cluster && exit $$workers
+chaos-workers: ## workers killed at random and at named places, links and requests broken (SEED=N repeats one, CHAOS=--help)
+	@deploy/local/deps.sh build run test
+	@$(MAKE) --no-print-directory chaos-programs
+	@exec $(PYTHON) tests/chaos/run --build $(CHAOS_BUILD) $(if $(SEED),--seed $(SEED)) $(CHAOS)
 chaos-cluster: ## PostgreSQL clusters under write load: Patroni, etcd, pgbouncer; failovers; pgbackrest's way back
 	@deploy/local/deps.sh build run test chaos
 	@$(MAKE) $(PARALLEL) --no-print-directory all

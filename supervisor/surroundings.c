@@ -25,6 +25,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
+#include "shared/base/kill_point.h"
 #include "shared/bus/subjects.h"
 #include "shared/control/control.h"
 #include "shared/db/conninfo.h"
@@ -321,9 +322,24 @@ int surroundings_owner_pid(const char *runtime_dir)
 /* What a worker may inherit. A list of what may, not of what may not: a secret by a name we never heard of stays out.
  */
 static const char *const inherited[] = {
-	"PATH",         "LANG",           "LC_ALL",        "LC_CTYPE",     "TZ",          "HOME",
-	"TMPDIR",       "JOURNAL_STREAM", "INVOCATION_ID", "NO_COLOR",     "TERM",        "SSL_CERT_FILE",
-	"SSL_CERT_DIR", "ASAN_OPTIONS",   "UBSAN_OPTIONS", "LSAN_OPTIONS", "MALLOC_CONF", "MALLOC_ARENA_MAX",
+	KILL_POINT_ENVIRONMENT "PATH",
+	"LANG",
+	"LC_ALL",
+	"LC_CTYPE",
+	"TZ",
+	"HOME",
+	"TMPDIR",
+	"JOURNAL_STREAM",
+	"INVOCATION_ID",
+	"NO_COLOR",
+	"TERM",
+	"SSL_CERT_FILE",
+	"SSL_CERT_DIR",
+	"ASAN_OPTIONS",
+	"UBSAN_OPTIONS",
+	"LSAN_OPTIONS",
+	"MALLOC_CONF",
+	"MALLOC_ARENA_MAX",
 };
 
 /* What a worker is given, for its memory's sake: there are many of them. */

@@ -39,8 +39,8 @@ void kill_point_note_tickets(uint32_t open)
 static bool fits(const struct kill_slot *slot, const char *point, const char *detail)
 {
 	return atomic_load_explicit(&slot->state, memory_order_acquire) == KILL_ARMED &&
-	       slot->pid == (uint32_t)getpid() && strcmp(slot->point, point) == 0 && tickets >= slot->tickets_min &&
-	       (slot->detail[0] == '\0' || (detail && strstr(detail, slot->detail)));
+	       (slot->pid == 0 || slot->pid == (uint32_t)getpid()) && strcmp(slot->point, point) == 0 &&
+	       tickets >= slot->tickets_min && (slot->detail[0] == '\0' || (detail && strstr(detail, slot->detail)));
 }
 
 static void die(struct kill_slot *slot, const char *detail)

@@ -16,7 +16,7 @@ enum kill_state { KILL_IDLE, KILL_ARMED, KILL_DONE };
 /* One order and what came of it. Written by him who kills while IDLE or DONE; by the process while ARMED. */
 struct kill_slot {
 	_Atomic uint32_t state;
-	uint32_t pid;
+	uint32_t pid;         /* 0: whichever process comes there first */
 	uint32_t countdown;   /* dies at the hit at which this becomes 0 */
 	uint32_t tickets_min; /* hits with fewer open tickets do not count */
 	char point[32];
@@ -36,9 +36,12 @@ void kill_point_reach(const char *point, const char *detail);
 void kill_point_note_tickets(uint32_t open);
 #define KILL_POINT(point_, detail_) kill_point_reach(point_, detail_)
 #define KILL_POINT_TICKETS(open_)   kill_point_note_tickets(open_)
+/* What a worker must inherit beside all else. */
+#define KILL_POINT_ENVIRONMENT "SHOAL_KILL_FILE", "SHOAL_CHAOS_HOOKS",
 #else
 #define KILL_POINT(point_, detail_) ((void)0)
 #define KILL_POINT_TICKETS(open_)   ((void)0)
+#define KILL_POINT_ENVIRONMENT
 #endif
 
 #endif

@@ -456,7 +456,10 @@ static const struct shoal_event_row events[] = {
 	{ SHOAL_EVENT_GUILD_ROLE_CREATE, on_role },
 	{ SHOAL_EVENT_GUILD_UPDATE, on_guild },
 };
-static const struct shoal_component_row components[] = { { .prefix = "chaos", .handle = on_component } };
+static const struct shoal_component_row components[] = {
+	{ .prefix = "chaos", .handle = on_component },
+	{ .prefix = "chaos.up", .flags = SHOAL_COMPONENT_UPDATES, .handle = on_component },
+};
 
 SHOAL_MODULE(chaos, .version = "1.0", .description = "The campaign's", SHOAL_COMMANDS(commands),
 	     SHOAL_EVENT_ROWS(events), SHOAL_COMPONENTS(components), .intents = 1 << 15, .setup = setup);
