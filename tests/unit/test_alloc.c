@@ -17,6 +17,8 @@
 #include "shared/config/config.h"
 #include "shared/control/control.h"
 #include "shared/control/control_wire.h"
+#include "shared/db/db_tally.h"
+#include "shared/db/statements_core.h"
 #include "shared/log/log.h"
 #include "shared/loop/inlet.h"
 #include "shared/loop/loop.h"
@@ -115,6 +117,7 @@ void __wrap_free(void *memory)
  */
 
 static char dir[TMPDIR_SIZE];
+static struct loop loop;
 
 static int try_seal(void);
 
@@ -174,6 +177,59 @@ static int try_buf(void)
 	if (r == 0)
 		r = buf_reserve(&buf, 4000);
 	return r == 0 && !buf_cstr(&buf) ? -ENOMEM : r;
+}
+
+static void on_result(void *arg, int error, const struct db_result *result)
+{
+	(void)arg;
+	(void)result;
+	assert_int_equal(error, -ECANCELED);
+}
+
+static void on_results(void *arg, int error, const struct db_results *results)
+{
+	on_result(arg, error, db_results_at(results, 0));
+}
+
+static int try_db(void)
+{
+	const struct db_param params[] = { DB_INT8(1), DB_TEXT("prefix", 6) };
+	const struct db_call calls[] = { { &core_statements[CORE_GUILD_SETTING_GET], params, 2 },
+					 { &core_statements[CORE_PING], NULL, 0 } };
+	struct db_options options = { .conninfo = "host=127.0.0.1 port=1",
+				      .read_conninfo = "host=127.0.0.1,127.0.0.2 port=1",
+				      .version = "0.1.0" };
+	struct db *db = NULL;
+	int r = db_new(&loop, &options, NULL, NULL, &db);
+
+	assert_int_equal(db != NULL, r == 0);
+	if (r == 0)
+		r = db_query(db, calls[0].statement, params, 2, on_result, NULL);
+	if (r == 0)
+		r = db_query_replica(db, calls[1].statement, NULL, 0, on_result, NULL);
+	if (r == 0)
+		r = db_transaction(db, calls, 2, on_results, NULL);
+	db_close(db, NULL, NULL);
+	for (int i = 0; i < 3; i++)
+		uv_run(&loop.uv, UV_RUN_NOWAIT); /* what is left of it goes */
+	return r;
+}
+
+static int try_tally(void)
+{
+	const struct db_statement_stats stats = { .done = 1 };
+	CLEANUP(db_tally_finish) struct db_tally tally = { 0 };
+	CLEANUP(db_tally_finish) struct db_tally back = { 0 };
+	char path[TMPDIR_SIZE + 64];
+	int r = db_tally_path(dir, 1, 2, path, sizeof(path));
+
+	if (r == 0)
+		r = db_tally_add(&tally, "core", "one", &stats);
+	if (r == 0)
+		r = db_tally_add(&tally, "core", "two", &stats);
+	if (r == 0)
+		r = db_tally_write(&tally, path);
+	return r == 0 ? db_tally_read(&back, path) : r;
 }
 
 static int try_shard_board(void)
@@ -267,8 +323,6 @@ static int try_lines(void)
 	control_lines_finish(&lines);
 	return r;
 }
-
-static struct loop loop;
 
 static void turn(void)
 {
@@ -479,6 +533,13 @@ static void test_loop(void **state)
 	assert_survives(try_inlet);
 }
 
+static void test_database(void **state)
+{
+	(void)state;
+	assert_survives(try_db);
+	assert_survives(try_tally);
+}
+
 static int setup(void **state)
 {
 	static const char ini[] = "[discord]\nshard_count = 4\n[gateway]\nzombie_grace_ms = 7\n";
@@ -509,9 +570,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_buf),    cmocka_unit_test(test_boards),
-		cmocka_unit_test(test_config), cmocka_unit_test(test_control),
-		cmocka_unit_test(test_loop),   cmocka_unit_test(test_serving_without_memory),
+		cmocka_unit_test(test_buf),
+		cmocka_unit_test(test_boards),
+		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_control),
+		cmocka_unit_test(test_loop),
+		cmocka_unit_test(test_database),
+		cmocka_unit_test(test_serving_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
