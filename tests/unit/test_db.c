@@ -730,6 +730,15 @@ static void test_standby(void **state)
 	assert_int_equal(get(&seen, COUNT), 0);
 	db_stats(seen.db, &stats);
 	assert_int_equal(stats.connects, 2);
+	/* Many at once: each is told that it was not done, none that it may have been. */
+	forget(&seen);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(ask_int(&seen, ADD, i), 0);
+	wait_done(&seen, 100);
+	assert_int_equal(seen.ok, 0);
+	for (size_t i = 0; i < seen.error_count; i++)
+		assert_int_equal(seen.errors[i], -SHOAL_EOFFLINE);
+	assert_int_equal(tally(), 0);
 	db_shut(&seen);
 }
 
