@@ -130,7 +130,7 @@ $(BUILD)/tests/modules/test_%: $$(wildcard shard/modules/*/test_%.c) $$(wildcard
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit chaos chaos-programs chaos-workers chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts \
+.PHONY: all help deps run test unit chaos chaos-programs chaos-workers chaos-writes chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts \
 	install clean FORCE
 .SECONDARY:
 
@@ -253,6 +253,15 @@ chaos-cluster: ## PostgreSQL clusters under write load: Patroni, etcd, pgbouncer
 		CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos-cluster.txt \
 		$(PYTHON) -B -m pytest -q -rs --tb=short -p no:cacheprovider tests/chaos/cluster; \
 		status=$$?; cat $(BUILD)/chaos-cluster.txt; exit $$status
+
+WRITE_KILLS ?= 200
+chaos: chaos-writes
+chaos-writes: ## writes while PostgreSQL's connections, the server, workers and the supervisor are killed (WRITE_KILLS=N, SEED=N)
+	@deploy/local/deps.sh build run test
+	@$(MAKE) $(PARALLEL) --no-print-directory all $(BUILD)/tests/unit/test_outbox $(BUILD)/tests/unit/test_outbox_file
+	@rm -f $(BUILD)/chaos-writes.txt; CHAOS_KILLS=$(WRITE_KILLS) CHAOS_SEED=$(SEED) \
+		CHAOS_REPORT=$(CURDIR)/$(BUILD)/chaos-writes.txt \
+		$(PYTHON) tests/run --build $(BUILD) test_outbox; status=$$?; cat $(BUILD)/chaos-writes.txt; exit $$status
 
 clean: ## remove build/
 	rm -rf build

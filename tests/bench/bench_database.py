@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 
 import procs
 import stack as local_stack
@@ -60,6 +61,13 @@ class Database:
         assert "number of failed transactions: 0 " in done.stdout, done.stdout
         return {"per_s": float(re.search(r"tps = ([\d.]+)", done.stdout)[1]),
                 "mean_us": float(re.search(r"latency average = ([\d.]+) ms", done.stdout)[1]) * 1000}
+
+    def outbox(self, count):
+        """Writes kept on a real disk while no database is there, brought to it then, and as many straight."""
+        with tempfile.TemporaryDirectory(prefix="shoal-bench-", dir="/var/tmp") as folder:
+            done = subprocess.run([os.path.join(self.build, "tests/bench/bench_outbox"), folder, str(count), str(OUTSTANDING),
+                                   self.url], capture_output=True, text=True, check=True, timeout=300)
+        return json.loads(done.stdout)
 
     def side_by_side(self, what, seconds, rounds, clients):
         """The best round of each, taken by turns: neighbours and the server's own work hit both alike."""

@@ -2,10 +2,8 @@
  * under them, writes that the database refuses, files of other shard counts, and a process killed before any of its
  * system calls. What was acknowledged is in the database once.
  *
- *   test_outbox                    the tests
- *   test_outbox cuts N             N cuts of the connection under load (make chaos)
- *   test_outbox kills N            N kills of the writing process
- *   test_outbox victim …           one of those processes */
+ *   test_outbox [FILTER]     the tests; CHAOS_KILLS=N and CHAOS_SEED=N for the last two (make chaos)
+ *   test_outbox victim …     a process that is to be killed */
 #include "shared/db/outbox.h"
 
 #include <dirent.h>
@@ -707,6 +705,37 @@ static void test_other_shard_count(void **state)
 	get_up(&seat);
 }
 
+/* For `make chaos`: a line about what was seen. */
+static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void report(const char *format, ...)
+{
+	const char *path = getenv("CHAOS_REPORT");
+	FILE *file = path && *path ? fopen(path, "ae") : NULL;
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	print_message("%s\n", line);
+	if (!file)
+		return;
+	fprintf(file, "%s\n", line);
+	fclose(file);
+}
+
+static unsigned int number_or(const char *name, unsigned int fallback)
+{
+	const char *text = getenv(name);
+
+	return text && atoi(text) > 0 ? (unsigned int)atoi(text) : fallback;
+}
+
+static unsigned int seed_or(unsigned int fallback)
+{
+	return number_or("CHAOS_SEED", fallback);
+}
+
 /* --- cuts --------------------------------------------------------------------------------------------------------- */
 
 struct cutting {
@@ -768,7 +797,7 @@ static void run_cuts(int cuts)
 {
 	struct outbox_options options = options_of(4);
 	struct cutting cutting = { .next = 1, .in_flight_max = 24 };
-	unsigned int seed = getenv("SEED") ? (unsigned int)atoi(getenv("SEED")) : 7;
+	unsigned int first_seed = seed_or(7), seed = first_seed;
 	PGconn *admin = pg_connect(&database);
 	struct outbox_stats stats;
 	int64_t lost = 0, acked = 0;
@@ -812,10 +841,11 @@ static void run_cuts(int cuts)
 		lost += strcmp(pg_value(admin, sql), "1") != 0;
 	}
 	stats = stats_of(&cutting.seat);
-	print_message("%d cuts, %" PRId64 " writes: %zu straight, %zu kept, %zu refused; acknowledged %" PRId64
-		      ", lost or doubled of them %" PRId64 ", lines %" PRId64 "\n",
-		      cuts, cutting.next - 1, cutting.seat.written, cutting.seat.kept, cutting.seat.failed, acked, lost,
-		      lines());
+	report("seed %u, the outbox alone: %d cuts, %" PRId64
+	       " writes: %zu straight, %zu kept, %zu refused; acknowledged %" PRId64
+	       ", lost or doubled of them %" PRId64 ", lines %" PRId64,
+	       first_seed, cuts, cutting.next - 1, cutting.seat.written, cutting.seat.kept, cutting.seat.failed, acked,
+	       lost, lines());
 	assert_int_equal(lost, 0);
 	assert_int_equal(cutting.seat.failed, 0);
 	assert_int_equal(acked, cutting.next - 1);
@@ -827,12 +857,10 @@ static void run_cuts(int cuts)
 	free(cutting.ends);
 }
 
-static int cuts_wanted = 12, kills_wanted = 40;
-
 static void test_cuts(void **state)
 {
 	(void)state;
-	run_cuts(cuts_wanted);
+	run_cuts((int)number_or("CHAOS_KILLS", 12));
 }
 
 /* --- kills -------------------------------------------------------------------------------------------------------- */
@@ -964,7 +992,7 @@ static size_t take_acks(int fd, unsigned char *acked, int64_t max)
 static void run_kills(int kills)
 {
 	struct outbox_options options = options_of(4);
-	unsigned int seed = getenv("SEED") ? (unsigned int)atoi(getenv("SEED")) : 11;
+	unsigned int first_seed = seed_or(11), seed = first_seed;
 	int64_t first = 1, max = 31 * (int64_t)(kills + 2), lost = 0, doubled;
 	unsigned char *acked = calloc((size_t)max, 1);
 	PGconn *admin = pg_connect(&database);
@@ -1004,9 +1032,10 @@ static void run_kills(int kills)
 			lost += strcmp(pg_value(admin, sql), "0") == 0;
 	}
 	doubled = number_of("SELECT count(*) - count(DISTINCT n) FROM trail");
-	print_message("%zu kills at %" PRIu64 " places, %zu acknowledged, of them lost %" PRId64 ", twice %" PRId64
-		      "\n",
-		      killed_count, calls, acks, lost, doubled);
+	report("seed %u, a writing process: %zu kills at %" PRIu64
+	       " system calls, %zu writes acknowledged, of them lost"
+	       " %" PRId64 ", twice %" PRId64,
+	       first_seed, killed_count, calls, acks, lost, doubled);
 	assert_int_equal(lost, 0);
 	assert_int_equal(doubled, 0);
 	assert_true(acks > 30);
@@ -1020,7 +1049,7 @@ static void run_kills(int kills)
 static void test_kills(void **state)
 {
 	(void)state;
-	run_kills(kills_wanted);
+	run_kills((int)number_or("CHAOS_KILLS", 40));
 }
 
 /* --- set up ------------------------------------------------------------------------------------------------------- */
@@ -1098,20 +1127,11 @@ int main(int argc, char **argv)
 		TEST(test_cuts),
 		TEST(test_kills),
 	};
-	const struct CMUnitTest cuts[] = { TEST(test_cuts) }, kills[] = { TEST(test_kills) };
 
 	if (argc > 3 && strcmp(argv[1], "victim") == 0)
 		return run_victim(argv);
 	if (!pg_is_wanted("test_outbox"))
 		return 0;
-	if (argc > 2 && strcmp(argv[1], "cuts") == 0) {
-		cuts_wanted = atoi(argv[2]);
-		return cmocka_run_group_tests(cuts, open_database, close_database);
-	}
-	if (argc > 2 && strcmp(argv[1], "kills") == 0) {
-		kills_wanted = atoi(argv[2]);
-		return cmocka_run_group_tests(kills, open_database, close_database);
-	}
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("outbox", tests, open_database, close_database);
