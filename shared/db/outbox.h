@@ -48,7 +48,11 @@ struct outbox_key {
 };
 
 struct outbox_write {
-	const char *owner, *statement; /* stable names of a registered row; it changes something */
+	/* Stable names of a registered row that changes something. Beside a row "x" there may be one "x_late": the same
+	 * parameters and the time at which the write was asked for. It is used when newer writes may have overtaken
+	 * this one (the shard count has changed, the lease was lost), writes nothing where there is something newer,
+	 * and gives what it writes that time. A late write that has none, or writes nothing, becomes a dead letter. */
+	const char *owner, *statement;
 	const struct db_param *params;
 	size_t param_count;
 	struct outbox_key key;

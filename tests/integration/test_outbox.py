@@ -149,6 +149,30 @@ def test_a_write_that_the_database_refuses(sim, make_fleet, private):
     assert again.returncode == 1 and "no such dead letter" in again.stderr
 
 
+def test_another_shard_count(sim, make_fleet, private):
+    """What the workers of four shards kept is written by those of two, unless something newer is there."""
+    postgres = private.postgres
+    fleet = make_fleet(sim, database=postgres.url(), config=QUICK)
+    fleet.ready(shards=4)
+    set_prefix(sim, "?", 5)
+    postgres.kill()
+    for value, guilds in (("%", range(8)), ("&", (0, 3))):
+        for guild in guilds:
+            assert "kept" in set_prefix(sim, value, guild)
+    fleet.stop()
+    postgres.start()
+    postgres.psql("UPDATE shoal.guild_setting SET value = '\"new\"', version = version + 1, updated_at = now()"
+                  f" WHERE guild_id = {guild_id(sim, 5)}", database="shoal")
+    other = make_fleet(sim, shards=2, database=postgres.url(), config={**QUICK, "supervisor.state_dir": fleet.state_dir})
+    other.ready(shards=2)
+    eventually(lambda: len(other.records("outbox.imported")) >= len({shard_of(sim, guild) for guild in range(8)}),
+               "the four files taken over", other, 240)
+    written(other)
+    assert [stored(postgres, sim, guild).split()[0] for guild in range(8)] == ["&", "%", "%", "&", "%", "new", "%", "%"]
+    dead = entries(other, "--dead")
+    assert len(dead) == 1 and dead[0]["key"] == str(guild_id(sim, 5)) and "newer" in dead[0]["reason"], dead
+
+
 @pytest.fixture
 def small_disk(folder):
     """A state directory with room for next to nothing."""
