@@ -28,6 +28,8 @@
 #define SCRATCH_KEEP    (64 * 1024)
 #define TOKENS_EVERY_NS (10 * NS_PER_S)
 #define AGES_EVERY_NS   (600 * NS_PER_S)
+#define TELL_EVERY_NS   (10 * NS_PER_S)
+#define PAGE_BYTES      4096
 #define DAY_MS          (24ULL * 3600 * 1000)
 
 enum store_state {
@@ -64,7 +66,8 @@ struct parked {
 	size_t outstanding;   /* jobs that it has */
 	size_t moving_bytes, dead_bytes;
 	size_t counts[LETTER_TABLE_COUNT];
-	uint64_t serial, dropped;
+	uint64_t dropped_told_ns;
+	uint64_t serial, dropped, dropped_untold;
 	bool away_told, stage_told;
 	bool opened; /* parked_open() has returned */
 	bool closing;
@@ -84,11 +87,17 @@ static struct entry *find(const struct parked *parked, enum letter_table table, 
 	return entry;
 }
 
+/* What LMDB makes of a row, about: pages that are half empty, pages of their own. */
+static size_t cost_of(size_t row_len)
+{
+	return row_len < PAGE_BYTES / 2 ? 2 * row_len : (row_len / PAGE_BYTES + 2) * PAGE_BYTES;
+}
+
 static void count_entry(struct parked *parked, const struct entry *entry, int by)
 {
 	parked->counts[entry->head.table] += (size_t)by;
 	if (entry->head.table == LETTER_DEAD)
-		parked->dead_bytes += (size_t)by * entry->head.len;
+		parked->dead_bytes += (size_t)by * cost_of(entry->head.len);
 }
 
 /* The entry of @head's key, made if need be; it says what @head says from now on. NULL: no memory. */
@@ -162,6 +171,7 @@ static void store_failed(struct parked *parked, int error)
 {
 	parked->store_state = STORE_AWAY;
 	parked->retry_ns = clock_monotonic_ns() + RETRY_NS;
+	log_debug(NULL, "parked.failed", KV_ERR(error), KV_U64("outstanding", parked->outstanding));
 	tell_away(parked, error);
 }
 
@@ -847,16 +857,21 @@ static bool is_retried(const struct parked *parked, const struct entry *dead)
 
 static void drop_dead(struct parked *parked, struct entry *entry, const char *why)
 {
+	uint64_t now_ns = clock_monotonic_ns();
 	char id[LETTER_ID_SIZE];
 
-	parked->dropped++;
-	log_error(NULL, "parked.letter_dropped",
-		  KV_MSG("a dead letter was removed before anybody had decided on it (parked.max_mib, "
-			 "parked.max_age_days)"),
-		  KV_STR("letter", letter_id_print(parked->options.shard_id, entry->head.key.session,
-						   be64toh(entry->head.key.sequence_be), id)),
-		  KV_STR("why", why));
+	letter_id_print(parked->options.shard_id, entry->head.key.session, be64toh(entry->head.key.sequence_be), id);
 	remove_row(parked, entry);
+	parked->dropped++;
+	parked->dropped_untold++;
+	if (parked->dropped_told_ns && now_ns - parked->dropped_told_ns < TELL_EVERY_NS)
+		return;
+	parked->dropped_told_ns = now_ns;
+	log_error(NULL, "parked.letter_dropped",
+		  KV_MSG("dead letters were removed before anybody had decided on them (parked.max_mib, "
+			 "parked.max_age_days)"),
+		  KV_U64("letters", parked->dropped_untold), KV_STR("last", id), KV_STR("why", why));
+	parked->dropped_untold = 0;
 }
 
 /* NULL: none, or none but those that are being tried. */
@@ -879,7 +894,7 @@ static int keep_dead(struct parked *parked, const struct letter *letter, struct 
 	struct entry *oldest;
 	int r;
 
-	while (parked->dead_bytes + letter->payload.len > max && (oldest = oldest_dead(parked, false)))
+	while (parked->dead_bytes + cost_of(letter->payload.len) > max && (oldest = oldest_dead(parked, false)))
 		drop_dead(parked, oldest, "dead letters take their half of the room");
 	r = keep(parked, LETTER_DEAD, letter, ret_entry);
 	while (r == -ENOSPC && (oldest = oldest_dead(parked, true))) {

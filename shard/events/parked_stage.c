@@ -89,7 +89,7 @@ static int open_kv(struct parked_stage *stage, uint32_t max_mib, bool *ret_fresh
 {
 	struct kv_options options = { .path = stage->path,
 				      .map_bytes = (size_t)max_mib << 20,
-				      .flags = KV_VOLATILE,
+				      .flags = KV_VOLATILE | KV_SPARE,
 				      .tables = letter_stage_tables,
 				      .table_count = LETTER_STAGE_TABLE_COUNT,
 				      .owner = parked_store_owner() };

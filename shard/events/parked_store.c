@@ -189,6 +189,7 @@ static int open_kv(struct parked_store *store, bool *ret_damaged)
 {
 	struct kv_options options = { .path = store->path,
 				      .map_bytes = store->map_bytes,
+				      .flags = KV_SPARE,
 				      .tables = letter_tables,
 				      .table_count = LETTER_TABLE_COUNT,
 				      .owner = &owner };
@@ -359,28 +360,52 @@ static void run_job(struct parked_store *store, struct parked_job *job)
 		job->error = ops[job->op].fn(store, job);
 }
 
-/* A transaction that can't be committed takes all of its jobs with it. */
-static void commit(struct parked_store *store, struct parked_job *first, const struct parked_job *behind)
+/* @error: of the job at hand, which may have cost the whole transaction. */
+static int commit_kv(struct parked_store *store, int error)
 {
-	struct parked_job *job;
-	bool lost;
 	int r;
 
 	if (!store->kv)
-		return;
+		return 0;
 	r = kv_commit(store->kv);
-	lost = kv_take_lost(store->kv);
-	if (r == 0 && lost)
-		r = -EIO;
-	if (r == 0)
-		return;
+	if (kv_take_lost(store->kv) && r == 0)
+		r = error < 0 ? error : -EIO;
+	/* LMDB does not go on after a failed sync: opened anew, it has what was committed last. */
+	if (r < 0 && r != -ENOSPC)
+		drop_kv(store);
+	return r;
+}
+
+/* Each in a transaction of its own: there may be room for a few of them, and for a deletion that makes more. */
+static void run_singly(struct parked_store *store, struct parked_job *first, const struct parked_job *behind)
+{
+	struct parked_job *job;
+	int r;
+
 	for (job = first; job != behind; job = job->next) {
+		if (!ops[job->op].wants_kv)
+			continue;
+		run_job(store, job);
+		r = commit_kv(store, job->error);
+		if (job->error == 0)
+			job->error = r;
+	}
+}
+
+/* A transaction that can't be committed takes all of its jobs with it. */
+static void commit(struct parked_store *store, struct parked_job *first, const struct parked_job *behind, int error)
+{
+	struct parked_job *job;
+	int r = commit_kv(store, error);
+
+	if (r == -ENOSPC && first && first->next != behind) {
+		run_singly(store, first, behind);
+		return;
+	}
+	for (job = first; r < 0 && job != behind; job = job->next) {
 		if (job->error == 0 && job->op != PARKED_CALL)
 			job->error = r;
 	}
-	/* LMDB does not go on after a failed sync: opened anew, it has what was committed last. */
-	if (r != -ENOSPC)
-		drop_kv(store);
 }
 
 static void run_jobs(struct parked_store *store, struct parked_job *jobs)
@@ -394,11 +419,11 @@ static void run_jobs(struct parked_store *store, struct parked_job *jobs)
 		/* What was lost with a transaction that LMDB gave up must not be taken for done by the next. */
 		if (bytes < BATCH_BYTES && job->op != PARKED_CALL && job->error == 0)
 			continue;
-		commit(store, first, job->next);
+		commit(store, first, job->next, job->error);
 		first = job->next;
 		bytes = 0;
 	}
-	commit(store, first, NULL);
+	commit(store, first, NULL, 0);
 }
 
 /* --- the thread

@@ -36,6 +36,7 @@ struct kv {
 	size_t used_bytes; /* by the last commit's account */
 	size_t writes;     /* of the open transaction */
 	size_t new_bytes;  /* that they may take, about */
+	bool spare;        /* KV_SPARE */
 	bool lost;         /* a transaction was given up since kv_take_lost() */
 };
 
@@ -130,6 +131,7 @@ static bool env_fits_file(MDB_env *env)
  * page of one that is read can't be missing; LMDB alone would leave holes and stop short of pages that it counts. */
 static int reserve(struct kv *kv, size_t bytes)
 {
+	size_t exact_bytes = (bytes + kv->page_bytes - 1) / kv->page_bytes * kv->page_bytes; /* whole pages, always */
 	mdb_filehandle_t fd;
 	int r;
 
@@ -142,7 +144,12 @@ static int reserve(struct kv *kv, size_t bytes)
 	if (r != 0)
 		return from_lmdb(r);
 	r = posix_fallocate(fd, 0, (off_t)bytes);
-	if (r == 0)
+	/* On a full disk what is there already is enough for what is there already. */
+	if (r == ENOSPC && exact_bytes < bytes) {
+		bytes = exact_bytes;
+		r = posix_fallocate(fd, 0, (off_t)bytes);
+	}
+	if (r == 0 && bytes > kv->file_bytes)
 		kv->file_bytes = bytes;
 	return -r;
 }
@@ -254,6 +261,7 @@ int kv_open(const struct kv_options *options, bool *ret_fresh, struct kv **ret_k
 	if (!kv)
 		return -ENOMEM;
 	kv->owner = options->owner;
+	kv->spare = options->flags & KV_SPARE;
 	if (options->flags & KV_ANEW)
 		kv_remove(options->path);
 	fresh = access(file, F_OK) < 0;
@@ -381,6 +389,36 @@ static size_t room_needed(const struct kv *kv, size_t more_bytes)
 	return kv->used_bytes + copied_bytes + kv->new_bytes + more_bytes + KV_SPARE_PAGES * kv->page_bytes;
 }
 
+/* Pages within the file that hold nothing: LMDB's own list of them, table 0. */
+static size_t free_bytes(struct kv *kv)
+{
+	size_t pages = 0, count;
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	MDB_txn *txn;
+
+	if (mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn) != 0)
+		return 0;
+	if (mdb_cursor_open(txn, 0, &cursor) == 0) {
+		while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+			memcpy(&count, v.mv_data, sizeof(count));
+			pages += count;
+		}
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return pages * kv->page_bytes;
+}
+
+/* Would it leave an eighth of the map free? What was deleted counts only where transactions are small: its pages may
+ * lie too scattered, and a map that turns out full takes the whole transaction with it. */
+static bool has_room(struct kv *kv, size_t room_bytes)
+{
+	size_t max_bytes = kv->map_bytes - kv->map_bytes / 8, needed_bytes = room_needed(kv, room_bytes);
+
+	return needed_bytes <= max_bytes || (kv->spare && needed_bytes <= max_bytes + free_bytes(kv) / 2);
+}
+
 int kv_put(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes value)
 {
 	MDB_val k = { key.len, (void *)key.ptr }, v = { value.len, (void *)value.ptr };
@@ -388,7 +426,7 @@ int kv_put(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes val
 	int r;
 
 	/* Refused while the transaction is still whole. Small values may use what is kept free of large ones. */
-	if (value.len > KV_SMALL_BYTES && room_needed(kv, room_bytes) > kv->map_bytes - kv->map_bytes / 8)
+	if (value.len > KV_SMALL_BYTES && !has_room(kv, room_bytes))
 		return -ENOSPC;
 	touch(kv);
 	r = begin(kv);
@@ -543,6 +581,20 @@ int kv_each(struct kv *kv, size_t table, kv_each_fn fn, void *arg)
 	return kv_each_from(kv, table, (struct kv_bytes){ NULL, 0 }, fn, arg);
 }
 
+/* Room for what is open. Where the disk has none the file's own may do, and then all that can go wrong is said by the
+ * commit. */
+static int reserve_open(struct kv *kv)
+{
+	size_t spare_bytes = kv->spare && kv->new_bytes > 0 ? KV_SPARE_PAGES * kv->page_bytes : 0;
+	size_t needed_bytes = kv->new_bytes + spare_bytes;
+	int r;
+
+	r = reserve(kv, kv->used_bytes + needed_bytes);
+	if (r == -ENOSPC && kv->spare && free_bytes(kv) >= 2 * (needed_bytes + kv->writes * kv->page_bytes))
+		return 0;
+	return r;
+}
+
 static int commit(struct kv *kv)
 {
 	MDB_txn *txn = kv->txn;
@@ -550,7 +602,7 @@ static int commit(struct kv *kv)
 
 	/* Copies of changed pages mostly go to free ones; what they need beyond is LMDB's to ask for, and accounted for
 	 * afterwards. */
-	r = kv->writes ? reserve(kv, kv->used_bytes + kv->new_bytes) : 0;
+	r = kv->writes ? reserve_open(kv) : 0;
 	if (r < 0) {
 		give_up(kv);
 		return r;

@@ -15,6 +15,8 @@ struct kv;
 enum kv_flags {
 	KV_VOLATILE = 1 << 0, /* on tmpfs: no sync; survives the process, not the machine */
 	KV_ANEW = 1 << 1,     /* what is there is thrown away, unread */
+	KV_SPARE = 1 << 2,    /* room that comes free is used again: puts leave some in the file for a later delete, and
+			       * pages that are free count; for small transactions */
 };
 
 struct kv_options {
