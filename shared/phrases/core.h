@@ -137,15 +137,15 @@
 	  "No funcionó: me falta memoria. Inténtalo de nuevo en un momento.", \
 	  "Non ha funzionato: mi manca la memoria. Riprova tra poco.") \
 	P(NO_ANSWER, \
-	  "That did not work: something of mine gave no answer. It is noted as {incident}.", \
-	  "Das ging nicht: Etwas von mir hat nicht geantwortet. Es ist als {incident} notiert.", \
-	  "No funcionó: algo mío no respondió. Queda anotado como {incident}.", \
-	  "Non ha funzionato: qualcosa di mio non ha risposto. È annotato come {incident}.") \
+	  "That did not work: something of mine gave no answer. It is noted as incident {incident}.", \
+	  "Das ging nicht: Etwas von mir hat nicht geantwortet. Es ist als Vorfall {incident} notiert.", \
+	  "No funcionó: algo mío no respondió. Queda anotado como incidente {incident}.", \
+	  "Non ha funzionato: qualcosa di mio non ha risposto. È annotato come incidente {incident}.") \
 	P(UNEXPECTED, \
-	  "That did not work, and it should have. It is noted as {incident}; please tell my operator.", \
-	  "Das ging nicht, obwohl es sollte. Es ist als {incident} notiert; bitte sage es meinem Betreiber.", \
-	  "No funcionó, y debería. Queda anotado como {incident}; avisa a mi operador, por favor.", \
-	  "Non ha funzionato, e avrebbe dovuto. È annotato come {incident}; avvisa il mio gestore, per favore.") \
+	  "That did not work, and it should have. It is noted as incident {incident}; please tell my operator.", \
+	  "Das ging nicht, obwohl es sollte. Es ist als Vorfall {incident} notiert; bitte sage es meinem Betreiber.", \
+	  "No funcionó, y debería. Queda anotado como incidente {incident}; avisa a mi operador, por favor.", \
+	  "Non ha funzionato, e avrebbe dovuto. È annotato come incidente {incident}; avvisa il mio gestore, per favore.") \
 	P(DATABASE_NONE, \
 	  "I run without a database here, so nothing can be stored. My operator can change that (postgres.conninfo).", \
 	  "Ich laufe hier ohne Datenbank, es kann also nichts gespeichert werden. Mein Betreiber kann das ändern (postgres.conninfo).", \
