@@ -635,9 +635,8 @@ static int start_pipeline(struct worker *worker)
 					    .parked_max_age_days = config->parked_max_age_days,
 					    .flight_keep = config->flight_keep,
 					    .flight_max_mib = config->flight_max_mib,
-					    /* A module that was called for no event: none is to blame. */
-					    .crashed = worker->crashed &&
-						       !(worker->culprit.module && worker->culprit.session == 0),
+					    .crashed = worker->crashed,
+					    .blameless = worker->culprit.module && worker->culprit.session == 0,
 					    .letters_failed = worker->letters_failed,
 					    .crash_report = worker->crash_report,
 					    .events = pipeline_events };

@@ -339,9 +339,10 @@ static void manifest_came(void *arg, int error, const struct manifest *manifest,
 		return;
 	if (error < 0) {
 		snprintf(cause, sizeof(cause), "%s (%s)", text, supervisor->worker_path);
-		supervisor_stop_fatally(supervisor, EXIT_CODE_CONFIG, cause,
-					"Set supervisor.worker to the shoal-shard of this installation; if it is a module "
-					"that ends it while it is loaded, take that out of modules.load");
+		supervisor_stop_fatally(
+			supervisor, EXIT_CODE_CONFIG, cause,
+			"Set supervisor.worker to the shoal-shard of this installation; if it is a module "
+			"that ends it while it is loaded, take that out of modules.load");
 		return;
 	}
 	manifest_take(&supervisor->manifest, manifest);

@@ -59,6 +59,7 @@ struct pipeline_options {
 	uint32_t stage_max_mib, parked_max_mib, parked_max_age_days; /* see parked_options */
 	uint32_t flight_keep, flight_max_mib;                        /* see flight.h; 0: off */
 	bool crashed;             /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */
+	bool blameless;           /* … in a module that was called for no event: none is to blame */
 	bool letters_failed;      /* … or of the file of parked events */
 	const char *crash_report; /* what that one said of it, or NULL */
 	struct pipeline_events events;

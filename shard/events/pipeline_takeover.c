@@ -307,7 +307,7 @@ static void save_flight(struct pipeline *pipeline, const struct pipeline_options
 int pipeline_take_over(struct pipeline *pipeline, const struct pipeline_options *options)
 {
 	struct takeover takeover = { .pipeline = pipeline,
-				     .crashed = options->crashed,
+				     .crashed = options->crashed && !options->blameless,
 				     .mark = inbox_mark(pipeline->inbox),
 				     .applied = pipeline->cache.applied(pipeline->dispatch->arg) };
 	struct parked_stats parked;

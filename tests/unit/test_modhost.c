@@ -287,6 +287,14 @@ static int host_up(void **state)
 	return 0;
 }
 
+static uint64_t forbidden_guild;
+
+static bool allowed(void *arg, const struct module_entry *module, uint64_t guild_id)
+{
+	(void)arg;
+	return guild_id != forbidden_guild || strcmp(module->name, "two") != 0;
+}
+
 static void start(struct board_culprit culprit)
 {
 	struct modhost_options options = {
@@ -295,6 +303,7 @@ static void start(struct board_culprit culprit)
 		.counters = on.counters,
 		.rules = { .crashes = 2, .window_s = 600, .retry_s = 60, .retry_cap_s = 600, .stable_s = 600 },
 		.culprit = culprit,
+		.allowed = allowed,
 	};
 
 	assert_int_equal(modhost_new(&options, &on.host), 0);
@@ -382,6 +391,20 @@ static void crashes_switch_one_off_and_leave_the_others(void **state)
 	/* A worker after it, which no crash made: the board remembers. */
 	restart((struct board_culprit){ 0 });
 	assert_string_equal(said, "+one +three");
+}
+
+static void a_guild_may_switch_one_off(void **state)
+{
+	(void)state;
+	start((struct board_culprit){ 0 });
+	said[0] = '\0';
+	forbidden_guild = 5;
+	typing();
+	assert_string_equal(said, "one three");
+	forbidden_guild = 6;
+	typing();
+	assert_string_equal(said, "one three one two three");
+	forbidden_guild = 0;
 }
 
 static uint64_t fake_ns;
@@ -482,6 +505,7 @@ int main(void)
 		HOSTED(lanes_differ),
 		HOSTED(a_setup_that_refuses_is_left_out),
 		HOSTED(crashes_switch_one_off_and_leave_the_others),
+		HOSTED(a_guild_may_switch_one_off),
 		HOSTED(tried_again_it_is_set_up),
 		HOSTED(whoever_is_blamed_is_on_the_board),
 		HOSTED(a_held_event_is_ended_when_we_stop),
