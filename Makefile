@@ -93,7 +93,7 @@ $(BUILD)/discord-sim: $(BUILD)/obj/tests/sim/main.o $(BUILD)/libsim.a
 
 # A worker that certain words kill, for tests of dead letters.
 POISON := $(BUILD)/tests/poison/shoal-shard
-POISON_WRAPS := decode_event ticket_identify cache_apply journal_conclude journal_get
+POISON_WRAPS := decode_event ticket_identify culprit_enter cache_apply journal_conclude journal_get
 $(POISON): LDFLAGS += $(addprefix -Wl$(,)--wrap=,$(POISON_WRAPS))
 $(POISON): $(BUILD)/obj/shard/main.o $(BUILD)/obj/tests/poison/poison.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)

@@ -638,6 +638,9 @@ static int start_pipeline(struct worker *worker)
 					    .crashed = worker->crashed,
 					    .blameless = worker->culprit.module && worker->culprit.session == 0,
 					    .letters_failed = worker->letters_failed,
+					    .culprit_session = worker->culprit.session,
+					    .culprit_sequence = worker->culprit.sequence,
+					    .culprit_module = worker->culprit_name,
 					    .crash_report = worker->crash_report,
 					    .events = pipeline_events };
 	int r;
@@ -970,6 +973,16 @@ static void read_crash_report(struct worker *worker)
 	crash_report_to(path);
 }
 
+/* In whose code the last worker crashed; its name before this one's modules take the rows. */
+static void name_culprit(struct worker *worker)
+{
+	struct board_module row;
+
+	worker->culprit = last_culprit(worker->board);
+	if (worker->culprit.module && board_shard_module(worker->board, worker->culprit.module - 1, &row))
+		memcpy(worker->culprit_name, row.name, strnlen(row.name, sizeof(worker->culprit_name) - 1));
+}
+
 static int take_board(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
@@ -1000,7 +1013,7 @@ static int take_board(struct worker *worker)
 	worker->counters = board_shard_counters(worker->board);
 	worker->crashed = last_one_crashed(worker->board);
 	if (worker->crashed)
-		worker->culprit = last_culprit(worker->board);
+		name_culprit(worker);
 	worker->cache_failed = last_file_failed(worker->board, EXIT_CODE_CACHE);
 	worker->letters_failed = last_file_failed(worker->board, EXIT_CODE_LETTERS);
 	worker->outbox_failed = last_file_failed(worker->board, EXIT_CODE_OUTBOX);

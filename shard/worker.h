@@ -73,8 +73,9 @@ struct worker {
 	bool letters_failed; /* … of a file of parked events */
 	bool outbox_failed;  /* … of the outbox's */
 	char crash_report[LETTER_BACKTRACE_MAX];
-	bool crashed;                 /* the last worker of this shard died of its own making */
-	struct board_culprit culprit; /* and in this module's code; module 0: in nobody's */
+	bool crashed;                              /* the last worker of this shard died of its own making */
+	struct board_culprit culprit;              /* and in this module's code; module 0: in nobody's */
+	char culprit_name[BOARD_MODULE_NAME_SIZE]; /* of its module; "": none */
 	struct session *session;
 
 	uint64_t cache_retry_ns;  /* when one that is away is tried again */

@@ -635,6 +635,7 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	pipeline->cache = *cache;
 	pipeline->events = options->events;
 	pipeline->shard_id = options->shard_id;
+	pipeline->state_dir = strdup(options->state_dir);
 	has_session = board_shard_session(board, &session, &recorded);
 	if (has_session)
 		pipeline->session = event_key_session(session.session_id);
@@ -642,7 +643,7 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	pipeline->applied_session = pipeline->session;
 	/* A cache in which nothing is has to be told all. */
 	pipeline->applied_until = has_session && cache->applied(dispatch->arg) > 0 ? board_shard_applied(board) : 0;
-	r = open_inbox(pipeline);
+	r = pipeline->state_dir ? open_inbox(pipeline) : -ENOMEM;
 	if (r == 0)
 		r = turns_new(options->guild_open_max, &pipeline->turns);
 	if (r == 0)
@@ -694,6 +695,7 @@ struct pipeline *pipeline_free(struct pipeline *pipeline)
 	turns_free(pipeline->turns);
 	parked_close(pipeline->parked);
 	inbox_close(pipeline->inbox);
+	free(pipeline->state_dir);
 	free(pipeline);
 	return NULL;
 }

@@ -58,9 +58,12 @@ struct pipeline_options {
 	uint32_t guild_open_max;
 	uint32_t stage_max_mib, parked_max_mib, parked_max_age_days; /* see parked_options */
 	uint32_t flight_keep, flight_max_mib;                        /* see flight.h; 0: off */
-	bool crashed;             /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */
-	bool blameless;           /* … in a module that was called for no event: none is to blame */
-	bool letters_failed;      /* … or of the file of parked events */
+	bool crashed;        /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */
+	bool blameless;      /* … in a module that was called for no event: none is to blame */
+	bool letters_failed; /* … or of the file of parked events */
+	/* The event for which that one was in a module's code, and the module; NULL or "": in none's. */
+	uint64_t culprit_session, culprit_sequence;
+	const char *culprit_module;
 	const char *crash_report; /* what that one said of it, or NULL */
 	struct pipeline_events events;
 };
@@ -103,7 +106,9 @@ typedef void (*pipeline_retry_fn)(void *arg, int error);
 int pipeline_retry(struct pipeline *pipeline, const struct letter_id *id, pipeline_retry_fn fn, void *arg);
 /* -ENOENT; -EBUSY: it is being tried. */
 int pipeline_drop(struct pipeline *pipeline, const struct letter_id *id);
-/* See parked_forget_user(). */
+/* Erases what speaks of the user in parked events, dead letters and recordings of crashes (of all shards of this host);
+ * @fn is told how many letters and recordings, or why not. See parked_forget_user(). -ENOMEM, -EAGAIN: @fn is not
+ * called. */
 int pipeline_forget_user(struct pipeline *pipeline, uint64_t user_id, void (*fn)(void *arg, int error, size_t count),
 			 void *arg);
 

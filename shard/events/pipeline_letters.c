@@ -11,6 +11,7 @@
 
 #include <shoal/snowflake.h>
 
+#include "shard/events/flight.h"
 #include "shared/base/boot_id.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -218,8 +219,51 @@ int pipeline_drop(struct pipeline *pipeline, const struct letter_id *id)
 	return r < 0 ? r : parked_dead_drop(pipeline->parked, head.key);
 }
 
+struct wish {
+	struct pipeline *pipeline;
+	uint64_t user_id;
+	int count; /* recordings */
+	void (*fn)(void *arg, int error, size_t count);
+	void *arg;
+};
+
+/* On the helper thread. */
+static int forget_flights(void *arg)
+{
+	struct wish *wish = arg;
+
+	wish->count = flight_forget_user(wish->pipeline->state_dir, wish->user_id);
+	return wish->count < 0 ? wish->count : 0;
+}
+
+static void on_letters_forgotten(void *arg, int error, size_t count)
+{
+	struct wish *wish = arg;
+
+	wish->fn(wish->arg, error, count + (size_t)wish->count);
+	free(wish);
+}
+
+static void on_flights_forgotten(void *arg, int error, const struct parked_job *job)
+{
+	struct wish *wish = arg;
+
+	(void)job;
+	if (error == 0)
+		error = parked_forget_user(wish->pipeline->parked, wish->user_id, on_letters_forgotten, wish);
+	if (error == 0)
+		return;
+	wish->fn(wish->arg, error, 0);
+	free(wish);
+}
+
 int pipeline_forget_user(struct pipeline *pipeline, uint64_t user_id, void (*fn)(void *arg, int error, size_t count),
 			 void *arg)
 {
-	return parked_forget_user(pipeline->parked, user_id, fn, arg);
+	struct wish *wish = calloc(1, sizeof(*wish));
+
+	if (!wish)
+		return -ENOMEM;
+	*wish = (struct wish){ .pipeline = pipeline, .user_id = user_id, .fn = fn, .arg = arg };
+	return parked_call(pipeline->parked, forget_flights, on_flights_forgotten, free, wish);
 }

@@ -53,6 +53,7 @@ struct pipeline {
 	struct pipeline_events events;
 	struct retry *retries;
 	uint32_t shard_id;
+	char *state_dir;
 	bool dirty; /* something was taken or handled since the last pass */
 	bool closing;
 };

@@ -20,8 +20,17 @@ struct takeover {
 	uint64_t mark_session, mark_sequence;
 	bool found; /* the event that is marked was come by */
 	uint64_t applied;
-	struct letter_text report;
+	struct letter_text report, module;
+	uint64_t module_session, module_sequence; /* the event for which that module was called */
 };
+
+/* In whose code it crashed; nobody's when it was called for another event. */
+static struct letter_text module_of(const struct takeover *takeover, uint64_t session, uint64_t sequence)
+{
+	bool its = takeover->module_session == session && takeover->module_sequence == sequence;
+
+	return its ? takeover->module : (struct letter_text){ "", 0 };
+}
 
 static bool is_marked_elsewhere(const struct takeover *takeover, uint64_t session, uint64_t sequence)
 {
@@ -55,6 +64,7 @@ static void bury_record(const struct takeover *takeover, const struct inbox_reco
 				 .payload = record->payload,
 				 .len = record->len,
 				 .full_len = record->len,
+				 .module = module_of(takeover, record->session, record->sequence),
 				 .backtrace = takeover->report };
 	struct envelope envelope;
 
@@ -183,6 +193,7 @@ static void bury_parked(const struct takeover *takeover, const struct parked_hea
 				 .type = (enum shoal_event_type)head->type,
 				 .crashes = crashes,
 				 .reason = reason,
+				 .module = module_of(takeover, head->key.session, be64toh(head->key.sequence_be)),
 				 .backtrace = takeover->report };
 	struct letter letter;
 
@@ -313,6 +324,12 @@ int pipeline_take_over(struct pipeline *pipeline, const struct pipeline_options 
 	struct parked_stats parked;
 	int r;
 
+	if (options->culprit_module) {
+		takeover.module =
+			(struct letter_text){ options->culprit_module, (uint32_t)strlen(options->culprit_module) };
+		takeover.module_session = options->culprit_session;
+		takeover.module_sequence = options->culprit_sequence;
+	}
 	if (options->crash_report)
 		takeover.report =
 			(struct letter_text){ options->crash_report, (uint32_t)strlen(options->crash_report) };

@@ -3,6 +3,7 @@
  *
  *   POISON-decode    dies while it is decoded
  *   POISON-handler   dies when its handler is to begin
+ *   POISON-module    dies in the code of the module that handles it
  *   POISON-apply     dies while it is put into the guild cache
  *   POISON-later     dies when an effect of its has its result on the journal; and, when that is there, at its next one
  *   POISON-hang      its handler never returns */
@@ -11,11 +12,12 @@
 #include <unistd.h>
 
 #include "shard/cache/cache.h"
+#include "shard/events/culprit.h"
 #include "shard/events/journal.h"
 #include "shard/events/ticket.h"
 #include "shard/gateway/decode.h"
 
-static bool later;
+static bool later, in_module;
 
 static bool has(struct shoal_str text, const char *word)
 {
@@ -42,10 +44,23 @@ void __wrap_ticket_identify(struct ticket *ticket, const struct shoal_event *eve
 	if (event->type != SHOAL_EVENT_MESSAGE_CREATE)
 		return;
 	later = has(event->message->content, "POISON-later");
+	in_module = has(event->message->content, "POISON-module");
 	if (has(event->message->content, "POISON-handler"))
 		raise(SIGFPE);
 	while (has(event->message->content, "POISON-hang"))
 		pause();
+}
+
+void __real_culprit_enter(struct culprit_frame *frame, struct module_entry *module, enum culprit_kind kind,
+			  struct ticket *ticket, const char *what);
+void __wrap_culprit_enter(struct culprit_frame *frame, struct module_entry *module, enum culprit_kind kind,
+			  struct ticket *ticket, const char *what);
+void __wrap_culprit_enter(struct culprit_frame *frame, struct module_entry *module, enum culprit_kind kind,
+			  struct ticket *ticket, const char *what)
+{
+	__real_culprit_enter(frame, module, kind, ticket, what);
+	if (in_module && module)
+		raise(SIGSEGV);
 }
 
 int __real_cache_apply(struct cache *cache, const struct envelope *envelope, struct cache_outcome *ret_outcome);
