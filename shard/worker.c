@@ -20,6 +20,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/db/statements_effects.h"
 #include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
 #include "shared/settings/schema_core.h"
@@ -552,6 +553,40 @@ static int start_outside(struct worker *worker, const char **what)
 	return start_settings(worker);
 }
 
+/* It is in the log already; the row is for whoever looks for it later. */
+static void on_unknown_kept(void *arg, int error, enum outbox_how how, const struct db_result *result)
+{
+	(void)arg;
+	(void)how;
+	(void)result;
+	if (error < 0 && error != -ECANCELED)
+		log_warn(NULL, "effects.unknown_not_kept", KV_ERR(error),
+			 KV_MSG("that an effect may or may not have happened could not be stored; this log alone says "
+				"it"));
+}
+
+static void on_unknown_effect(void *arg, const struct effects_unknown *unknown)
+{
+	struct worker *worker = arg;
+	const struct db_param params[] = { DB_INT8((int64_t)unknown->guild_id),
+					   DB_TEXT(unknown->event, strlen(unknown->event)),
+					   DB_INT8(unknown->step),
+					   DB_TEXT(unknown->route, strlen(unknown->route)),
+					   DB_INT8((int64_t)unknown->channel_id),
+					   DB_INT8(worker->options.shard_id),
+					   DB_TEXT(unknown->why, strlen(unknown->why)) };
+	const struct outbox_write write = { .owner = effects_statement_set.owner,
+					    .statement = effects_statements[EFFECTS_UNKNOWN_ADD].name,
+					    .params = params,
+					    .param_count = ARRAY_SIZE(params),
+					    .key = { unknown->guild_id, "effect_unknown" },
+					    .token = unknown->token };
+	int r = worker->outbox ? outbox_write(worker->outbox, &write, on_unknown_kept, NULL) : 0;
+
+	if (r < 0)
+		on_unknown_kept(NULL, r, OUTBOX_KEPT, NULL);
+}
+
 static int start_effects(struct worker *worker)
 {
 	struct journal_options options = { .runtime_dir = worker->options.runtime_dir,
@@ -560,7 +595,11 @@ static int start_effects(struct worker *worker)
 					   .max_mib = worker->config->effects_journal_max_mib,
 					   .crashed = worker->crashed };
 
-	return effects_new(&worker->loop, &options, worker->rest, worker->counters, &worker->effects);
+	int r = effects_new(&worker->loop, &options, worker->rest, worker->counters, &worker->effects);
+
+	if (r == 0)
+		effects_on_unknown(worker->effects, on_unknown_effect, worker);
+	return r;
 }
 
 static int start_session(struct worker *worker, const json_t *secrets)

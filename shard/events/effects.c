@@ -65,6 +65,8 @@ struct effects {
 	uint64_t next_handle;
 	bool closing;
 	bool full_told;
+	effects_unknown_fn unknown;
+	void *unknown_arg;
 	loop_fn closed;
 	void *closed_arg;
 };
@@ -170,13 +172,29 @@ static void tell(struct effect *effect, const struct rest_result *result)
 
 static void report_unknown(const struct effect *effect, const char *why)
 {
+	struct effects *effects = effect->effects;
 	char key[EVENT_KEY_TEXT_SIZE];
+	struct effects_unknown unknown = { .event = event_key_print(effect->event, key),
+					   .step = effect->step,
+					   .route = route_rows[effect->request.route].name,
+					   .guild_id = effect->request.args.ids[ROUTE_ID_GUILD],
+					   .channel_id = effect->request.args.ids[ROUTE_ID_CHANNEL],
+					   .why = why,
+					   .token = mix(effect->event.scope, mix(effect->event.number, effect->step)) };
 
-	count(effect->effects, BOARD_COUNTER_effects_unknown);
+	count(effects, BOARD_COUNTER_effects_unknown);
 	log_warn(NULL, "effects.unknown",
 		 KV_MSG("an effect may or may not have happened; it is not done again, somebody may want to look"),
-		 KV_STR("route", route_rows[effect->request.route].name),
-		 KV_STR("of", event_key_print(effect->event, key)), KV_U64("step", effect->step), KV_STR("why", why));
+		 KV_STR("route", unknown.route), KV_STR("of", unknown.event), KV_U64("step", unknown.step),
+		 KV_STR("why", why));
+	if (effects->unknown)
+		effects->unknown(effects->unknown_arg, &unknown);
+}
+
+void effects_on_unknown(struct effects *effects, effects_unknown_fn fn, void *arg)
+{
+	effects->unknown = fn;
+	effects->unknown_arg = arg;
 }
 
 static uint64_t id_of(const json_t *body, const char *name)

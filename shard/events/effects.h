@@ -43,6 +43,18 @@ void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32
  * -errno as journal_open(). */
 int effects_new(struct loop *loop, const struct journal_options *options, struct rest *rest, _Atomic uint64_t *counters,
 		struct effects **ret_effects);
+/* An effect that may or may not have happened and is not done again; borrowed. */
+struct effects_unknown {
+	const char *event; /* event_key_print() */
+	uint32_t step;
+	const char *route;
+	uint64_t guild_id, channel_id; /* as the request names them; 0: it does not */
+	const char *why;
+	uint64_t token; /* the same whenever it is told of this one */
+};
+typedef void (*effects_unknown_fn)(void *arg, const struct effects_unknown *unknown);
+/* Who else is to hear of them: what the log says may be gone when somebody wants to look. */
+void effects_on_unknown(struct effects *effects, effects_unknown_fn fn, void *arg);
 /* Ends every effect with -ECANCELED before it returns; their rows stay as they are, for the successor. Frees once libuv
  * is done, then calls @closed (may be NULL). Before rest_close(). NULL is nothing to do. */
 void effects_close(struct effects *effects, loop_fn closed, void *arg);

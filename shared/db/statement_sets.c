@@ -4,12 +4,14 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/db/statements_core.h"
+#include "shared/db/statements_effects.h"
 #include "shared/db/statements_outbox.h"
 #include "shared/settings/statements_settings.h"
 
 const struct statement_set *const statement_sets[] = {
 	&core_statement_set,
 	&outbox_statement_set,
+	&effects_statement_set,
 	&settings_statement_set,
 };
 const size_t statement_set_count = ARRAY_SIZE(statement_sets);

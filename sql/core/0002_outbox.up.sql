@@ -32,4 +32,18 @@ BEGIN
 END
 $$;
 
+-- What people must be able to look up after a crash: requests to Discord of which nobody knows whether they happened. One
+-- row each, whatever may be written again. Guild 0: the request names none.
+SELECT shoal.create_keyed_table('effect_unknown', ARRAY['guild_id', 'event', 'step'], $$
+	guild_id   bigint      NOT NULL CHECK (guild_id >= 0),
+	event      text        NOT NULL CHECK (octet_length(event) <= 64), -- type and number of what it was done for
+	step       bigint      NOT NULL,
+	route      text        NOT NULL,
+	channel_id bigint      NOT NULL, -- 0: the request names none
+	shard_id   bigint      NOT NULL,
+	why        text        NOT NULL CHECK (octet_length(why) <= 256),
+	at         timestamptz NOT NULL DEFAULT now()
+$$);
+COMMENT ON TABLE shoal.effect_unknown IS 'requests to Discord that may or may not have happened; not done again';
+
 SELECT shoal.apply_grants(); -- the table's; to call the function the schema's USAGE is enough

@@ -260,12 +260,29 @@ static struct journal_options options(void)
 	return (struct journal_options){ .runtime_dir = dir, .generation = 1, .shard_id = 0, .max_mib = 1 };
 }
 
+/* What whoever keeps unknown effects was told of the last one. */
+static struct {
+	char event[64], route[64];
+	uint64_t token;
+} unknown;
+
+static void on_unknown(void *arg, const struct effects_unknown *what)
+{
+	(void)arg;
+	assert_true(what->why[0]);
+	snprintf(unknown.event, sizeof(unknown.event), "%s", what->event);
+	snprintf(unknown.route, sizeof(unknown.route), "%s", what->route);
+	unknown.token = what->token;
+}
+
 static void open_effects(void)
 {
 	struct journal_options o = options();
 
 	assert_int_equal(loop_init(&loop), 0);
 	assert_int_equal(effects_new(&loop, &o, NULL, counters, &effects), 0);
+	effects_on_unknown(effects, on_unknown, NULL);
+	memset(&unknown, 0, sizeof(unknown));
 	effects_trust(effects);
 }
 
@@ -571,6 +588,8 @@ static void an_open_followup_is_unknown_and_counted_once(void **state)
 	open_effects();
 	begin(ROUTE_CREATE_FOLLOWUP);
 	assert_unknown();
+	assert_string_equal(unknown.route, route_rows[ROUTE_CREATE_FOLLOWUP].name);
+	assert_true(strlen(unknown.event) > 0 && unknown.token != 0);
 	live_again();
 	begin(ROUTE_CREATE_FOLLOWUP);
 	assert_unknown(); /* as before, and the counter stays */
