@@ -44,6 +44,7 @@ class Campaign:
         self.dice = random.Random("%s %d" % (keep, seed))
         self.kills, self.torn_sessions, self.notes, self.poisoned = [], set(), [], set()
         self.failures = []
+        self.wall_less_monotonic_us = time.time_ns() // 1000 - now_us()
         self.reconnects = self.supervisor_kills = 0
         self.check_ways = {}
         self.last_death = [-1e9] * self.shards
@@ -182,10 +183,9 @@ class Campaign:
     def killed(self, shard, point, result, measured=True, **more):
         """Books a death, and gives the shard a new event to show when it is back."""
         self.last_death[shard] = time.monotonic()
-        self.kills.append({"shard": shard, "point": point, "at_us": result["at_us"], "tickets": result.get("tickets", 0),
+        probe = self.traffic.command(self.sim, self.dice, self.guild_of(shard), PROBE, probe=True) if measured else None
+        self.kills.append({"probe": probe and probe.cause, "shard": shard, "point": point, "at_us": result["at_us"], "tickets": result.get("tickets", 0),
                            "what": result.get("what", ""), "measured": measured, **more})
-        if measured:
-            self.traffic.command(self.sim, self.dice, self.guild_of(shard), PROBE, probe=True)
 
     def random_kill(self):
         shard, pid = self.victim()
