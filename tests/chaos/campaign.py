@@ -371,6 +371,7 @@ class Campaign:
         """The supervisor dies and comes back; no link may notice."""
         procs.wait_until(lambda: all(one["state"] == "ready" for one in self.status()["shards"]), 60,
                          "every shard ready", interval_s=0.05)
+        self.prove_links()
         before = self.sim.counters()
         self.fleet.kill_supervisor()
         self.supervisor_kills += 1
@@ -381,6 +382,13 @@ class Campaign:
         self.address = self.fleet.http_address()
         after = self.sim.counters()
         self.reconnects += after["connects"] - before["connects"]
+
+    def prove_links(self):
+        """Until every shard has answered: a link that is dead already, unseen, is not the supervisor's doing."""
+        asked = [self.traffic.message(self.sim, self.dice, self.guild_of(shard), plan="react").cause
+                 for shard in range(self.shards)]
+        procs.wait_until(lambda: all(self.sim.get("/trace", id=cause)["requests"] for cause in asked), 60,
+                         "every shard to show that its link is alive", interval_s=0.1)
 
     # --- the report ------------------------------------------------------------------------------------------------
 
