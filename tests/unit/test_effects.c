@@ -264,15 +264,15 @@ static struct journal_options options(void)
 static struct {
 	char event[64], route[64];
 	uint64_t token;
-} unknown;
+} unknown_told;
 
 static void on_unknown(void *arg, const struct effects_unknown *what)
 {
 	(void)arg;
 	assert_true(what->why[0]);
-	snprintf(unknown.event, sizeof(unknown.event), "%s", what->event);
-	snprintf(unknown.route, sizeof(unknown.route), "%s", what->route);
-	unknown.token = what->token;
+	snprintf(unknown_told.event, sizeof(unknown_told.event), "%s", what->event);
+	snprintf(unknown_told.route, sizeof(unknown_told.route), "%s", what->route);
+	unknown_told.token = what->token;
 }
 
 static void open_effects(void)
@@ -282,7 +282,7 @@ static void open_effects(void)
 	assert_int_equal(loop_init(&loop), 0);
 	assert_int_equal(effects_new(&loop, &o, NULL, counters, &effects), 0);
 	effects_on_unknown(effects, on_unknown, NULL);
-	memset(&unknown, 0, sizeof(unknown));
+	memset(&unknown_told, 0, sizeof(unknown_told));
 	effects_trust(effects);
 }
 
@@ -588,8 +588,8 @@ static void an_open_followup_is_unknown_and_counted_once(void **state)
 	open_effects();
 	begin(ROUTE_CREATE_FOLLOWUP);
 	assert_unknown();
-	assert_string_equal(unknown.route, route_rows[ROUTE_CREATE_FOLLOWUP].name);
-	assert_true(strlen(unknown.event) > 0 && unknown.token != 0);
+	assert_string_equal(unknown_told.route, route_rows[ROUTE_CREATE_FOLLOWUP].name);
+	assert_true(strlen(unknown_told.event) > 0 && unknown_told.token != 0);
 	live_again();
 	begin(ROUTE_CREATE_FOLLOWUP);
 	assert_unknown(); /* as before, and the counter stays */
