@@ -42,10 +42,12 @@ struct ring_record {
 };
 _Static_assert(sizeof(struct ring_head) == 64 && sizeof(struct ring_record) == 40, "layout is read by other versions");
 
+/* Head and tail are ours; the ring's are for the successor. Somebody may write into the file while we run. */
 struct inbox {
 	struct ring_head *ring;
 	unsigned char *data;
 	uint64_t size;
+	uint64_t head, tail;
 };
 
 static uint64_t record_size(uint64_t payload_len)
@@ -71,16 +73,6 @@ static uint32_t checksum_of(const struct ring_record *record)
 	return record->length == PAD ? crc : crc32c(crc, record->payload, record->length);
 }
 
-static uint64_t head_of(const struct inbox *inbox)
-{
-	return atomic_load_explicit(&inbox->ring->head, memory_order_relaxed);
-}
-
-static uint64_t tail_of(const struct inbox *inbox)
-{
-	return atomic_load_explicit(&inbox->ring->tail, memory_order_relaxed);
-}
-
 /* --- opening
  * ---------------------------------------------------------------------------------------------------------- */
 
@@ -91,6 +83,7 @@ static void make_anew(struct inbox *inbox)
 	atomic_signal_fence(memory_order_seq_cst);
 	inbox->ring->version = RING_VERSION;
 	inbox->ring->size = inbox->size;
+	inbox->head = inbox->tail = 0;
 	atomic_store(&inbox->ring->head, 0);
 	atomic_store(&inbox->ring->tail, 0);
 	atomic_store(&inbox->ring->mark, 0);
@@ -124,8 +117,10 @@ static bool is_record(const struct inbox *inbox, uint64_t position)
 /* Walks it all and cuts at the first record that fails. */
 static void check_ring(struct inbox *inbox, struct inbox_found *found)
 {
-	uint64_t position = tail_of(inbox), head = head_of(inbox), size;
+	uint64_t position = atomic_load(&inbox->ring->tail), head = atomic_load(&inbox->ring->head), size;
 
+	inbox->tail = position;
+	inbox->head = head;
 	if (head < position || head - position > inbox->size || head % ALIGNMENT || position % ALIGNMENT) {
 		found->damaged = found->fresh = true;
 		make_anew(inbox);
@@ -136,6 +131,7 @@ static void check_ring(struct inbox *inbox, struct inbox_found *found)
 		if (size == 0) {
 			found->damaged = true;
 			found->lost_bytes = head - position;
+			inbox->head = position;
 			atomic_store(&inbox->ring->head, position);
 			return;
 		}
@@ -187,6 +183,7 @@ size_t inbox_payload_max(const struct inbox *inbox)
  * does that, and serves a reader on another processor too. */
 static void publish(struct inbox *inbox, uint64_t head)
 {
+	inbox->head = head;
 	atomic_store_explicit(&inbox->ring->head, head, memory_order_release);
 }
 
@@ -208,14 +205,14 @@ static uint64_t pad(struct inbox *inbox, uint64_t position)
 int inbox_append(struct inbox *inbox, uint64_t session, uint64_t sequence, const char *payload, size_t len,
 		 uint64_t *ret_position)
 {
-	uint64_t position = head_of(inbox), start = position, size = record_size(len);
+	uint64_t position = inbox->head, start = position, size = record_size(len);
 	struct ring_record *record;
 
 	if (len > inbox_payload_max(inbox))
 		return -EMSGSIZE;
 	if (size > room_to_end(inbox, position))
 		start = position + room_to_end(inbox, position);
-	if (start + size - tail_of(inbox) > inbox->size)
+	if (start + size - inbox->tail > inbox->size)
 		return -ENOSPC;
 	if (start != position)
 		pad(inbox, position);
@@ -233,14 +230,27 @@ int inbox_append(struct inbox *inbox, uint64_t session, uint64_t sequence, const
 	return 0;
 }
 
+/* Does what lies at @position (from the tail on, before the head) still say what a record or a pad of ours says? Its
+ * payload may be scribbled on all the same: who reads it validates. */
+static bool is_sane(const struct inbox *inbox, uint64_t position)
+{
+	const struct ring_record *record = record_at(inbox, position);
+	uint64_t room = room_to_end(inbox, position), size;
+
+	if (room < sizeof(*record))
+		return true;
+	size = record->length == PAD ? room : record_size(record->length);
+	return record->position == position && size <= room && size <= inbox->head - position;
+}
+
 /* NULL when no record begins at @position. Positions come from our own callers, but may be of a record long released.
  */
 static struct ring_record *find(const struct inbox *inbox, uint64_t position)
 {
 	struct ring_record *record = record_at(inbox, position);
 
-	if (position < tail_of(inbox) || position >= head_of(inbox) || position % ALIGNMENT ||
-	    !is_record(inbox, position) || record->position != position)
+	if (position < inbox->tail || position >= inbox->head || position % ALIGNMENT || !is_record(inbox, position) ||
+	    !is_sane(inbox, position))
 		return NULL;
 	return record;
 }
@@ -267,11 +277,16 @@ int inbox_add_crash(struct inbox *inbox, uint64_t position)
 /* The oldest bytes that need not stay. */
 void inbox_release(struct inbox *inbox, uint64_t applied_position)
 {
-	uint64_t tail = tail_of(inbox), head = head_of(inbox);
+	uint64_t tail = inbox->tail, head = inbox->head;
 
 	while (tail < head && tail < applied_position) {
 		const struct ring_record *record = record_at(inbox, tail);
 
+		/* Where the next one begins, nobody knows any more: all that is in goes, and is missed by its turn. */
+		if (!is_sane(inbox, tail)) {
+			tail = head;
+			break;
+		}
 		if (!is_record(inbox, tail))
 			tail += room_to_end(inbox, tail);
 		else if (atomic_load_explicit(&record->state, memory_order_relaxed) == INBOX_DONE)
@@ -279,6 +294,7 @@ void inbox_release(struct inbox *inbox, uint64_t applied_position)
 		else
 			break;
 	}
+	inbox->tail = tail;
 	atomic_store_explicit(&inbox->ring->tail, tail, memory_order_release);
 }
 
@@ -310,14 +326,14 @@ int inbox_read(const struct inbox *inbox, uint64_t position, struct inbox_record
 
 int inbox_next(const struct inbox *inbox, uint64_t position, struct inbox_record *ret_record)
 {
-	uint64_t at = tail_of(inbox), head = head_of(inbox);
+	uint64_t at = inbox->tail, head = inbox->head;
 
 	/* Behind a record that the caller has just seen: step over it; else walk from the tail. */
 	if (position > 0 && find(inbox, position - 1))
 		at = position - 1 + record_size(record_at(inbox, position - 1)->length);
-	while (at < head && (at < position || !is_record(inbox, at)))
+	while (at < head && is_sane(inbox, at) && (at < position || !is_record(inbox, at)))
 		at += is_record(inbox, at) ? record_size(record_at(inbox, at)->length) : room_to_end(inbox, at);
-	if (at >= head)
+	if (at >= head || !is_sane(inbox, at))
 		return -ENOENT;
 	fill(record_at(inbox, at), ret_record);
 	return 0;
@@ -327,7 +343,7 @@ int inbox_next(const struct inbox *inbox, uint64_t position, struct inbox_record
  * looked for. */
 int inbox_history(const struct inbox *inbox, uint64_t position, struct inbox_record *ret_record)
 {
-	uint64_t head = head_of(inbox), oldest = head > inbox->size ? head - inbox->size : 0, size;
+	uint64_t head = inbox->head, oldest = head > inbox->size ? head - inbox->size : 0, size;
 	uint64_t at = position > oldest ? position : oldest;
 
 	at = (at + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -368,12 +384,12 @@ uint64_t inbox_mark(const struct inbox *inbox)
 
 uint64_t inbox_head(const struct inbox *inbox)
 {
-	return head_of(inbox);
+	return inbox->head;
 }
 
 size_t inbox_used(const struct inbox *inbox)
 {
-	return head_of(inbox) - tail_of(inbox);
+	return inbox->head - inbox->tail;
 }
 
 size_t inbox_size(const struct inbox *inbox)

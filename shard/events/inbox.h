@@ -3,7 +3,8 @@
  * of Discord again. Loop thread of the one worker that holds the board's lock; others may read a dead worker's.
  *
  * Killed at any store, the ring holds whole records only: a record is written behind the head, then the head moves by
- * one store. A scribbled ring is cut at the first record that fails its checks; the rest is said to be lost. */
+ * one store. A scribbled ring is cut at the first record that fails its checks; the rest is said to be lost. One that
+ * is scribbled on while it is in use loses what was in it, and goes on. */
 #ifndef SHOAL_SHARD_EVENTS_INBOX_H
 #define SHOAL_SHARD_EVENTS_INBOX_H
 

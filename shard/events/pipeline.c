@@ -293,6 +293,14 @@ static int read_envelope(struct pipeline *pipeline, struct turn *turn, struct en
 	return 0;
 }
 
+/* Somebody wrote into the ring, or cut off what was parked: never passed over. */
+static void tell_lost(struct pipeline *pipeline, uint64_t sequence, int error)
+{
+	board_count(pipeline->counters, BOARD_COUNTER_loss_windows, 1);
+	log_error(NULL, "pipeline.lost", KV_MSG("an event's bytes are gone from inbox and parking"),
+		  KV_U64("sequence", sequence), KV_ERR(error));
+}
+
 static void handle(struct pipeline *pipeline, const struct turn *turn)
 {
 	struct ticket *ticket = ticket_new(pipeline, turn);
@@ -311,8 +319,7 @@ static void handle(struct pipeline *pipeline, const struct turn *turn)
 			log_info(NULL, "pipeline.erased", KV_MSG("an event is not handled: it was erased on request"),
 				 KV_U64("sequence", turn->sequence));
 		else
-			log_error(NULL, "pipeline.lost", KV_MSG("an event's bytes are gone from inbox and parking"),
-				  KV_U64("sequence", turn->sequence), KV_ERR(r));
+			tell_lost(pipeline, turn->sequence, r);
 		ticket_release(ticket);
 		return;
 	}

@@ -226,3 +226,23 @@ def test_a_store_cut_off_under_its_worker(sim, fleet, what, size):
     assert len(fleet.records("worker.died")) <= 1 + len(cut), fleet.records("worker.died")
     fleet.ready(shards=4)
     ping(sim)
+
+
+@pytest.mark.parametrize("how", ["zeros", "random"])
+def test_an_inbox_scribbled_on_under_its_worker(sim, fleet, how):
+    """What lay there may be lost, and that is said; the session is not, and nobody hangs for long."""
+    before = sim.summary()["identifies"]["total"]
+    size = os.path.getsize(board_of(fleet, 0)) - 12288
+    for round_ in range(4):
+        for guild in range(16):
+            sim.use("ping", guild=guild)
+        with open(board_of(fleet, 0), "r+b") as f:
+            f.seek(12288)
+            f.write(b"\0" * size if how == "zeros" else random.Random(round_).randbytes(size))
+    fleet.ready(shards=4)
+    ping(sim)
+    sim.wait("/ledger/wait", kind="interaction", sent=72)
+    ledger = sim.summary()["interactions"]
+    lost = ledger["sent"] - ledger["answered_once"]
+    assert ledger["doubled"] == 0 and sim.summary()["identifies"]["total"] == before, ledger
+    assert lost == 0 or fleet.shard(0)["loss_windows"] > 0, ledger

@@ -253,6 +253,47 @@ static void random_bytes_are_no_ring(void **state)
 	}
 }
 
+/* Somebody writes into the file under the worker: nothing is read beyond the ring, no loop has no end, and new records
+ * come through. */
+static void a_ring_in_use_survives_scribbles(void **state)
+{
+	unsigned int seed = 3;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		unsigned char *bytes = region;
+		struct inbox_found found;
+		struct inbox *inbox;
+		struct inbox_record record;
+		uint64_t position[20], next = 0, n = 0, last, count = 0;
+		size_t from = (size_t)rand_r(&seed) % 3000, len = 1 + (size_t)rand_r(&seed) % 4000;
+
+		memset(region, 0, REGION);
+		inbox = open_inbox(&found);
+		while (n < 20 && append(inbox, n + 1, &position[n]) == 0)
+			n++;
+		for (size_t i = from; i < from + len; i++)
+			bytes[i] = round % 3 == 0 ? 0 : (unsigned char)rand_r(&seed);
+		for (uint64_t i = 0; i < n; i++) {
+			if (inbox_read(inbox, position[i], &record) == 0)
+				assert_true(record.payload >= (char *)region &&
+					    record.payload + record.len <= (char *)region + REGION);
+			inbox_set_state(inbox, position[i], INBOX_DONE);
+		}
+		while (inbox_next(inbox, next, &record) == 0) {
+			assert_true(record.payload + record.len <= (char *)region + REGION);
+			next = record.position + 1;
+			assert_true(++count <= n);
+		}
+		inbox_release(inbox, inbox_head(inbox));
+		assert_int_equal(append(inbox, 77, &last), 0);
+		assert_int_equal(inbox_read(inbox, last, &record), 0);
+		assert_int_equal(record.sequence, 77);
+		check_payload(&record);
+		inbox_close(inbox);
+	}
+}
+
 /* What must be true of the ring at any moment while record 3 is written: 1 and 2 are whole, 3 is whole or not there. */
 static uint64_t check_moment(void *copy)
 {
@@ -326,6 +367,7 @@ int main(void)
 		TEST(too_large_is_refused),
 		TEST(scribbles_are_cut_off),
 		TEST(random_bytes_are_no_ring),
+		TEST(a_ring_in_use_survives_scribbles),
 		TEST(killed_at_every_instruction),
 	};
 
