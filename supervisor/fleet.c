@@ -13,6 +13,7 @@
 #include "shared/base/errors.h"
 #include "shared/base/random.h"
 #include "shared/log/log.h"
+#include "supervisor/fleet_boards.h"
 #include "supervisor/process.h"
 
 /* Once a second: an earlier kill is not this death's cause. */
@@ -253,59 +254,6 @@ static void timer_passed(void *arg)
 
 /* --- spawning ---------------------------------------------------------------------------------------------------- */
 
-static int open_board(const struct fleet *fleet, struct worker *worker)
-{
-	const struct fleet_options *options = &fleet->options;
-	const struct log_ctx ctx = worker_ctx(worker);
-	bool damaged = false;
-	int r;
-
-	r = board_shard_create(options->runtime_dir, options->generation, worker->slot.shard_id, options->shard_count,
-			       options->inbox_kib, &damaged);
-	if (r < 0)
-		return r;
-	if (damaged)
-		log_error(&ctx, "board.damaged", KV_STR("dir", options->runtime_dir),
-			  KV_MSG("the shard's board failed its checks and was moved aside; unless its session is known "
-				 "elsewhere, this shard will IDENTIFY"));
-	return board_shard_open(options->runtime_dir, options->generation, worker->slot.shard_id, true, &worker->board);
-}
-
-static void log_put_back(const struct log_ctx *ctx, const char *dir)
-{
-	log_error(ctx, "board.deleted", KV_STR("dir", dir),
-		  KV_MSG("a board was deleted while the fleet runs and was put back as it was: nobody else may remove "
-			 "files in supervisor.runtime_dir"));
-}
-
-/* Before a worker is started, with the shard's lock free: it must find boards, whatever others did to the directory. */
-static int mend_boards(const struct fleet *fleet, struct worker *worker)
-{
-	const struct fleet_options *options = &fleet->options;
-	const struct log_ctx ctx = worker_ctx(worker);
-	struct board_shard *before = worker->board;
-	int r;
-
-	/* A host's page that was scribbled on is not for us to make anew: others live on it. The worker says so. */
-	if (options->host_board && board_host_restore(options->host_board) == 1)
-		log_put_back(NULL, options->runtime_dir);
-	r = board_shard_restore(before, options->generation, worker->slot.shard_id);
-	if (r == 1)
-		log_put_back(&ctx, options->runtime_dir);
-	if (r != -SHOAL_EDAMAGED && r != -SHOAL_EVERSION && r != -ESTALE)
-		return r < 0 ? r : 0;
-	r = open_board(fleet, worker);
-	if (r < 0) {
-		worker->board = before;
-		return r;
-	}
-	if (board_shard_inherit(worker->board, before))
-		log_info(&ctx, "board.inherited",
-			 KV_MSG("its session was still known here: the shard will RESUME after all"));
-	board_shard_close(before);
-	return 0;
-}
-
 static int launch(struct worker *worker)
 {
 	const struct fleet_options *options = &worker->fleet->options;
@@ -343,7 +291,7 @@ static void launch_one(struct fleet *fleet)
 				       "started anew when it has ended");
 		return;
 	}
-	r = mend_boards(fleet, worker);
+	r = fleet_boards_mend(fleet, worker);
 	if (r < 0) {
 		give_up_launch(worker, "worker.no_board", r,
 			       "the shard's board is gone from supervisor.runtime_dir, and can't be made anew");
@@ -460,35 +408,12 @@ static void run_watchdog(struct fleet *fleet)
 	}
 }
 
-/* Others may cut off a file under us. A shard's page is put right by its worker, or before the next one starts. */
-static void look_after_boards(struct fleet *fleet)
-{
-	const char *dir = fleet->options.runtime_dir;
-	int r = fleet->options.host_board ? board_host_mend(fleet->options.host_board) : 0;
-
-	if (r == 1 || (r < 0 && !fleet->host_cut))
-		log_error(NULL, "board.damaged", KV_STR("dir", dir), KV_ERR(r < 0 ? r : 0),
-			  KV_MSG(r == 1 ? "somebody cut off the host's board or wrote into it; it was put right from "
-					  "memory"
-					: "the host's board was cut off and can't be put right yet; tried again"));
-	fleet->host_cut = r < 0;
-	for (uint32_t i = 0; i < fleet->count; i++) {
-		const struct log_ctx ctx = worker_ctx(&fleet->workers[i]);
-
-		if (board_shard_look(fleet->workers[i].board) == 1)
-			log_error(&ctx, "board.cut", KV_STR("dir", dir),
-				  KV_MSG("somebody cut off this shard's board; its worker puts it back and is started "
-					 "anew: "
-					 "nobody else may touch files in supervisor.runtime_dir"));
-	}
-}
-
 static void tick(void *arg)
 {
 	struct fleet *fleet = arg;
 	uint64_t now_ns = clock_monotonic_ns();
 
-	look_after_boards(fleet);
+	fleet_boards_look(fleet);
 
 	for (uint32_t i = 0; i < fleet->count; i++) {
 		look_at(&fleet->workers[i], now_ns);
@@ -518,7 +443,7 @@ static int init_worker(struct fleet *fleet, uint32_t shard_id)
 	worker->pidfd = -1;
 	worker->on_end = handle_end;
 	slot_init(&worker->slot, shard_id, &ops, &fleet->options.deadlines);
-	r = open_board(fleet, worker);
+	r = fleet_boards_open(fleet, worker);
 	if (r < 0)
 		return r;
 	/* Those of before were told by the supervisor of before. */
