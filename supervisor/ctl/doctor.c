@@ -28,6 +28,7 @@ static const struct doctor_check checks[] = {
 	{ "fleet", "shards", doctor_shards },
 	{ "fleet", "discord", doctor_discord },
 	{ "fleet", "session_starts", doctor_session_starts },
+	{ "fleet", "outbox", doctor_outbox },
 	{ "fleet", "nats", doctor_nats },
 	{ "postgres", "connection", doctor_connection },
 	{ "postgres", "tls", doctor_tls },

@@ -71,6 +71,7 @@ void doctor_supervisor(struct doctor *doctor, struct doctor_finding *finding);
 void doctor_shards(struct doctor *doctor, struct doctor_finding *finding);
 void doctor_discord(struct doctor *doctor, struct doctor_finding *finding);
 void doctor_session_starts(struct doctor *doctor, struct doctor_finding *finding);
+void doctor_outbox(struct doctor *doctor, struct doctor_finding *finding);
 void doctor_nats(struct doctor *doctor, struct doctor_finding *finding);
 /* doctor_postgres.c, doctor_cluster.c: the database alone, and with its standbys and poolers */
 void doctor_connection(struct doctor *doctor, struct doctor_finding *finding);

@@ -10,6 +10,7 @@
 
 #define ANSWER_OLD_S 900 /* /gateway/bot is asked again every five minutes */
 #define INVALID_MANY 1000
+#define OUTBOX_OLD_S 60
 
 /* True, and said, when no supervisor answered. */
 static bool nobody(const struct doctor *doctor, struct doctor_finding *finding)
@@ -137,6 +138,34 @@ void doctor_session_starts(struct doctor *doctor, struct doctor_finding *finding
 		doctor_add(finding, DOCTOR_WARN, "too few to begin all %u sessions anew", doctor->shards);
 		doctor_advise(finding, "no restart without RESUME before %s; shoalctl plan tells what one costs",
 			      ctl_text(ledger, "resets_at"));
+	}
+}
+
+void doctor_outbox(struct doctor *doctor, struct doctor_finding *finding)
+{
+	int64_t waiting, dead, failing, oldest_s;
+
+	if (nobody(doctor, finding))
+		return;
+	waiting = ctl_int(doctor->status, "outbox_waiting");
+	dead = ctl_int(doctor->status, "outbox_dead");
+	failing = ctl_int(doctor->status, "outbox_failing");
+	oldest_s = ctl_int(doctor->status, "outbox_oldest_s");
+	doctor_say(finding, oldest_s > OUTBOX_OLD_S ? DOCTOR_WARN : DOCTOR_OK, "%s writes wait for PostgreSQL",
+		   ctl_count(waiting));
+	if (waiting > 0)
+		doctor_add(finding, DOCTOR_OK, "the oldest for %s", ctl_duration(oldest_s));
+	if (oldest_s > OUTBOX_OLD_S)
+		doctor_advise(finding, "shoalctl outbox status says why; nothing is lost while supervisor.state_dir is "
+				       "there");
+	if (dead > 0) {
+		doctor_add(finding, DOCTOR_WARN, "%s were refused by it for good", ctl_count(dead));
+		doctor_advise(finding, "shoalctl outbox list shows them, retry and drop settle them");
+	}
+	if (failing > 0) {
+		doctor_add(finding, DOCTOR_FAIL, "%" PRId64 " shards can't keep writes on this machine's disk",
+			   failing);
+		doctor_advise(finding, "shoalctl outbox status says why: room and rights of supervisor.state_dir");
 	}
 }
 

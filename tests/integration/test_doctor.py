@@ -40,9 +40,9 @@ def verdicts(rows, *checks):
 
 def test_a_fleet_that_is_well(sim, fleet, examine):
     rows = examine(fleet=fleet)
-    assert verdicts(rows, "configuration", "descriptors", "supervisor", "shards", "discord", "session_starts", "nats",
-                    "connection", "version", "schema", "rights", "extensions", "database_clock", "room", "hosts",
-                    "pooler") == ["ok"] * 16, json.dumps(rows, indent=1)
+    assert verdicts(rows, "configuration", "descriptors", "supervisor", "shards", "discord", "session_starts", "outbox",
+                    "nats", "connection", "version", "schema", "rights", "extensions", "database_clock", "room", "hosts",
+                    "pooler") == ["ok"] * 17, json.dumps(rows, indent=1)
     assert "4 of 4 are ready" in rows["shards"]["what"]
     assert re.search(r"answered \d+s ago", rows["discord"]["what"]) and sim.api in rows["discord"]["what"]
     assert re.search(r"[\d,]+ of [\d,]+ left", rows["session_starts"]["what"])
@@ -58,7 +58,7 @@ def test_a_fleet_that_is_well(sim, fleet, examine):
 def test_nothing_is_there(examine):
     rows = examine()
     assert rows["supervisor"]["verdict"] == "warn" and "none answers" in rows["supervisor"]["what"]
-    assert verdicts(rows, "shards", "discord", "session_starts", "nats", "connection", "schema") == ["off"] * 6
+    assert verdicts(rows, "shards", "discord", "session_starts", "outbox", "nats", "connection", "schema") == ["off"] * 7
     rows = examine(database="postgresql://shoal:geheim1@127.0.0.1:1/shoal", nats="nats://127.0.0.1:1")
     assert verdicts(rows, "nats", "connection", "schema") == ["fail", "fail", "off"]
     assert "refused" in rows["connection"]["what"] and "no NATS server" in rows["nats"]["what"]

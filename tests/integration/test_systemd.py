@@ -410,3 +410,33 @@ def test_worker_out_of_memory_leaves_the_fleet_running(machine, inside, running,
     died = running.records("worker.died")
     assert [(one["SHARD"], one["CLASS"]) for one in died] == [("1", "killed")], died
     inside.wait_all_answered()
+
+
+# --- doctor --------------------------------------------------------------------------------------------------------
+
+def examined(machine):
+    done = machine.run("shoalctl", "doctor", "--json", check=False)
+    return {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+
+
+def test_doctor_looks_at_the_unit(machine, service):
+    """What keeps workers alive beside a killed shoald is seen to be there, and a drop-in that takes it away as well."""
+    service.configure("[Service]\nKillMode=control-group\n")
+    service.systemctl("start")
+    service.ready()
+    row = examined(machine)["systemd"]
+    assert row["verdict"] == "fail" and "KillMode=control-group" in row["what"], row
+    service.finish()
+    service.configure()
+    service.systemctl("start")
+    service.ready()
+    rows = examined(machine)
+    assert rows["systemd"]["verdict"] == "warn" and "shoald.service is active" in rows["systemd"]["what"], rows["systemd"]
+    assert "UnitFileState" in rows["systemd"]["what"] and "KillMode" not in rows["systemd"]["what"]
+    service.systemctl("enable")
+    try:
+        rows = examined(machine)
+    finally:
+        service.systemctl("disable")
+    for check in ("systemd", "configuration", "runtime_dir", "descriptors", "supervisor", "shards", "discord"):
+        assert rows[check]["verdict"] == "ok", rows[check]

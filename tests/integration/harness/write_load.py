@@ -12,8 +12,10 @@ from harness.sim import text_of
 
 MANAGER = {"permissions": str((1 << 3) | (1 << 5))}
 REFUSED_PAUSE_NS = 100_000_000
-OUTCOMES = (("written", re.compile(r"^Done: commands here now begin")),
-            ("kept", re.compile(r"(?i)^.*will be written")),
+GIVE_UP_NS = 30_000_000_000
+UNSURE = ("unknown", "unanswered")
+OUTCOMES = (("kept", re.compile(r"^Done: .*\n.*is kept, and will be written")),
+            ("written", re.compile(r"^Done: commands here now begin")),
             ("unknown", re.compile(r"connection to the database broke")),
             ("refused", re.compile(r"can't be stored|too busy|could not be stored")))
 
@@ -47,10 +49,20 @@ class Load:
         fresh, self.offset = openapi.read_record_from(self.sim.options["record"], self.offset)
         for one in fresh:
             self._take(one)
+        self._give_up()
         for member in self.writers + self.readers if going else ():
             if member.open is None and time.monotonic_ns() >= member.not_before_ns:
                 self._next(member)
         return not self.waiting
+
+    def _give_up(self):
+        """What was not answered within an interaction's life as a member sees it: it may have been done."""
+        now = time.monotonic_ns()
+        for cause, member in list(self.waiting.items()):
+            if now - member.sent_ns > GIVE_UP_NS:
+                del self.waiting[cause]
+                member.done.append((member.sent_ns, now, member.value, "unanswered"))
+                member.open = None
 
     def _next(self, member):
         member.count += 1
@@ -128,13 +140,13 @@ def judge(psql, load):
     lost = doubled = open_ends = 0
     for member in load.writers:
         sure = [one for one in member.done if one[3] in ("written", "kept")]
-        unsure = [one for one in member.done if one[3] == "unknown"]
+        unsure = [one for one in member.done if one[3] in UNSURE]
         value, version = rows.get(member.guild, (None, 0))
         lost += max(0, len(sure) - version)
         doubled += max(0, version - len(sure) - len(unsure))
         open_ends += len(unsure)
         # The last word counts: nothing older came after it.
-        last = [one for one in member.done if one[3] in ("written", "kept", "unknown")]
+        last = [one for one in member.done if one[3] in ("written", "kept") + UNSURE]
         allowed = {last[-1][2]} | ({one[2] for one in last if one[0] >= sure[-1][0]} if sure else set())
         assert value in allowed, f"guild {member.guild}: {value} is there, told was {allowed}"
     return lost, doubled, open_ends
