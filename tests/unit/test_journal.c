@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shard/events/journal.h"
+#include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "tests/unit/stepping.h"
 #include "tests/unit/tmpdir.h"
@@ -182,6 +183,56 @@ static void handled_rows_go_when_their_nonce_is_old(void **state)
 	now_ns += JOURNAL_AGE_MAX_NS;
 	assert_int_equal(journal_sweep(journal), 1);
 	assert_int_equal(journal_rows(journal), 0);
+	journal_close(journal);
+}
+
+/* A dead letter takes its event's rows along, and brings them back when the journal has long forgotten them. */
+static void rows_are_taken_along_and_come_back(void **state)
+{
+	CLEANUP(buf_finish) struct buf rows = { .max = 1 << 16 }, none = { .max = 1 << 16 };
+	struct journal *journal = open_journal();
+	struct journal_row result = result_row("{\"id\":\"7\"}"), row;
+
+	(void)state;
+	assert_int_equal(journal_conclude(journal, event_a, 0, &result), 0);
+	assert_int_equal(journal_intend(journal, event_a, 1, ROUTE_CREATE_FOLLOWUP, 5), 0);
+	assert_int_equal(journal_conclude(journal, event_b, 0, &result), 0);
+	assert_int_equal(journal_export(journal, event_a, &rows), 0);
+	assert_int_equal(journal_export(journal, (struct event_key){ 36, 1000 }, &none), 0);
+	assert_int_equal(none.len, 0);
+	journal_handled(journal, event_a);
+	journal_sweep(journal);
+	now_ns += JOURNAL_KEEP_NS + NS_PER_S;
+	journal_sweep(journal);
+	assert_int_equal(journal_get(journal, event_a, 0, &row), -ENOENT);
+	/* Cut or scribbled, nothing of it comes back. */
+	for (size_t len = 1; len < rows.len; len++) {
+		int r = journal_import(journal, event_a, rows.data, len, true);
+
+		if (r == 0) /* cut between two rows */
+			journal_handled(journal, event_a);
+		else
+			assert_int_equal(r, -SHOAL_EDAMAGED);
+	}
+	rows.data[30] ^= 0x41;
+	assert_int_equal(journal_import(journal, event_a, rows.data, rows.len, true), -SHOAL_EDAMAGED);
+	rows.data[30] ^= 0x41;
+	assert_int_equal(journal_import(journal, event_b, rows.data, rows.len, true), -SHOAL_EDAMAGED);
+	assert_int_equal(journal_import(journal, event_a, rows.data, rows.len, true), 0);
+	assert_int_equal(journal_get(journal, event_a, 0, &row), 0);
+	assert_int_equal(row.state, JOURNAL_RESULT);
+	assert_int_equal(row.discord_code, 50013);
+	assert_memory_equal(row.body, "{\"id\":\"7\"}", row.body_len);
+	assert_int_equal(journal_get(journal, event_a, 1, &row), 0);
+	assert_int_equal(row.state, JOURNAL_INTENT);
+	assert_true(row.boot_ns < now_ns);
+	/* Of another boot: no time of then means anything now, and no nonce is young. */
+	assert_int_equal(journal_import(journal, event_a, rows.data, rows.len, false), 0);
+	assert_int_equal(journal_get(journal, event_a, 1, &row), 0);
+	assert_true(row.boot_ns > now_ns);
+	now_ns += 2 * JOURNAL_AGE_MAX_NS; /* they stay until the event is handled */
+	journal_sweep(journal);
+	assert_int_equal(journal_get(journal, event_a, 1, &row), 0);
 	journal_close(journal);
 }
 
@@ -553,6 +604,7 @@ int main(void)
 		TEST(an_intent_made_again_keeps_its_time),
 		TEST(a_long_body_is_left_out),
 		TEST(handled_rows_go_when_their_nonce_is_old),
+		TEST(rows_are_taken_along_and_come_back),
 		TEST(a_sweep_is_bounded_and_comes_round),
 		TEST(a_full_journal_refuses_and_lives_on),
 		TEST(targets_tell_requests_apart),
