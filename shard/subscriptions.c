@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shard/modhost/modhost.h"
+#include "shard/keeping.h"
 #include "shard/worker.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -49,6 +50,7 @@ static int on_cached(void *arg, const struct envelope *envelope)
 	if (outcome.error < 0)
 		log_unkept(worker, &outcome);
 	log_change(&outcome);
+	keeping_guild(worker, &outcome);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "shard/crash.h"
 #include "shard/events/event_key.h"
 #include "shard/gauges.h"
+#include "shard/keeping.h"
 #include "shard/letter_orders.h"
 #include "shard/outbox_orders.h"
 #include "shard/subscriptions.h"
@@ -108,6 +109,7 @@ static void close_parts(struct worker *worker)
 		worker->fill = fill_free(worker->fill);
 		commands_closing(&worker->commands);
 		settings_closing(worker->settings);
+		keeper_closing(worker->keeper);
 		modhost_close(worker->modhost);
 	}
 	/* Who waits for a write is told before the database ends what is under way, which then is the next worker's. */
@@ -808,6 +810,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .counters = worker->counters,
 					      .cache = worker->cache,
 					      .settings = worker->settings,
+					      .keeper = &worker->keeper,
 					      .db = worker->db,
 					      .shard_id = worker->options.shard_id,
 					      .shard_count = worker->shard_count,
@@ -838,7 +841,9 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
-	r = start_session(worker, secrets);
+	r = keeping_start(worker);
+	if (r == 0)
+		r = start_session(worker, secrets);
 	if (r < 0)
 		snprintf(error, CONFIG_ERROR_SIZE, "the gateway session can't be set up: %s", error_text(r));
 	return r;
@@ -1094,6 +1099,7 @@ static void finish(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->sigint, NULL);
 	loop_finish(&worker->loop);
 	db_gauges_free(worker->db_gauges);
+	keeper_free(worker->keeper);
 	settings_free(worker->settings);
 	schemas_free(worker->schemas);
 	modhost_free(worker->modhost);

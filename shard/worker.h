@@ -21,6 +21,7 @@
 #include "shared/db/outbox.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
+#include "shared/privacy/keeper.h"
 #include "shared/settings/settings.h"
 
 struct worker_options {
@@ -62,6 +63,7 @@ struct worker {
 	struct db_gauges *db_gauges;
 	struct schemas *schemas;
 	struct settings *settings;
+	struct keeper *keeper;           /* NULL without a database */
 	struct outbox *outbox;           /* NULL without a database */
 	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;

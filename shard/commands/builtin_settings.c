@@ -167,7 +167,7 @@ struct look {
 
 static void end_look(struct look *look)
 {
-	if (!look->sure)
+	if (!look->sure || !settings_is_on(settings_of(look->inv)))
 		buf_append_str(&look->out, doubt_of(settings_of(look->inv)));
 	shoal_reply_text(look->inv, buf_cstr(&look->out));
 	shoal_invocation_release(look->inv);

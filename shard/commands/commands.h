@@ -20,6 +20,8 @@
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
 
+struct keeper;
+
 /* What handlers stand on; all kept, all outlive the commands. */
 struct command_services {
 	struct loop *loop;
@@ -31,7 +33,8 @@ struct command_services {
 	_Atomic uint64_t *counters;
 	struct cache *cache; /* guilds, for what a message's author may do; NULL in tests: not known */
 	struct settings *settings;
-	struct db *db; /* may be off, and NULL in tests */
+	struct keeper **keeper; /* what it points to is NULL without a database */
+	struct db *db;          /* may be off, and NULL in tests */
 	uint32_t shard_id, shard_count;
 	uint64_t (*gateway_latency_us)(void *arg);
 	void *gateway_arg;

@@ -239,7 +239,8 @@ static bool is_usable(const struct scope *scope, uint64_t now_ns)
 		return false;
 	if (scope->retry_ns)
 		return now_ns < scope->retry_ns;
-	return scope->rows && scope->checked_ns && now_ns - scope->checked_ns < SETTINGS_TRUST_S * NS_PER_S;
+	return scope->rows && scope->checked_ns &&
+	       now_ns - scope->checked_ns < scope->settings->options.trust_s * NS_PER_S;
 }
 
 bool settings_is_on(const struct settings *settings)
@@ -809,7 +810,7 @@ static void check_kind(struct settings *settings, enum scope_kind kind)
 	*check = (struct check){ .settings = settings, .kind = kind, .begun_ns = now_ns };
 	HASH_ITER (hh, settings->scopes, scope, next) {
 		if (scope->key.kind != kind || !scope->used || scope->loading || !scope->checked_ns ||
-		    now_ns - scope->checked_ns < SETTINGS_CHECK_S * NS_PER_S)
+		    now_ns - scope->checked_ns < settings->options.check_s * NS_PER_S)
 			continue;
 		scope->used = false;
 		ids[check->count] = DB_INT8((int64_t)scope->key.id);
@@ -861,6 +862,8 @@ int settings_new(const struct settings_options *options, struct settings **ret_s
 	if (!settings)
 		return -ENOMEM;
 	settings->options = *options;
+	settings->options.check_s = options->check_s ? options->check_s : SETTINGS_CHECK_S;
+	settings->options.trust_s = options->trust_s ? options->trust_s : SETTINGS_TRUST_S;
 	if (options->bus) {
 		r = bus_subscribe(options->bus, SUBJECT_CONFIG, &any, on_told, settings, &settings->subscription);
 		if (r < 0) {

@@ -53,6 +53,7 @@ struct settings_options {
 	struct bus *bus; /* NULL: changes elsewhere are seen within SETTINGS_TRUST_S */
 	const struct schemas *schemas;
 	struct settings_outbox outbox; /* write NULL: none */
+	uint32_t check_s, trust_s;     /* 0: SETTINGS_CHECK_S, SETTINGS_TRUST_S */
 };
 
 struct settings;

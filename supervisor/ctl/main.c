@@ -37,6 +37,10 @@ static const struct verb {
 	{ "stop", "[--logout]", ctl_stop, "stop the fleet; sessions stay resumable unless --logout" },
 	{ "metrics", "", ctl_metrics, "Prometheus text" },
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
+	{ "config", "show | get | set | reset | history | rollback ...", ctl_config,
+	  "settings of all servers, or of one (--guild ID [--channel ID], --user ID)" },
+	{ "privacy", "export USER-ID | delete USER-ID --yes", ctl_privacy, "what is kept of a member" },
+	{ "keys", "new | rotate | status", ctl_keys, "the keys that encrypt stored secrets (secrets.key_file)" },
 	{ "backup", "FILE | DIR/ [--jobs N]", ctl_backup,
 	  "a consistent copy of schema shoal, with counts and checksums beside it" },
 	{ "restore", "FILE | DIR [--yes]", ctl_restore,
@@ -157,7 +161,7 @@ static int refuse_verb(const char *name)
 }
 
 /* Verbs that must be told more than where the supervisor is. */
-static const char *const config_readers[] = { "migrate", "backup", "restore" };
+static const char *const config_readers[] = { "migrate", "backup", "restore", "config", "keys", "privacy" };
 
 /* When things are broken is when one looks: with --runtime-dir most verbs need nothing of the configuration. */
 static bool can_do_without(const struct arguments *arguments, int argc, char **argv)

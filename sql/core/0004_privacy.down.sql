@@ -1,0 +1,2 @@
+DROP FUNCTION shoal.shorter_history(bigint, bigint);
+DROP FUNCTION shoal.without_member(jsonb, bigint);

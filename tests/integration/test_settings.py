@@ -1,0 +1,211 @@
+"""Settings, keys, privacy and retention as admins, members and operators meet them."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import procs
+from conftest import need
+from harness import fleet as fleets
+from harness import servers as server_tools
+from harness.sim import text_of
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("SHOAL_TEST_BUILD", "build"))
+MANAGER = {"permissions": str(1 << 5)}
+
+
+@pytest.fixture
+def private(own_stack):
+    stack = own_stack(prefix="shoal-settings")
+    done = server_tools.migrate(stack.postgres.url(), "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return stack
+
+
+def use(sim, command, child, guild=0, user=None, **options):
+    kinds = {bool: 5, int: 4, str: 3}
+    rows = [{"name": name, "type": 7 if name == "channel" else kinds[type(value)], "value": value}
+            for name, value in options.items()]
+    more = {"user": user} if user else {}
+    return sim.use(command, [{"name": child, "type": 1, "options": rows}], guild=guild, **MANAGER, **more)
+
+
+def settings(sim, child, **options):
+    return text_of(sim.answer(use(sim, "settings", child, **options)))
+
+
+def eventually(check, what, fleet):
+    return procs.wait_until(check, 30 * fleets.harness.PATIENCE, what, interval_s=0.1,
+                            tail=lambda: procs.file_tail(fleet.log, 60))
+
+
+def guild_id(sim, index):
+    return int(sim.get("/guild", index=index)["id"])
+
+
+def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
+    fleet.ready(shards=4)
+    assert re.search(r"commands\.prefix.*`!`.*default", settings(sim, "show"))
+    assert "version 1" in settings(sim, "set", name="commands.prefix", value="?")
+    shown = settings(sim, "show", name="commands.prefix")
+    assert "`?`, set for this server" in shown and "the default: `!`" in shown, shown
+    assert "begin with `/`" in settings(sim, "set", name="commands.prefix", value="/x")
+    assert "no setting" in settings(sim, "set", name="nix.da", value="1")
+    assert "no setting" in settings(sim, "show", name="nix.da")
+    assert "version 2" in settings(sim, "set", name="commands.prefix", value="%")
+    assert "pong" in text_of(sim.answer(sim.say("%ping"))).lower()
+    history = settings(sim, "history", name="commands.prefix")
+    assert "`?` → `%`" in history and "`not set` → `?`" in history and "<@" in history, history
+    assert "version 3" in settings(sim, "rollback", name="commands.prefix", version=1)
+    assert "pong" in text_of(sim.answer(sim.say("?ping"))).lower()
+    assert "no version 9" in settings(sim, "rollback", name="commands.prefix", version=9)
+    assert "version 4" in settings(sim, "reset", name="commands.prefix")
+    assert "not set there" in settings(sim, "reset", name="commands.prefix")
+    assert "pong" in text_of(sim.answer(sim.say("!ping"))).lower()
+    refused = text_of(sim.answer(sim.use("settings", [{"name": "show", "type": 1, "options": []}], permissions="0")))
+    assert "Manage Server" in refused
+
+
+def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
+    fleet.ready(shards=4)
+    guild = str(guild_id(sim, 1))
+    assert "pong" in text_of(sim.answer(sim.say("!ping", guild=1))).lower()
+    assert fleet.ctl("config", "set", "commands.prefix", "$")["told"] is True
+    fleet.ctl("config", "set", "commands.prefix", "&", "--guild", guild)
+    # Told by NATS: the very next messages know.
+    eventually(lambda: "begin with `&`" in settings(sim, "prefix", guild=1), "the guild's prefix", fleet)
+    eventually(lambda: "begin with `$`" in settings(sim, "prefix", guild=2), "the global prefix", fleet)
+    got = fleet.ctl("config", "get", "commands.prefix", "--guild", guild)
+    assert got["value"] == "&" and got["from"] == "guild" and got["sure"], got
+    assert [one["layer"] for one in got["layers"] if one["set"]] == ["default", "global", "guild"], got
+    assert fleet.ctl("config", "history", "--guild", guild)[0]["value"] == "&"
+    bad = fleet.ctl_run("config", "set", "commands.prefix", "a b")
+    assert bad.returncode == 1 and "spaces" in bad.stderr, bad
+    assert fleet.ctl_run("config", "sideways").returncode == 2
+    assert fleet.ctl_run("config", "get", "commands.prefix", "--guild", "x").returncode == 2
+    fleet.ctl("config", "rollback", "commands.prefix", "1")
+    fleet.ctl("config", "reset", "commands.prefix", "--guild", guild)
+    eventually(lambda: "begin with `$`" in settings(sim, "prefix", guild=1), "the global prefix again", fleet)
+
+
+def test_without_a_database_it_says_so(sim, make_fleet):
+    fleet = make_fleet(sim)
+    fleet.ready(shards=4)
+    for words in (settings(sim, "prefix"), settings(sim, "prefix", new="?"), settings(sim, "show"),
+                  settings(sim, "set", name="commands.prefix", value="?"), settings(sim, "history")):
+        assert "o database is configured" in words and "later" not in words, words
+    assert "No database is configured" in text_of(sim.answer(use(sim, "privacy", "export")))
+    assert fleet.ctl_run("config", "show").returncode == 3
+
+
+def test_keys_are_rotated_under_traffic(private, folder):
+    driver, ctl = os.path.join(BUILD, "tests/unit/test_settings"), os.path.join(BUILD, "shoalctl")
+    need(os.access(driver, os.X_OK), f"{driver} is not built")
+    keys = os.path.join(folder, "keys")
+    env = {**{k: v for k, v in os.environ.items() if not k.startswith("SHOAL_")}, "DATABASE_URL": private.postgres.url(),
+           "SHOAL_SECRETS_KEY_FILE": keys, "SHOAL_SUPERVISOR_RUNTIME_DIR": folder}
+
+    def run(*arguments, code=0):
+        done = subprocess.run([ctl, "keys", *arguments], env=env, cwd=folder, capture_output=True, text=True, timeout=120,
+                              check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    assert "No such file" in run("status", code=3)
+    run("new")
+    first = json.loads(run("status", "--json"))[0]["id"]
+    assert os.stat(keys).st_mode & 0o777 == 0o600
+    with subprocess.Popen([driver, "secrets", private.postgres.url(), keys], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as child:
+        try:
+            said = child.stdout.readline()
+            assert said == "ready\n", said + child.stderr.read()
+            run("new")
+            for _ in range(5):  # what was changed with the old key meanwhile is found by the next
+                run("rotate", "--json")
+                status = {one["id"]: one for one in json.loads(run("status", "--json"))}
+                if status[first]["rows"] == 0:
+                    break
+            out, error = child.communicate("", timeout=60)
+        finally:
+            child.kill()
+    assert "good after" in out, out + error
+    assert status[first]["rows"] == 0 and not status[first]["encrypts"], status
+    second = next(one for one in status.values() if one["encrypts"])
+    assert second["rows"] >= 500, status  # values and their history
+    assert json.loads(run("rotate", "--json"))["done"] == 0
+
+    # A key that is lost: said, by number, and nothing is harmed.
+    with open(keys, encoding="utf-8") as f:
+        text = f.read()
+    with open(keys, "w", encoding="utf-8") as f:
+        f.write("".join(line for line in text.splitlines(True) if first in line))
+    assert "MISSING" in run("status")
+    assert "could not be opened" in run("rotate", code=1)
+    with open(keys, "w", encoding="utf-8") as f:
+        f.write("no key at all\n")
+    assert "no id" in run("status", code=3)
+
+
+def test_a_bad_key_file_costs_nothing_else(sim, make_fleet, private, folder):
+    keys = os.path.join(folder, "keys")
+    with open(keys, "w", encoding="utf-8") as f:
+        f.write("000000000000000a geheim\n")
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url,
+                       config={"secrets.key_file": keys})
+    fleet.ready(shards=4)
+    assert "begin with `?`" in settings(sim, "prefix", new="?")
+    log = procs.file_tail(fleet.log, 200)
+    assert "secrets.no_keys" in log and "geheim" not in log, log
+
+
+def test_a_member_asks_and_is_forgotten(sim, make_fleet, private):
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
+    fleet.ready(shards=4)
+    member = {"id": "4711000000000000001", "username": "asker"}
+    assert "version 1" in text_of(sim.answer(use(sim, "settings", "set", user=member, name="commands.prefix", value="?")))
+    exported = text_of(sim.answer(use(sim, "privacy", "export", user=member)))
+    assert '"changed_by_you": true' in exported and "commands.prefix" in exported, exported
+    assert member["id"] in fleet.ctl_run("privacy", "export", member["id"]).stdout
+
+    asked = sim.answer(use(sim, "privacy", "delete", user=member))
+    button = asked["components"][0]["components"][0]
+    assert button["custom_id"].endswith(member["id"]), asked
+    # Somebody else's press, and then the member's own.
+    other = sim.use("", type=3, custom_id=button["custom_id"], user={"id": "4712000000000000001", "username": "other"})
+    assert "not yours" in text_of(sim.answer(other))
+    assert "Done:" in text_of(sim.answer(sim.use("", type=3, custom_id=button["custom_id"], user=member)))
+    assert member["id"] not in text_of(sim.answer(use(sim, "privacy", "export", user=member))).replace(
+        f'"user":"{member["id"]}"', "")
+    count = private.postgres.psql(f"SELECT count(*) FROM shoal.setting_history WHERE changed_by = {member['id']}",
+                                  database="shoal")
+    assert count == "0"
+    assert settings(sim, "prefix").startswith("Commands here begin with `?`")  # the server's setting stays
+    refused = fleet.ctl_run("privacy", "delete", "4711")
+    assert refused.returncode == 2 and "--yes" in refused.stderr
+
+
+def test_what_is_kept_of_a_server_goes_when_the_bot_left(sim, make_fleet, private):
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url,
+                       config={"privacy.guild_keep_days": 0, "privacy.job_interval_s": 1})
+    fleet.ready(shards=4)
+    stay, leave = guild_id(sim, 1), guild_id(sim, 2)
+
+    def rows(guild):
+        return private.postgres.psql(f"SELECT count(*) FROM shoal.guild_setting WHERE guild_id = {guild}",
+                                     database="shoal")
+
+    for guild in (1, 2):
+        assert "begin with `?`" in settings(sim, "prefix", guild=guild, new="?")
+    sim.post("/guild", guild_index=1, action="outage")  # not a removal
+    sim.post("/guild", guild_index=2, action="leave")
+    eventually(lambda: rows(leave) == "0", "the rows of the server that the bot left are gone", fleet)
+    assert rows(stay) == "1"
+    assert private.postgres.psql(f"SELECT count(*) FROM shoal.setting_history WHERE guild_id = {leave}",
+                                 database="shoal") == "0"
