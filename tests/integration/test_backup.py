@@ -169,16 +169,48 @@ def test_restore_that_fails_changes_nothing(database, ctl, folder):
 
 
 def test_killed_in_the_middle_comes_back(database, ctl, folder):
-    """kill -9 of shoalctl after the old data was put aside: the next restore brings it back first."""
+    """kill -9 of shoalctl while the old data is put aside: the next restore brings it back first, when told to."""
     path = os.path.join(folder, "copy.dump")
     ctl(database.url, "backup", path)
-    database.sql("ALTER SCHEMA shoal RENAME TO shoal_before_restore; ALTER SCHEMA shoal_part RENAME TO shoal_part_before_restore;"
-                 "CREATE SCHEMA shoal; CREATE TABLE shoal.half (x int)")
+    fill(database, 9000, 9099)
+    before = database.content()
+    first = procs.spawn([harness.program("shoalctl"), "restore", path, "--yes"], log=os.path.join(folder, "restore.out"),
+                        env={**os.environ, "DATABASE_URL": database.url}, cwd=folder)
+    aside = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%before_restore'"
+    procs.wait_until(lambda: database.sql(aside) == "2", 60, "the old data put aside", interval_s=0.001)
+    first.kill()
+    first.wait()
+    procs.wait_until(lambda: database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == "1",
+                     60, "pg_restore gone with it")
+    assert database.sql(aside) == "2", "killed too late: the restore was through"
     said = ctl(database.url, "restore", path, code=1)
     assert "cut off" in said
-    ctl(database.url, "restore", path, "--yes")
-    assert database.sql("SELECT count(*) FROM shoal.guild_setting") == "3000"
-    assert database.sql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%before_restore'") == "0"
+    # A restore that then fails leaves what was put aside where it was before all of it.
+    with open(path + ".manifest.json", encoding="utf-8") as f:
+        manifest = json.load(f)
+    with open(path + ".manifest.json", "w", encoding="utf-8") as f:
+        json.dump({**manifest, "tables": manifest["tables"][:-1]}, f)
+    assert "the database is as it was" in ctl(database.url, "restore", path, "--yes", code=1)
+    assert database.content() == before and database.sql(aside) == "0"
+
+
+def test_doctor_knows_of_the_last_copy(database, ctl, folder):
+    def backups():
+        done = subprocess.run([harness.program("shoalctl"), "doctor", "--json"], check=False, capture_output=True, text=True,
+                              cwd=folder, timeout=60, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "DATABASE_URL": database.url,
+                                   "SHOAL_SUPERVISOR_STATE_DIR": os.path.join(folder, "state")})
+        return next(row for row in json.loads(done.stdout)["checks"] if row["check"] == "backups")
+    assert backups()["verdict"] == "warn" and "none is known" in backups()["what"]
+    path = os.path.join(folder, "copy.dump")
+    ctl(database.url, "backup", path)
+    assert backups()["verdict"] == "ok" and path in backups()["what"]
+    note = os.path.join(folder, "state", "backup.json")
+    with open(note, encoding="utf-8") as f:
+        text = json.load(f)
+    with open(note, "w", encoding="utf-8") as f:
+        json.dump({**text, "at_s": text["at_s"] - 3 * 86400}, f)
+    assert backups()["verdict"] == "warn" and "3d 0h ago" in backups()["what"] and "timer" in backups()["advice"]
 
 
 def test_what_is_refused(database, servers, ctl, folder):
