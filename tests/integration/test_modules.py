@@ -154,7 +154,7 @@ def test_forged_and_foreign_ids_are_answered_plainly(sim, echo, custom_id):
     cause = press(sim, custom_id)
     sim.answer(cause)
     words = json.dumps([one.get("body") for one in sim.requests("POST")])
-    assert re.search("don't know what this belongs to|worn out", words), words
+    assert re.search("does nothing any more|worn out", words), words
     assert "incident" not in words
     assert said(sim, sim.use("echo", [{"name": "text", "type": 3, "value": "well"}])) == "well"
 
@@ -214,9 +214,10 @@ def test_one_that_keeps_crashing_is_switched_off_and_tried_again(sim, make_fleet
 
 def test_one_that_holds_the_loop_or_leaks_is_named(sim, make_fleet, folder):
     modules = os.path.join(folder, "modules")
-    build(modules, "sloth", source("sloth", '''
+    leak = 0 if harness.SANITIZE else 12345  # the sanitizer would name it, too
+    build(modules, "sloth", source("sloth", f"const size_t leak = {leak};" + '''
 	uint64_t until = shoal_clock_ns() + 300000000;
-	if (!shoal_alloc(shoal_invocation_scope(inv), 12345))
+	if (leak && !shoal_alloc(shoal_invocation_scope(inv), leak))
 		return;
 	while (shoal_clock_ns() < until)
 		;
@@ -226,9 +227,10 @@ def test_one_that_holds_the_loop_or_leaks_is_named(sim, make_fleet, folder):
     record = fleet.wait_record("modules.slow", module="sloth")
     assert record["called_for"] == "a command"
     found = module(fleet, "sloth")
-    assert found["slow"] == 1 and found["memory_bytes"] == 12345 and found["slowest_us"] >= 250000, found
+    assert found["slow"] == 1 and found["memory_bytes"] == leak and found["slowest_us"] >= 250000, found
     assert fleet.stop() == fleets.OK
-    assert fleet.wait_record("modules.leaked", module="sloth")["bytes"] == 12345
+    if leak:
+        assert fleet.wait_record("modules.leaked", module="sloth")["bytes"] == leak
 
 
 def test_a_setup_that_refuses_leaves_the_rest(sim, make_fleet, folder):
@@ -280,7 +282,7 @@ def test_reload_refuses_what_does_not_load_before_it_touches_a_shard(sim, make_f
         assert done.returncode == 1 and words in done.stderr + done.stdout, done
     # One that crashes while it is loaded ends the program that asks, and no worker.
     build(modules, "version", source("version", 'shoal_reply_text(inv, "x");') +
-          "__attribute__((constructor)) static void at_once(void) { *(volatile int *)8 = 1; }\n")
+          "__attribute__((constructor)) static void at_once(void) { __builtin_trap(); }\n")
     done = fleet.ctl_run("module", "reload", "version")
     assert done.returncode == 1 and "nothing was touched" in done.stderr + done.stdout, done
     assert fleet.pids() == pids
