@@ -60,9 +60,11 @@ PROGRAMS := $(addprefix $(BUILD)/,\
 MODULES     := $(patsubst shard/modules/%/,$(BUILD)/modules/%.so,$(wildcard shard/modules/*/))
 MODULE_TEST := $(wildcard shard/modules/*/test_*.c)
 
+MODULE_TESTS := $(patsubst %.c,$(BUILD)/tests/modules/%,$(notdir $(MODULE_TEST)))
+
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_BIN  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(UNIT_SRC)) \
-	$(patsubst %.c,$(BUILD)/tests/modules/%,$(notdir $(MODULE_TEST)))
+	$(MODULE_TESTS)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(BENCH_SRC))
@@ -130,7 +132,7 @@ $(BUILD)/tests/modules/test_%: $$(wildcard shard/modules/*/test_%.c) $$(wildcard
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libshard.a $(BUILD)/libshoal.a
 	$(link) $(LIBS_shoal-shard)
 
-.PHONY: all help deps run test unit chaos chaos-programs chaos-workers chaos-writes chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts \
+.PHONY: all help deps run test unit modules chaos chaos-programs chaos-workers chaos-writes chaos-cluster bench lint fuzz fuzz-short fuzz-bins fuzz-parts \
 	install clean FORCE
 .SECONDARY:
 
@@ -163,6 +165,9 @@ test: ## every test; the last line says how many passed (SANITIZE=1: under ASan 
 unit: ## the unit tests alone
 	@$(MAKE) $(QUIET) $(PARALLEL) --no-print-directory $(UNIT_BIN)
 	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) unit/
+
+modules: $(MODULES) $(MODULE_TESTS) ## the modules alone, and their own tests
+	@exec $(PYTHON) tests/run --build $(BUILD) $(if $(filter 1,$(SANITIZE)),--sanitize) modules/
 
 bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; BENCH_QUICK=1: fewer; ONLY=part)
 	@deploy/local/deps.sh build run bench

@@ -213,10 +213,10 @@ static int begin(const char *name, const char *given, const struct ctl_options *
 		json_decref(answer);
 	} else if (in_tree) {
 		printf("%s/%s.c and its test are written. Next:\n"
-		       "  make && make test ONLY=test_%s\n"
+		       "  make modules                          (builds it, and runs its test)\n"
 		       "  make run                              (another terminal)\n"
 		       "  build/shoalctl module reload %s     (after each make, while it runs)\n",
-		       dir, name, name, name);
+		       dir, name, name);
 	} else {
 		printf("%s: %s.c, its test and a Makefile are written. Next:\n"
 		       "  make -C %s test && sudo make -C %s install\n"
