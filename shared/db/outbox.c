@@ -859,9 +859,14 @@ void outbox_closing(struct outbox *outbox)
 static void on_part_closed(void *arg)
 {
 	struct outbox *outbox = arg;
+	struct outbox_lane *lane;
 
 	if (--outbox->handles > 0)
 		return;
+	while ((lane = outbox->lanes)) {
+		outbox->lanes = lane->next;
+		free(lane);
+	}
 	/* Whoever is left waited for one that was under way, and was told. */
 	while (outbox->waits)
 		wait_free(outbox->waits);

@@ -470,6 +470,9 @@ int outbox_entry_decode(const void *bytes, size_t len, struct outbox_entry **ret
 	}
 	memcpy(entry->reason, at, head.reason_len);
 	at += head.reason_len;
+	if (strlen(entry->owner) != head.owner_len || strlen(entry->statement) != head.statement_len ||
+	    strlen(entry->key.name) != head.key_len || strlen(entry->reason) != head.reason_len)
+		return -SHOAL_EDAMAGED;
 	r = decode_params(entry, head.param_count, at, end, &stores);
 	if (r < 0)
 		return r;
