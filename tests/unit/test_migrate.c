@@ -537,10 +537,12 @@ static void *migrate_thread(void *arg)
 	struct migrate_error mine;
 	struct migrate *migrate = NULL;
 	uint32_t applied = 0;
-	int r = migrate_open(database.conninfo, 5000, &migrate, &mine);
+	int r = migrate_open(database.conninfo, 60000, &migrate, &mine);
 
 	if (r == 0)
-		r = migrate_up(migrate, CORE_SQL, 0, 30000, NULL, NULL, &applied, &mine);
+		r = migrate_up(migrate, CORE_SQL, 0, 120000, NULL, NULL, &applied, &mine);
+	if (r < 0)
+		print_error("%s\n", mine.text);
 	migrate_close(migrate);
 	*(int *)arg = r < 0 ? r : (int)applied;
 	return NULL;
@@ -630,7 +632,7 @@ static void test_two_at_once(void **state)
 	assert_int_equal(migrate_up(migrate, dir, 0, 100, NULL, NULL, &applied, &error), -EBUSY);
 	assert_non_null(strstr(error.text, "another migration"));
 	assert_true(pg_exec(holder, "ROLLBACK"));
-	assert_int_equal(migrate_up(migrate, dir, 0, 100, NULL, NULL, &applied, &error), 0);
+	assert_int_equal(migrate_up(migrate, dir, 0, 30000, NULL, NULL, &applied, &error), 0);
 	write_file("core", behind(1, "more.down.sql"), "SELECT 1;");
 	assert_int_equal(down(migrate, dir, 100, &seen), 0);
 	remove_dir();
