@@ -15,7 +15,30 @@
 #include <unistd.h>
 
 static struct kill_slot *slots;
-static uint32_t tickets;
+static uint32_t tickets, shard_plus_one;
+
+/* "--shard" and a number in our own arguments; 0: none. */
+static uint32_t read_shard(void)
+{
+	static const char name[] = "--shard";
+	char text[4096];
+	ssize_t len;
+	char *at;
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	for (at = text; at < text + len; at += strlen(at) + 1) {
+		if (strcmp(at, name) == 0 && at + sizeof(name) < text + len)
+			return (uint32_t)strtoul(at + sizeof(name), NULL, 10) + 1;
+	}
+	return 0;
+}
 
 static void __attribute__((constructor)) map_slots(void)
 {
@@ -27,8 +50,10 @@ static void __attribute__((constructor)) map_slots(void)
 		return;
 	at = mmap(NULL, KILL_SLOTS * sizeof(*slots), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
-	if (at != MAP_FAILED)
-		slots = at;
+	if (at == MAP_FAILED)
+		return;
+	shard_plus_one = read_shard();
+	slots = at;
 }
 
 void kill_point_note_tickets(uint32_t open)
@@ -39,8 +64,10 @@ void kill_point_note_tickets(uint32_t open)
 static bool fits(const struct kill_slot *slot, const char *point, const char *detail)
 {
 	return atomic_load_explicit(&slot->state, memory_order_acquire) == KILL_ARMED &&
-	       (slot->pid == 0 || slot->pid == (uint32_t)getpid()) && strcmp(slot->point, point) == 0 &&
-	       tickets >= slot->tickets_min && (slot->detail[0] == '\0' || (detail && strstr(detail, slot->detail)));
+	       (slot->pid == 0 || slot->pid == (uint32_t)getpid()) &&
+	       (slot->shard_plus_one == 0 || slot->shard_plus_one == shard_plus_one) &&
+	       strcmp(slot->point, point) == 0 && tickets >= slot->tickets_min &&
+	       (slot->detail[0] == '\0' || (detail && strstr(detail, slot->detail)));
 }
 
 static void die(struct kill_slot *slot, const char *detail)

@@ -20,12 +20,14 @@ struct kill_slot {
 	uint32_t countdown;   /* dies at the hit at which this becomes 0 */
 	uint32_t tickets_min; /* hits with fewer open tickets do not count */
 	char point[32];
-	char detail[64];       /* part of the place's detail; "": any */
-	uint32_t tickets;      /* open at the end */
-	uint32_t hits;         /* that counted */
-	uint64_t monotonic_ns; /* of the end, CLOCK_MONOTONIC */
-	char what[64];         /* the place's detail at the end */
-	unsigned char unused[64];
+	char detail[64];         /* part of the place's detail; "": any */
+	uint32_t tickets;        /* open at the end */
+	uint32_t hits;           /* that counted */
+	uint64_t monotonic_ns;   /* of the end, CLOCK_MONOTONIC */
+	char what[64];           /* the place's detail at the end */
+	uint32_t shard_plus_one; /* 0: of any shard; else the one that the command line names, so that it may be a
+				  * process that does not run yet */
+	unsigned char unused[60];
 };
 _Static_assert(sizeof(struct kill_slot) == 256, "tests/chaos/kills.py packs it");
 

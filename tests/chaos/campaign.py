@@ -36,11 +36,12 @@ class Campaign:
 
     shards = 16
 
-    def __init__(self, folder, janitor, keep, seed, plan, seconds, rate=36, recovery_ms=250, spacing_s=SPACING_S):
+    def __init__(self, folder, janitor, keep, seed, plan, seconds, rate=36, recovery_ms=250, spacing_s=SPACING_S,
+                 config=None):
         # pylint: disable=too-many-arguments
         self.folder, self.janitor, self.keep, self.seed = folder, janitor, keep, seed
         self.plan, self.seconds, self.rate = plan, seconds, rate
-        self.recovery_ms, self.spacing_s = recovery_ms, spacing_s
+        self.recovery_ms, self.spacing_s, self.config = recovery_ms, spacing_s, config or {}
         self.dice = random.Random("%s %d" % (keep, seed))
         self.kills, self.torn_sessions, self.notes, self.poisoned = [], set(), [], set()
         self.failures = []
@@ -66,7 +67,7 @@ class Campaign:
         self.sim.set(rest_limits=True)
         self.slots = Slots(os.path.join(self.folder, "kills"))
         self.fleet = Fleet(self.folder, self.janitor, self.sim,
-                           config={"supervisor.restart_floor_ms": None, "log.level": "info"},
+                           config={"supervisor.restart_floor_ms": None, "log.level": "info", **self.config},
                            environment={"SHOAL_KILL_FILE": self.slots.path, "SHOAL_CHAOS_HOOKS": hooks})
         self.fleet.start()
         self.fleet.ready(shards=self.shards)
@@ -152,8 +153,8 @@ class Campaign:
                 orders += [getattr(self, "kill_at_" + point)] * count
             elif point in POINTS:
                 orders += [lambda point=point, i=i: self.kill_at(point, i) for i in range(count)]
-            elif point == "poison":
-                orders += [self.poison] * count
+            elif point in ("poison", "kill_twice"):
+                orders += [getattr(self, point)] * count
             else:
                 orders += [getattr(self, "fault_" + point)] * count
         self.dice.shuffle(orders)
@@ -184,7 +185,7 @@ class Campaign:
         """Books a death, and gives the shard a new event to show when it is back."""
         self.last_death[shard] = time.monotonic()
         probe = self.traffic.command(self.sim, self.dice, self.guild_of(shard), PROBE, probe=True) if measured else None
-        self.kills.append({"probe": probe and probe.cause, "shard": shard, "point": point, "at_us": result["at_us"], "tickets": result.get("tickets", 0),
+        self.kills.append({"probe": probe and probe.cause, "load": os.getloadavg()[0], "shard": shard, "point": point, "at_us": result["at_us"], "tickets": result.get("tickets", 0),
                            "what": result.get("what", ""), "measured": measured, **more})
 
     def random_kill(self):
@@ -253,6 +254,23 @@ class Campaign:
                 return
             self.sim.clear_faults()
         raise AssertionError("nobody came to the kill point %s (%s)" % (point, detail))
+
+    # Where a worker comes by while it takes up what the last one left.
+    AGAIN = ["before_cache_commit", "after_cache_commit", "before_handler", "in_handler", "before_intent", "before_send",
+             "after_send", "after_reply", "after_conclude", "before_done", "before_journal_closed"]
+
+    def kill_twice(self):
+        """One dies at a place, and its successor while it takes up what the first has left."""
+        point = self.dice.choice(["after_reply", "after_send", "before_send", "in_handler", "before_journal_closed"])
+        self.kill_at(point, self.dice.randrange(13))
+        shard = self.kills[-1]["shard"]
+        again = self.dice.choice(self.AGAIN)
+        self.slots.arm(32 + shard, 0, again, countdown=self.dice.randrange(1, 3), shard=shard)
+        result = self.slots.wait(32 + shard, HIT_S)
+        if result:
+            self.kills[-1]["measured"] = False  # its time was not its own
+            self.killed(shard, again, result, measured=False, second=True)
+        self.wait_shard(shard)
 
     def wait_ticket(self, shard):
         """Until an event is open on the shard; False: none came there."""
@@ -366,6 +384,17 @@ class Campaign:
         time.sleep(self.dice.uniform(0.2, 1.0))  # how long it stands still is the dice's
         os.kill(pid, signal.SIGCONT)
         self.struck["SIGSTOP"] = self.struck.get("SIGSTOP", 0) + 1
+
+    def fault_restart(self):
+        """An operator restarts a shard: what is under way is finished, nothing is unknown."""
+        shard, _ = self.victim()
+        self.last_death[shard] = time.monotonic()
+        self.sim.fault("latency", route="execute_webhook", ms=500, times=3)
+        for _ in range(3):
+            self.act("message", "hook", self.guild_of(shard))
+        self.wait_ticket(shard)
+        self.fleet.ctl("restart", str(shard))
+        self.struck["shoalctl restart"] = self.struck.get("shoalctl restart", 0) + 1
 
     def fault_supervisor(self):
         """The supervisor dies and comes back; no link may notice."""

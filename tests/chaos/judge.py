@@ -5,6 +5,7 @@ dead letters), and each such word must be borne out by the sim."""
 import bisect
 import collections
 import datetime
+import os
 import re
 
 from kills import POINTS
@@ -16,6 +17,8 @@ LATE_US = 2_000_000
 # A kill and the request that it tore: the sim may come to read that a while after the death.
 KILL_SLACK_US = 500_000
 ARRIVES_US = 15_000
+# Load average a processor, beyond which times are those of the machine's other work.
+LOAD_MAX = 1.5
 
 
 def fnv(text):
@@ -349,6 +352,9 @@ class Judge:
             if any(row["fault"] for row in self.books.by_cause.get(kill["probe"], ())):
                 spoilt += 1  # a fault that was ordered struck the very answer that was to be measured
                 continue
+            if self.session_ended(kill):
+                spoilt += 1  # a new one may not begin before five seconds have passed
+                continue
             later = [arrived for made, arrived in first[kill["shard"]] if made >= kill["at_us"]]
             if later:
                 times.append(((min(later) - kill["at_us"]) / 1000, kill["point"], kill["shard"]))
@@ -357,11 +363,20 @@ class Judge:
         times.sort()
         def at(share):
             return times[min(len(times) - 1, int(len(times) * share))][0] if times else 0
-        return [Line("recovery p50 / p99 ms", "%.0f / %.0f" % (at(0.5), at(0.99)),
-                     missing == 0 and at(0.99) <= self.campaign.recovery_ms,
-                     "of %d kills, to the first effect of a new event; target %d; worst %s; %d not counted, their answers "
-                     "were spoilt" % (len(times), self.campaign.recovery_ms,
-                                      ", ".join("%.0f at %s on %d" % one for one in times[-3:]), spoilt))]
+        loads = sorted(kill["load"] for kill in self.campaign.kills) or [0]
+        load, ours = loads[len(loads) // 2], loads[len(loads) // 2] <= LOAD_MAX * (os.cpu_count() or 1)
+        fast = at(0.99) <= self.campaign.recovery_ms
+        return [Line("kills not recovered from", missing, missing == 0),
+                Line("recovery p50 / p99 ms", "%.0f / %.0f" % (at(0.5), at(0.99)), fast if ours or fast else None,
+                     "of %d kills, to the first effect of a new event; target %d; worst %s; %d not counted: the sim spoilt "
+                     "the answer or ended the session; load %.1f%s" %
+                     (len(times), self.campaign.recovery_ms, ", ".join("%.0f at %s on %d" % one for one in times[-3:]),
+                      spoilt, load, "" if ours or fast else ", so others' work was measured: not judged"))]
+
+    def session_ended(self, kill):
+        """Whether the sim ended or refused the shard's session about when the kill came."""
+        at_ms = (kill["at_us"] + self.campaign.wall_less_monotonic_us) / 1000
+        return any(one["shard"] == kill["shard"] and -10000 < one["at_ms"] - at_ms < 6000 for one in self.over)
 
     def shares(self, v):
         done = v["by_class"]
@@ -397,7 +412,7 @@ class Judge:
     def kill_lines(self):
         points = collections.Counter(kill["point"] for kill in self.campaign.kills)
         bare = [kill for kill in self.campaign.kills if kill["point"] in POINTS and kill["tickets"] == 0 and
-                kill["point"] not in ("bury", "session_flip")]
+                kill["point"] not in ("bury", "session_flip") and not kill.get("second")]
         failing = self.fleet.records("worker.failing")
         return [Line("kills of workers", len(self.campaign.kills), None,
                      "%d at random, %d where told" % (points["random"], len(self.campaign.kills) - points["random"])),

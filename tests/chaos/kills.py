@@ -6,7 +6,7 @@ import struct
 import time
 
 SLOTS = 64
-SLOT = struct.Struct("<IIII32s64sIIQ64s64x")
+SLOT = struct.Struct("<IIII32s64sIIQ64sI60x")
 STATE = struct.Struct("<I")
 IDLE, ARMED, DONE = range(3)
 
@@ -40,12 +40,12 @@ class Slots:
         self._file = os.open(path, os.O_RDWR)
         self._map = mmap.mmap(self._file, SLOTS * SLOT.size)
 
-    def arm(self, slot, pid, point, detail="", countdown=1, tickets_min=0):
-        """pid 0: whichever process comes there first."""
+    def arm(self, slot, pid, point, detail="", countdown=1, tickets_min=0, shard=None):
+        """pid 0: whichever process comes there first, of that shard if one is given."""
         at = slot * SLOT.size
         STATE.pack_into(self._map, at, IDLE)
         self._map[at:at + SLOT.size] = SLOT.pack(IDLE, pid, countdown, tickets_min, point.encode(), detail.encode(), 0, 0,
-                                                 0, b"")
+                                                 0, b"", 0 if shard is None else shard + 1)
         STATE.pack_into(self._map, at, ARMED)
 
     def state(self, slot):
