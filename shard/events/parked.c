@@ -3,6 +3,7 @@
  * bytes that it holds have come back as durable. Run on the loop; must not call anything that waits for a disk. */
 #include "shard/events/parked.h"
 
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -576,6 +577,27 @@ static void await_store(struct parked *parked)
 			 KV_STR("state_dir", parked->options.state_dir));
 }
 
+/* Shards of another count had other guilds: what they left is nobody's here. Said by one of us. */
+static void tell_left_behind(const struct parked *parked)
+{
+	DIR *dir = parked->options.shard_id == 0 ? opendir(parked->options.state_dir) : NULL;
+	uint32_t generation, shard_id, count = 0;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		count += letter_parse_store_name(entry->d_name, &generation, &shard_id) &&
+			 generation != parked->options.generation;
+	if (dir)
+		closedir(dir);
+	if (count > 0)
+		log_warn(
+			NULL, "parked.left_behind",
+			KV_MSG("shards of an earlier shard count left parked events or dead letters, which no shard of "
+			       "this one takes up; shoalctl dead-letters list shows the latter. Remove the folders "
+			       "letters-<generation>-<shard> when they are of no use any more"),
+			KV_STR("state_dir", parked->options.state_dir), KV_U64("folders", count));
+}
+
 int parked_open(struct loop *loop, const struct parked_options *options, struct parked **ret_parked)
 {
 	struct parked *parked = calloc(1, sizeof(*parked));
@@ -600,6 +622,7 @@ int parked_open(struct loop *loop, const struct parked_options *options, struct 
 	}
 	uv_unref((uv_handle_t *)&parked->wake);
 	await_store(parked);
+	tell_left_behind(parked);
 	parked->opened = true;
 	pump(parked);
 	*ret_parked = parked;

@@ -656,6 +656,51 @@ static void the_version_before_is_taken_over(void **state)
 	assert_true(stats().count == 2 && stats().dead == 1);
 }
 
+static void set_log(void)
+{
+	log_setup(&(struct log_options){ .level = getenv("SHOAL_TEST_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_AUDIT,
+					 .format = LOG_FORMAT_HUMAN,
+					 .program = "test_parked",
+					 .fd = 2 });
+}
+
+static _Atomic int warned;
+
+static void count_errors(void *arg, const char *event, int32_t shard, const char *text)
+{
+	(void)arg;
+	(void)shard;
+	(void)text;
+	warned += strcmp(event, "parked.away") == 0;
+}
+
+/* One line for one trouble, however long it lasts. */
+static void a_trouble_is_said_once(void **state)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	warned = 0;
+	assert_true(nowhere >= 0);
+	log_setup(&(struct log_options){
+		.level = LOG_LEVEL_ERROR, .format = LOG_FORMAT_JSON, .program = "test_parked", .fd = nowhere });
+	log_observe(count_errors, NULL);
+	clock_set_fake(&now_ns);
+	no_folder();
+	open_parked(false);
+	for (uint64_t n = 1; n <= 5; n++) {
+		assert_int_equal(put(n), 0);
+		assert_true(loop_wait_for(&loop, is_away, NULL, WAIT_MS));
+		now_ns += 6 * NS_PER_S; /* it is tried again */
+	}
+	assert_int_equal(warned, 1);
+	clock_set_fake(NULL);
+	log_observe(NULL, NULL);
+	set_log();
+	close(nowhere);
+}
+
 /* --- a member's wish, tokens, age
  * ------------------------------------------------------------------------------------- */
 
@@ -956,15 +1001,13 @@ int main(void)
 		TEST(damage_is_set_aside),
 		TEST(what_killed_its_reader_is_not_read_again),
 		TEST(the_version_before_is_taken_over),
+		TEST(a_trouble_is_said_once),
 		TEST(a_member_is_erased),
 		TEST(tokens_are_taken_out_in_time),
 		TEST(what_is_too_old_goes),
 		TEST(killed_at_every_system_call),
 	};
 
-	log_setup(&(struct log_options){ .level = getenv("SHOAL_TEST_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_AUDIT,
-					 .format = LOG_FORMAT_HUMAN,
-					 .program = "test_parked",
-					 .fd = 2 });
+	set_log();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
