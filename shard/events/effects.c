@@ -27,8 +27,10 @@
 #define NONCE_MARGIN_MS   1000
 /* A lost effect is asked after so often; then nobody knows. */
 #define ROUNDS_MAX 2
-#define TEXT_SIZE  160
-#define LANE_SHIFT 16
+/* A question whose answer was spoilt (broken off, unreadable, no answer at all) is put anew so often. */
+#define ASKED_ANEW_MAX 3
+#define TEXT_SIZE      160
+#define LANE_SHIFT     16
 
 enum effect_state { SENDING, ASKING, DUE };
 
@@ -47,7 +49,7 @@ struct effect {
 	void *arg;
 	struct rest_request request; /* a copy; its texts and body only of what may have to be sent again (CHECK) */
 	int64_t since_ms;            /* when it first left; 0: not known */
-	uint32_t asked, rounds;
+	uint32_t asked, rounds, anew;
 	/* DUE */
 	struct journal_row row;
 	json_t *body;
@@ -374,6 +376,12 @@ static int send_again(struct effect *effect)
 	return transmit(effect, &request);
 }
 
+/* Not Discord's word, but none: a refusal whose body broke off, a server's error, a lost connection. */
+static bool is_spoilt(const struct rest_result *answer)
+{
+	return answer->error && answer->discord_code == 0 && answer->error != -SHOAL_EREFUSED;
+}
+
 static void on_checked(void *arg, const struct rest_result *answer)
 {
 	struct effect *effect = arg;
@@ -404,7 +412,7 @@ static void on_checked(void *arg, const struct rest_result *answer)
 		r = ask(effect);
 		break;
 	case CHECK_UNKNOWN:
-		r = -SHOAL_EUNKNOWN;
+		r = is_spoilt(answer) && effect->anew++ < ASKED_ANEW_MAX ? ask(effect) : -SHOAL_EUNKNOWN;
 		break;
 	}
 	if (r < 0)

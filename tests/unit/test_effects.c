@@ -598,13 +598,23 @@ static void an_open_followup_is_unknown_and_counted_once(void **state)
 /* An open CHECK effect, with what Discord says to the question and what must come of it. */
 static void open_check(enum route route, struct rest_result answer, enum check_verdict want)
 {
+	uint32_t anew;
+	bool spoilt;
+
 	leave_row(route, JOURNAL_INTENT, 10);
 	open_effects();
 	assert_int_equal(begin(route), 0);
 	assert_int_equal(sent_count, 1);
 	assert_int_equal(sent[0].request.route, route_rows[route].check);
 	assert_null(sent[0].request.leaving);
+	spoilt = answer.error && answer.discord_code == 0;
 	answer_with(0, &answer);
+	for (anew = 1; spoilt && anew <= 3; anew++) { /* put anew, before it is given up */
+		assert_int_equal(told.calls, 0);
+		assert_int_equal(sent_count, anew + 1);
+		assert_int_equal(sent[anew].request.route, route_rows[route].check);
+		answer_with(anew, &answer);
+	}
 	if (want == CHECK_MISSING) {
 		struct rest_result ok = answer_ok();
 
@@ -662,6 +672,25 @@ static void an_open_kick_is_asked_about(void **state)
 	open_check(ROUTE_KICK, answer_refused(403, 50001), CHECK_UNKNOWN);
 	open_check(ROUTE_KICK, answer_refused(404, 10004), CHECK_UNKNOWN);
 	open_check(ROUTE_KICK, answer_lost(-ETIMEDOUT), CHECK_UNKNOWN);
+}
+
+/* A 404 whose body broke off on the way says nothing; the next one does. */
+static void a_spoilt_answer_is_asked_for_anew(void **state)
+{
+	struct rest_result broken = answer_refused(404, 0), gone = answer_refused(404, 10007);
+
+	(void)state;
+	leave_row(ROUTE_KICK, JOURNAL_INTENT, 10);
+	open_effects();
+	begin(ROUTE_KICK);
+	answer_with(0, &broken);
+	assert_int_equal(told.calls, 0);
+	assert_int_equal(sent_count, 2);
+	answer_with(1, &gone);
+	assert_int_equal(told.calls, 1);
+	assert_int_equal(told.error, 0);
+	assert_true(told.already);
+	assert_int_equal(counter(BOARD_COUNTER_effects_unknown), 0);
 }
 
 static void an_open_crosspost_is_asked_about(void **state)
@@ -1360,6 +1389,7 @@ int main(void)
 		TEST(an_old_nonce_is_not_relied_on),
 		TEST(an_open_followup_is_unknown_and_counted_once),
 		TEST(an_open_kick_is_asked_about),
+		TEST(a_spoilt_answer_is_asked_for_anew),
 		TEST(an_open_crosspost_is_asked_about),
 		TEST(an_open_thread_is_asked_about),
 		TEST(an_open_bulk_ban_asks_for_each),
