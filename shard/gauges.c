@@ -44,7 +44,7 @@ void gauges_count_guilds(struct worker *worker)
 	board_gauge(worker->counters, BOARD_COUNTER_cache_kib, cache_bytes(worker->cache) / 1024);
 }
 
-static void update_outbox(struct worker *worker)
+void gauges_outbox(struct worker *worker)
 {
 	_Atomic uint64_t *counters = worker->counters;
 	struct outbox_stats stats = { 0 };
@@ -85,7 +85,7 @@ void gauges_update(struct worker *worker)
 	gauges_count_guilds(worker);
 	board_gauge(counters, BOARD_COUNTER_nats_away, bus_is_on(worker->bus) && !bus_is_up(worker->bus));
 	db_gauges_update(worker->db_gauges);
-	update_outbox(worker);
+	gauges_outbox(worker);
 	board_gauge(counters, BOARD_COUNTER_postgres_away, db_is_on(worker->db) && db_is_away(worker->db));
 	if (worker->session)
 		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));

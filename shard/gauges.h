@@ -9,4 +9,8 @@ void gauges_update(struct worker *worker);
 /* The guilds alone; before the shard is called ready. */
 void gauges_count_guilds(struct worker *worker);
 
+/* What waits in the outbox: also whenever that has changed, so that nobody who was told that a write is kept finds
+ * none. */
+void gauges_outbox(struct worker *worker);
+
 #endif

@@ -402,6 +402,12 @@ static void on_db_up(void *arg)
 static const struct bus_events bus_events = { .up = on_bus_up };
 static const struct db_events db_events = { .up = on_db_up };
 
+/* Whoever is told that a write is kept finds it counted. */
+static void on_outbox_changed(void *arg)
+{
+	gauges_outbox(arg);
+}
+
 static void on_outbox_alert(void *arg, const char *event, const char *text)
 {
 	shard_alert(arg, event, text);
@@ -418,9 +424,13 @@ static int start_outbox(struct worker *worker)
 					  .dead_keep_days = worker->config->outbox_dead_keep_days,
 					  .failed = worker->crashed || worker->outbox_failed,
 					  .alert = on_outbox_alert,
-					  .alert_arg = worker };
+					  .alert_arg = worker,
+					  .changed = on_outbox_changed,
+					  .changed_arg = worker };
+	int r = db_is_on(worker->db) ? outbox_new(&worker->loop, &options, worker->db, &worker->outbox) : 0;
 
-	return db_is_on(worker->db) ? outbox_new(&worker->loop, &options, worker->db, &worker->outbox) : 0;
+	gauges_outbox(worker);
+	return r;
 }
 
 static void on_token_invalid(void *arg, const char *text)

@@ -97,6 +97,12 @@ static void on_soon(void *arg)
 	}
 }
 
+void outbox_changed(const struct outbox *outbox)
+{
+	if (outbox->changed)
+		outbox->changed(outbox->changed_arg);
+}
+
 /* --- what is on the disk ------------------------------------------------------------------------------------------ */
 
 bool outbox_has_room(const struct outbox *outbox, size_t bytes)
@@ -193,6 +199,7 @@ void outbox_entry_written(struct outbox *outbox, struct outbox_entry *entry)
 	outbox_note_gone(outbox, entry->seq);
 	outbox->stats.applied++;
 	outbox_keys_settle(&outbox->keys, state, entry, clock_monotonic_ns());
+	outbox_changed(outbox);
 }
 
 void outbox_entry_dead(struct outbox *outbox, struct outbox_entry *entry, int error, const char *reason)
@@ -216,6 +223,7 @@ void outbox_entry_dead(struct outbox *outbox, struct outbox_entry *entry, int er
 		op->entry = entry;
 	/* Should the disk not take it, it still waits in the file, and the next worker comes to the same end. */
 	outbox_hand_over(outbox, op);
+	outbox_changed(outbox);
 }
 
 /* --- keeping ------------------------------------------------------------------------------------------------------ */
@@ -723,10 +731,8 @@ static void on_opened(struct outbox *outbox, struct outbox_op *op)
 			put_again(outbox, entry);
 }
 
-static void on_op(void *arg, struct outbox_op *op)
+static void settle_op(struct outbox *outbox, struct outbox_op *op)
 {
-	struct outbox *outbox = arg;
-
 	switch (op->kind) {
 	case OUTBOX_OP_PUT:
 		if (op->waiter)
@@ -751,6 +757,12 @@ static void on_op(void *arg, struct outbox_op *op)
 		return;
 	}
 	outbox_op_free(op);
+}
+
+static void on_op(void *arg, struct outbox_op *op)
+{
+	settle_op(arg, op);
+	outbox_changed(arg);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
@@ -823,6 +835,8 @@ int outbox_new(struct loop *loop, const struct outbox_options *options, struct d
 	outbox->epoch = options->epoch;
 	outbox->alert = options->alert;
 	outbox->alert_arg = options->alert_arg;
+	outbox->changed = options->changed;
+	outbox->changed_arg = options->changed_arg;
 	outbox->told_tail = &outbox->told;
 	r = timer_init(&outbox->soon, loop, on_soon, outbox);
 	if (r == 0)

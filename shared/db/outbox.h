@@ -39,6 +39,10 @@ struct outbox_options {
 	/* What an operator must see: @event is the log record's id, @text a sentence. May be NULL. */
 	void (*alert)(void *arg, const char *event, const char *text);
 	void *alert_arg;
+	/* Another number of entries waits, or lies dead. Comes before whoever wrote one hears that it is kept. May be
+	 * NULL; must not call the outbox but for outbox_stats(). */
+	void (*changed)(void *arg);
+	void *changed_arg;
 };
 
 /* What a write is about: the guild or user, and which of its values: "guild_setting/commands.prefix". */

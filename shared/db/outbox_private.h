@@ -52,6 +52,8 @@ struct outbox {
 	uint64_t epoch;
 	void (*alert)(void *arg, const char *event, const char *text);
 	void *alert_arg;
+	void (*changed)(void *arg);
+	void *changed_arg;
 	struct loop_hook tick;
 	struct timer soon; /* what must not be called from within */
 	bool closing;
@@ -107,6 +109,8 @@ void outbox_entry_written(struct outbox *outbox, struct outbox_entry *entry);
 void outbox_entry_dead(struct outbox *outbox, struct outbox_entry *entry, int error, const char *reason);
 /* Something that an operator must see; the log has it already. */
 void outbox_alert(const struct outbox *outbox, const char *event, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The lists of what waits and what is dead have changed. */
+void outbox_changed(const struct outbox *outbox);
 /* Hands an op to the writer; frees it when that fails. */
 int outbox_hand_over(struct outbox *outbox, struct outbox_op *op);
 /* Adds one that is on the disk to what waits. -ENOMEM. */

@@ -72,7 +72,9 @@ def entries(fleet, *arguments):
 
 
 def written(fleet):
+    """As the fleet sees it, and in the files: who was told that a write is kept has it in one of them."""
     eventually(lambda: fleet.status()["outbox_waiting"] == 0, "everything written", fleet)
+    eventually(lambda: not [one for one in entries(fleet) if one["state"] == "waiting"], "nothing in the files", fleet)
 
 
 def test_kept_while_the_database_is_away(sim, make_fleet, private):
