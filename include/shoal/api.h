@@ -41,6 +41,13 @@ struct shoal_member_nick;
 struct shoal_member_ref;
 struct shoal_member_ban;
 struct shoal_bulk_ban;
+struct shoal_schedule;
+struct shoal_scheduled;
+struct shoal_job_ref;
+struct shoal_job_item;
+struct shoal_job_query;
+struct shoal_local;
+struct shoal_when;
 
 struct shoal_api {
 	uint32_t abi;  /* of the worker */
@@ -140,6 +147,20 @@ struct shoal_api {
 	const char *(*permission_words)(uint64_t bits);
 	const char *(*event_name)(int type);
 	const char *(*error_text)(int error);
+
+	/* <shoal/job.h> */
+	int (*job_schedule)(struct shoal_scope *scope, const struct shoal_schedule *request,
+			    void (*fn)(void *arg, const struct shoal_scheduled *result), void *arg);
+	int (*job_cancel)(struct shoal_scope *scope, const struct shoal_job_ref *ref,
+			  void (*fn)(void *arg, const struct shoal_scheduled *result), void *arg);
+	int (*job_list)(struct shoal_scope *scope, const struct shoal_job_query *query,
+			void (*fn)(void *arg, int error, const struct shoal_job_item *items, size_t count,
+				   bool complete),
+			void *arg);
+	int (*job_again)(struct shoal_scope *scope, int64_t at_ms);
+	bool (*zone_known)(const char *zone);
+	int (*zone_local)(const char *zone, int64_t at_ms, struct shoal_local *ret_local);
+	int (*when_parse)(const char *text, const char *zone, int64_t now_ms, struct shoal_when *ret_when);
 };
 
 /* Set by the worker before setup(). A module's own, so nothing of it is looked up by name. */

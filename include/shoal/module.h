@@ -29,6 +29,7 @@
 #include <shoal/effects.h>
 #include <shoal/error.h>
 #include <shoal/event.h>
+#include <shoal/job.h>
 #include <shoal/permissions.h>
 #include <shoal/scope.h>
 #include <shoal/snowflake.h>
@@ -46,7 +47,6 @@ struct shoal_event_row {
 
 /* Kinds of rows that are not served yet: their counts must be 0. */
 struct shoal_setting;
-struct shoal_job;
 struct shoal_statement;
 
 /* Static storage, as is everything that it points to. Filled by SHOAL_MODULE(). */
@@ -99,6 +99,7 @@ struct shoal_module {
 #define SHOAL_COMMANDS(array)      .commands = (array), .command_count = SHOAL_COUNT(array)
 #define SHOAL_EVENT_ROWS(array) .events = (array), .event_count = SHOAL_COUNT(array)
 #define SHOAL_COMPONENTS(array)    .components = (array), .component_count = SHOAL_COUNT(array)
+#define SHOAL_JOBS(array)       .jobs = (array), .job_count = SHOAL_COUNT(array)
 /* clang-format on */
 
 /* Modules that a build links in beside its own: a NULL-terminated list. Weak: a build without one has none. */
