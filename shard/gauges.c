@@ -44,6 +44,26 @@ void gauges_count_guilds(struct worker *worker)
 	board_gauge(worker->counters, BOARD_COUNTER_cache_kib, cache_bytes(worker->cache) / 1024);
 }
 
+static void update_settings(struct worker *worker)
+{
+	_Atomic uint64_t *counters = worker->counters;
+	struct settings_stats settings;
+	struct keeper_stats keeper;
+
+	if (!worker->settings || !worker->keeper)
+		return;
+	settings_stats(worker->settings, &settings);
+	keeper_stats(worker->keeper, &keeper);
+	board_count(counters, BOARD_COUNTER_settings_loads, settings.loads - worker->settings_seen.loads);
+	board_count(counters, BOARD_COUNTER_settings_failures,
+		    settings.load_failures - worker->settings_seen.load_failures);
+	board_count(counters, BOARD_COUNTER_retention_rows, keeper.swept - worker->keeper_seen.swept);
+	board_count(counters, BOARD_COUNTER_guilds_removed, keeper.guilds_removed - worker->keeper_seen.guilds_removed);
+	board_count(counters, BOARD_COUNTER_members_forgotten, keeper.forgotten - worker->keeper_seen.forgotten);
+	worker->settings_seen = settings;
+	worker->keeper_seen = keeper;
+}
+
 void gauges_outbox(struct worker *worker)
 {
 	_Atomic uint64_t *counters = worker->counters;
@@ -86,6 +106,7 @@ void gauges_update(struct worker *worker)
 	board_gauge(counters, BOARD_COUNTER_nats_away, bus_is_on(worker->bus) && !bus_is_up(worker->bus));
 	db_gauges_update(worker->db_gauges);
 	gauges_outbox(worker);
+	update_settings(worker);
 	board_gauge(counters, BOARD_COUNTER_postgres_away, db_is_on(worker->db) && db_is_away(worker->db));
 	if (worker->session)
 		board_gauge(counters, BOARD_COUNTER_latency_us, session_latency_us(worker->session));

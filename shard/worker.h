@@ -63,8 +63,10 @@ struct worker {
 	struct db_gauges *db_gauges;
 	struct schemas *schemas;
 	struct settings *settings;
-	struct keeper *keeper;           /* NULL without a database */
-	struct outbox *outbox;           /* NULL without a database */
+	struct keeper *keeper; /* NULL without a database */
+	struct outbox *outbox; /* NULL without a database */
+	struct settings_stats settings_seen;
+	struct keeper_stats keeper_seen;
 	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;
 	struct modhost *modhost;

@@ -121,7 +121,12 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(db_waiting, "SQL statements that wait to be sent (gauge)")                            \
 	X(db_in_flight, "SQL statements sent and not answered (gauge)")                         \
 	X(modules_off, "modules that their breaker has switched off (gauge)")                   \
-	X(components, "buttons, selects and forms handled")
+	X(components, "buttons, selects and forms handled")                                     \
+	X(settings_loads, "guilds and members whose settings were read from PostgreSQL")        \
+	X(settings_failures, "such reads that failed")                                          \
+	X(retention_rows, "rows removed because they were too old")                             \
+	X(guilds_removed, "servers whose data was removed after the bot had left")              \
+	X(members_forgotten, "requests of members to be forgotten that this worker carried out")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

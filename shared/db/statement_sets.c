@@ -10,10 +10,7 @@
 #include "shared/settings/statements_settings.h"
 
 const struct statement_set *const statement_sets[] = {
-	&core_statement_set,
-	&outbox_statement_set,
-	&effects_statement_set,
-	&privacy_statement_set,
-	&settings_statement_set,
+	&core_statement_set,    &outbox_statement_set,   &effects_statement_set,
+	&privacy_statement_set, &settings_statement_set,
 };
 const size_t statement_set_count = ARRAY_SIZE(statement_sets);

@@ -302,7 +302,27 @@ static void on_removed(void *arg, int error, const struct db_result *result)
 		keeper->look = LOOK_DUE; /* more of them? */
 }
 
-/* It may have come back while its tables were gone through. */
+static void next_guild(struct keeper *keeper)
+{
+	keeper->due_table = 0;
+	if (++keeper->due_at == keeper->due_count)
+		keeper->look = LOOK_FORGET;
+}
+
+/* It may have come back while its tables were gone through: what is set from then on stays. True: skipped. */
+static bool skip_if_back(struct keeper *keeper)
+{
+	uint64_t guild_id = keeper->due[keeper->due_at];
+	enum keeper_guild now = keeper->options.guild(keeper->options.arg, guild_id);
+
+	if (now == KEEPER_GUILD_GONE)
+		return false;
+	if (now == KEEPER_GUILD_THERE)
+		keeper_guild_back(keeper, guild_id);
+	next_guild(keeper);
+	return true;
+}
+
 static int remove_table(struct keeper *keeper)
 {
 	const struct statement *statement = privacy_guild_tables[keeper->due_table].remove;
@@ -353,6 +373,8 @@ static void step_look(struct keeper *keeper, uint64_t now_ns)
 	int r;
 
 	if (keeper->looking || (keeper->look == LOOK_IDLE && now_ns < keeper->look_at_ns))
+		return;
+	if (keeper->look == LOOK_REMOVE && skip_if_back(keeper))
 		return;
 	keeper->looking = true;
 	if (keeper->look == LOOK_IDLE)

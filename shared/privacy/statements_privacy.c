@@ -148,6 +148,21 @@ const struct statement privacy_statements[PRIVACY_STATEMENT_COUNT] = {
 		       " (SELECT name FROM shoal.guild_setting WHERE guild_id = $1 LIMIT $2)",
 		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
 	},
+	[PRIVACY_GONE_EFFECTS] = {
+		.name = "gone_effects",
+		.sql = "DELETE FROM shoal.effect_unknown WHERE guild_id = $1 AND (event, step) IN"
+		       " (SELECT event, step FROM shoal.effect_unknown WHERE guild_id = $1 LIMIT $2)",
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
+	},
+	[PRIVACY_SWEEP_EFFECTS] = {
+		.name = "sweep_effects",
+		.sql = "DELETE FROM shoal.effect_unknown WHERE (guild_id, event, step) IN"
+		       " (SELECT guild_id, event, step FROM shoal.effect_unknown"
+		       " WHERE at < now() - make_interval(days => $1::bigint::integer) ORDER BY at LIMIT $2)",
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
+		.flags = STATEMENT_ALONE,
+		.crosses = BY_AGE,
+	},
 	[PRIVACY_SWEEP_HISTORY] = {
 		.name = "sweep_history",
 		.sql = "DELETE FROM shoal.setting_history WHERE (guild_id, channel_id, name, version) IN"

@@ -20,8 +20,11 @@ const struct privacy_named_table privacy_named_tables[] = {
 const size_t privacy_named_table_count = ARRAY_SIZE(privacy_named_tables);
 
 const struct privacy_guild_table privacy_guild_tables[] = {
-	{ "named_in", DO(PRIVACY_GONE_NAMES) },          { "setting_history", DO(PRIVACY_GONE_HISTORY) },
-	{ "channel_setting", DO(PRIVACY_GONE_CHANNEL) }, { "guild_setting", DO(PRIVACY_GONE_GUILD) },
+	{ "named_in", DO(PRIVACY_GONE_NAMES) },
+	{ "setting_history", DO(PRIVACY_GONE_HISTORY) },
+	{ "channel_setting", DO(PRIVACY_GONE_CHANNEL) },
+	{ "guild_setting", DO(PRIVACY_GONE_GUILD) },
+	{ "effect_unknown", DO(PRIVACY_GONE_EFFECTS) },
 	{ "guild_gone", DO(PRIVACY_GONE_BACK) }, /* last: until then it is begun again */
 };
 const size_t privacy_guild_table_count = ARRAY_SIZE(privacy_guild_tables);
@@ -29,6 +32,7 @@ const size_t privacy_guild_table_count = ARRAY_SIZE(privacy_guild_tables);
 /* Requests to be forgotten outlive whatever a worker that was away could still hold (parked.max_age_days and more). */
 const struct privacy_aged_table privacy_aged_tables[] = {
 	{ "setting_history", "changed_at", 0, DO(PRIVACY_SWEEP_HISTORY) },
+	{ "effect_unknown", "at", 90, DO(PRIVACY_SWEEP_EFFECTS) },
 	{ "forget_request", "requested_at", 90, DO(PRIVACY_SWEEP_FORGET) },
 };
 const size_t privacy_aged_table_count = ARRAY_SIZE(privacy_aged_tables);

@@ -679,6 +679,7 @@ static void start_keeper(struct worker *worker, size_t shard)
 }
 
 static struct worker keepers[2];
+static struct keeper *late_keeper;
 
 static bool are_gone(void *arg)
 {
@@ -745,6 +746,45 @@ static void test_the_lease_is_one_s(void **state)
 				  WAIT_MS));
 }
 
+/* Gone when it was looked for, there again once the removal has begun. */
+static enum keeper_guild comes_back(void *arg, uint64_t guild_id)
+{
+	static int asked;
+
+	(void)arg;
+	(void)guild_id;
+	return asked++ < 2 ? KEEPER_GUILD_GONE : KEEPER_GUILD_THERE;
+}
+
+static void test_a_guild_comes_back_in_the_middle(void **state)
+{
+	struct settings_place place = fresh_place();
+	static struct worker worker;
+	struct keeper_options options = { .loop = &loop,
+					  .db = shards[0].db,
+					  .shard_count = 1,
+					  .interval_s = 1,
+					  .history_days = 100,
+					  .guild = comes_back,
+					  .removed = on_removed,
+					  .forget = on_forget,
+					  .forgot = on_forgot,
+					  .arg = &worker };
+
+	(void)state;
+	assert_set(&shards[0], SETTINGS_GUILD, place, "test.colour", "green");
+	do_sql("INSERT INTO shoal.guild_gone (guild_id, due_at) VALUES (%" PRIu64 ", now())", place.guild_id);
+	assert_int_equal(keeper_new(&options, &worker.keeper), 0);
+	assert_true(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.guild_gone", WAIT_MS));
+	keeper_closing(worker.keeper);
+	assert_string_equal(
+		ask_sql("SELECT count(*) FROM shoal.guild_setting WHERE guild_id = %" PRIu64, place.guild_id), "1");
+	assert_int_equal(worker.removed, 0);
+	late_keeper = worker.keeper;
+	/* The lease that it may have taken must not hold up those of the next tests. */
+	assert_true(pg_exec(sql, "UPDATE shoal.job_lease SET until = now() - interval '1 s', next_at = now()"));
+}
+
 static bool was_removed(void *arg)
 {
 	return keepers[0].removed == *(uint64_t *)arg || keepers[1].removed == *(uint64_t *)arg;
@@ -765,8 +805,9 @@ static void test_guilds_that_are_left(void **state)
 	keeper_guild_gone(keepers[0].keeper, unknown.guild_id);
 	assert_false(loop_wait_for(&loop, was_removed, &unknown.guild_id, 3000));
 	/* There after all: never mind that it was noted. */
-	keepers[0].answer = keepers[1].answer = KEEPER_GUILD_THERE;
 	keeper_guild_gone(keepers[0].keeper, back.guild_id);
+	assert_true(loop_wait_for(&loop, are_gone, "SELECT 2 - count(*) FROM shoal.guild_gone", WAIT_MS));
+	keepers[0].answer = keepers[1].answer = KEEPER_GUILD_THERE;
 	assert_true(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.guild_gone", WAIT_MS));
 	assert_string_equal(
 		ask_sql("SELECT count(*) FROM shoal.guild_setting WHERE guild_id = %" PRIu64, back.guild_id), "1");
@@ -821,6 +862,7 @@ static int close_all(void **state)
 		close_shard(&shards[i]);
 	for (size_t i = 0; i < 2; i++)
 		keeper_free(keepers[i].keeper);
+	keeper_free(late_keeper);
 	loop_finish(&loop);
 	schemas_free(schemas);
 	tcp_proxy_close(&proxy);
@@ -905,6 +947,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_history_and_rollback),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_a_member_is_forgotten),
+		cmocka_unit_test(test_a_guild_comes_back_in_the_middle),
 		cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_the_lease_is_one_s),
 		cmocka_unit_test(test_guilds_that_are_left),

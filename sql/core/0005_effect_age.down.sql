@@ -1,0 +1,1 @@
+DROP INDEX shoal.effect_unknown_age;
