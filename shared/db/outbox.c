@@ -668,14 +668,6 @@ static void take_found(struct outbox *outbox, struct outbox_found *found, bool l
 	}
 }
 
-static bool list_has(const struct outbox_list *list, const struct outbox_entry *entry)
-{
-	for (const struct outbox_entry *one = list->first; one; one = one->next)
-		if (one->source == entry->source && one->number == entry->number)
-			return true;
-	return false;
-}
-
 /* A copy goes to the thread: the entry itself may be written and gone before that comes to it. */
 static void put_again(struct outbox *outbox, const struct outbox_entry *entry)
 {
@@ -692,18 +684,43 @@ static void put_again(struct outbox *outbox, const struct outbox_entry *entry)
 	}
 }
 
+/* The one of the same identity, or NULL. */
+static struct outbox_entry *find_same(const struct outbox_list *list, const struct outbox_entry *entry)
+{
+	struct outbox_entry *one = list->first;
+
+	while (one && (one->source != entry->source || one->number != entry->number))
+		one = one->next;
+	return one;
+}
+
 static void on_put_again(struct outbox *outbox, struct outbox_op *op)
 {
-	struct outbox_entry *entry = outbox->waiting.first;
+	struct outbox_entry *entry = find_same(op->entry->died_ms ? &outbox->dead : &outbox->waiting, op->entry);
 
-	while (entry && (entry->source != op->entry->source || entry->number != op->entry->number))
-		entry = entry->next;
 	note_file(outbox, op->result);
 	if (op->result == 0 && entry)
 		entry->seq = op->entry->seq;
-	else if (op->result == 0)
+	else if (op->result == 0 && !op->entry->died_ms)
 		outbox_note_gone(outbox, op->entry->seq);
 	outbox_entry_free(TAKE(op->entry));
+}
+
+/* What we know of one list beside what the file, opened again, has of it. */
+static void compare(struct outbox *outbox, struct outbox_list *ours, const struct outbox_list *found)
+{
+	struct outbox_entry *entry, *same;
+
+	for (entry = found->first; entry; entry = entry->next) {
+		same = find_same(ours, entry);
+		if (same)
+			same->seq = entry->seq; /* another one, when it was read out of a damaged file */
+		else if (!entry->died_ms)
+			outbox_note_gone(outbox, entry->seq); /* it was refused, or written meanwhile */
+	}
+	for (entry = ours->first; entry; entry = entry->next)
+		if (!find_same(found, entry))
+			put_again(outbox, entry);
 }
 
 /* The thread has opened the file: for the first time, or again after it had failed. Of the latter we know better what
@@ -711,7 +728,6 @@ static void on_put_again(struct outbox *outbox, struct outbox_op *op)
 static void on_opened(struct outbox *outbox, struct outbox_op *op)
 {
 	struct outbox_found *found = &op->found;
-	struct outbox_entry *entry, *next;
 
 	say_found(outbox, found);
 	if (outbox->unopened || !outbox->opened) {
@@ -721,14 +737,8 @@ static void on_opened(struct outbox *outbox, struct outbox_op *op)
 		outbox_apply_step(outbox);
 		return;
 	}
-	for (entry = found->waiting.first; entry; entry = next) {
-		next = entry->next;
-		if (!list_has(&outbox->waiting, entry))
-			outbox_note_gone(outbox, entry->seq); /* it was refused, or written meanwhile */
-	}
-	for (entry = outbox->waiting.first; entry; entry = entry->next)
-		if (!list_has(&found->waiting, entry))
-			put_again(outbox, entry);
+	compare(outbox, &outbox->waiting, &found->waiting);
+	compare(outbox, &outbox->dead, &found->dead);
 }
 
 static void settle_op(struct outbox *outbox, struct outbox_op *op)

@@ -193,7 +193,7 @@ static void give_up(struct outbox_writer *writer, int error)
 	writer->error = error;
 }
 
-static int run_alone(struct outbox_writer *writer, struct outbox_op *op)
+static int try_alone(struct outbox_writer *writer, struct outbox_op *op)
 {
 	struct outbox_entry before;
 	int r;
@@ -214,6 +214,19 @@ static int run_alone(struct outbox_writer *writer, struct outbox_op *op)
 	if (writer->file)
 		give_up(writer, op->kind == OUTBOX_OP_IMPORT ? -ENOSPC : r);
 	return r;
+}
+
+/* A file that fails is opened anew at once: one that is damaged goes aside by that, and the op into the next. */
+static int run_alone(struct outbox_writer *writer, struct outbox_op *op)
+{
+	bool open = writer->file;
+	int r = try_alone(writer, op);
+
+	/* What is named by its place has to wait: the loop must learn of the new ones first. */
+	if (r == 0 || !open || writer->file || op->kind != OUTBOX_OP_PUT)
+		return r;
+	writer->failed_ns = 0;
+	return try_alone(writer, op);
 }
 
 /* Those before @end in one transaction. False: none of it happened. */
@@ -329,12 +342,15 @@ static void drop_item(struct inlet_item *item)
 
 static int start_thread(struct outbox_writer *writer)
 {
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 	sigset_t all, before;
 	pthread_attr_t attributes;
 	int r;
 
-	/* Signals are the loop's. */
+	/* Signals are the loop's, but for what the thread brings upon itself. */
 	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&all, faults[i]);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -175,6 +175,44 @@ def test_another_shard_count(sim, make_fleet, private):
     assert len(dead) == 1 and dead[0]["key"] == str(guild_id(sim, 5)) and "newer" in dead[0]["reason"], dead
 
 
+@pytest.mark.parametrize("harm", ["cut", "scribbled"])
+def test_a_file_that_is_damaged_under_its_worker(sim, make_fleet, private, harm):
+    """The worker ends with a class of its own, no event is blamed; what the file still holds is taken over."""
+    postgres = private.postgres
+    fleet = make_fleet(sim, database=postgres.url(), config=QUICK)
+    fleet.ready(shards=4)
+    identifies = sim.summary()["identifies"]["total"]
+    postgres.kill()
+    assert "kept" in set_prefix(sim, "%")
+    shard, pid = shard_of(sim, 0), fleet.pids()[shard_of(sim, 0)]
+    file = os.path.join(fleet.state_dir, "outbox", f"{shard}-of-4", "data.mdb")
+    with open(file, "r+b") as f:
+        if harm == "cut":
+            f.truncate(4096)
+        else:  # where it notes what is free and which tables there are; the entry is left
+            data = f.read()
+            for page in range(len(data) // 4096):
+                if b"waiting" in data[page * 4096:(page + 1) * 4096] and b"SOB1" not in data[page * 4096:(page + 1) * 4096]:
+                    f.seek(page * 4096)
+                    f.write(b"\xa5" * 4096)
+    words = set_prefix(sim, "&")  # in the hands of the worker that dies of it; its successor handles it again
+    assert "kept" in words, words
+    fleet.ready(shards=4)
+    if harm == "cut":
+        assert fleet.pids()[shard] != pid
+        died = fleet.wait_record("worker.died", shard=shard)
+        assert died["code"] == "outbox", died
+    else:
+        kill_worker(fleet, sim, shard)
+    found = fleet.wait_record("outbox.damaged", shard=shard)
+    assert os.path.exists(found["file"]) and os.stat(found["file"]).st_mode & 0o777 == 0o600
+    assert not fleet.ctl("dead-letters", "list")["letters"]
+    postgres.start()
+    written(fleet)
+    assert stored(postgres, sim).startswith("& "), stored(postgres, sim)
+    assert sim.summary()["identifies"]["total"] == identifies
+
+
 @pytest.fixture
 def small_disk(folder):
     """A state directory with room for next to nothing."""
@@ -211,6 +249,46 @@ def test_no_room_to_keep_it(sim, make_fleet, private, small_disk):
     postgres.start()
     written(fleet)
     assert stored(postgres, sim) == "% 2"
+
+
+@pytest.fixture
+def tablespace(private, janitor):
+    """A disk of the server's that a few rows fill."""
+    need(os.geteuid() == 0, "is not root: no small tmpfs can be mounted, so a full disk of the server was NOT tried")
+    postgres, path = private.postgres, os.path.join(private.folder, "small")
+    os.mkdir(path)
+    janitor.mount(path)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=1M,mode=0700,uid={postgres.user.pw_uid}", "tmpfs", path],
+                             capture_output=True, text=True, check=False)
+    need(mounted.returncode == 0, f"no tmpfs can be mounted here ({mounted.stderr.strip()}): a full disk was NOT tried")
+    postgres.psql(f"CREATE TABLESPACE small LOCATION '{path}'", database="postgres")
+    postgres.psql("GRANT CREATE ON TABLESPACE small TO shoal", database="postgres")
+    yield "small"
+    postgres.stop()
+    subprocess.run(["umount", "-l", path], check=False)
+
+
+def test_a_disk_of_the_server_that_is_full(sim, make_fleet, private, tablespace):
+    """The server is there, but can't take a row of this guild: it is kept, other guilds' are written, and it follows."""
+    postgres = private.postgres
+    fleet = make_fleet(sim, database=postgres.url(), config=QUICK)
+    fleet.ready(shards=4)
+    part = postgres.psql("SELECT relname FROM pg_class WHERE relnamespace = 'shoal_part'::regnamespace AND relname LIKE"
+                         " 'guild\\_setting\\___' AND satisfies_hash_partition('shoal.guild_setting'::regclass, 64,"
+                         f" right(relname, 2)::int, {guild_id(sim, 0)}::bigint)", database="shoal")
+    postgres.psql(f"ALTER TABLE shoal_part.{part} SET TABLESPACE {tablespace}", database="shoal")
+    postgres.psql("CREATE TABLE filler (x text) TABLESPACE small", database="shoal")
+    postgres.psql("ALTER TABLE filler ALTER x SET STORAGE PLAIN", database="shoal")  # not packed
+    postgres.psql("DO $$ BEGIN FOR i IN 1..1000 LOOP BEGIN INSERT INTO filler VALUES (repeat(md5(i::text), 150));"
+                  " EXCEPTION WHEN disk_full THEN EXIT; END; END LOOP; END $$", database="shoal")
+    assert "kept" in set_prefix(sim, "%", 0)
+    assert "kept" not in set_prefix(sim, "%", 1)
+    assert stored(postgres, sim, 0) == "" and stored(postgres, sim, 1) == "% 1"
+    assert fleet.records("outbox.waiting")[0]["error"] == "EDQUOT"
+    assert fleet.status()["outbox_dead"] == 0
+    postgres.psql("DROP TABLE filler", database="shoal")
+    written(fleet)
+    assert stored(postgres, sim, 0) == "% 1"
 
 
 # --- under fire ------------------------------------------------------------------------------------------------------
