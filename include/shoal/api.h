@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHOAL_ABI_MAJOR 1
+#include <shoal/phrase.h>
+
+#define SHOAL_ABI_MAJOR 2
 #define SHOAL_ABI_MINOR 0
 #ifndef SHOAL_ABI /* a test builds another one */
 #define SHOAL_ABI ((uint32_t)SHOAL_ABI_MAJOR << 16 | SHOAL_ABI_MINOR)
@@ -48,6 +50,13 @@ struct shoal_job_item;
 struct shoal_job_query;
 struct shoal_local;
 struct shoal_when;
+
+struct shoal_choice;
+struct shoal_resolved_user;
+struct shoal_resolved_role;
+struct shoal_resolved_channel;
+struct shoal_resolved_attachment;
+struct shoal_resolved_message;
 
 struct shoal_api {
 	uint32_t abi;  /* of the worker */
@@ -161,6 +170,23 @@ struct shoal_api {
 	bool (*zone_known)(const char *zone);
 	int (*zone_local)(const char *zone, int64_t at_ms, struct shoal_local *ret_local);
 	int (*when_parse)(const char *text, const char *zone, int64_t now_ms, struct shoal_when *ret_when);
+
+	/* <shoal/command.h>, continued */
+	bool (*invocation_has)(const struct shoal_invocation *inv, const char *option);
+	enum shoal_language (*invocation_language)(const struct shoal_invocation *inv);
+	const struct shoal_resolved_user *(*resolved_user)(const struct shoal_invocation *inv, uint64_t id);
+	const struct shoal_resolved_role *(*resolved_role)(const struct shoal_invocation *inv, uint64_t id);
+	const struct shoal_resolved_channel *(*resolved_channel)(const struct shoal_invocation *inv, uint64_t id);
+	const struct shoal_resolved_attachment *(*resolved_attachment)(const struct shoal_invocation *inv, uint64_t id);
+	uint64_t (*target_id)(const struct shoal_invocation *inv);
+	const struct shoal_resolved_message *(*target_message)(const struct shoal_invocation *inv);
+	const char *(*suggest_typed)(const struct shoal_invocation *inv);
+	const char *(*suggest_option)(const struct shoal_invocation *inv);
+	int (*suggest)(struct shoal_invocation *inv, const struct shoal_choice *choices, size_t count);
+	int (*reply_phrase)(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+			    const struct shoal_word *words, size_t word_count, bool is_error);
+	int (*reply_incident)(struct shoal_invocation *inv, const char *why);
+	int (*custom_id)(const struct shoal_invocation *inv, const char *prefix, const char *rest, char *text);
 };
 
 /* Set by the worker before setup(). A module's own, so nothing of it is looked up by name. */

@@ -13,13 +13,43 @@
 #include <shoal/component.h>
 #include <shoal/effects.h>
 #include <shoal/interaction.h>
+#include <shoal/phrase.h>
+#include <shoal/resolved.h>
+
+/* A value to choose from; its name is what members see. Static storage in rows, for the call only elsewhere. */
+struct shoal_choice {
+	const char *name;                 /* 1-100 characters */
+	const char *text;                 /* STRING: the value, at most 100 characters; NULL: the name itself */
+	int64_t integer;                  /* INTEGER */
+	double number;                    /* NUMBER */
+	const struct shoal_phrase *names; /* as a command's */
+};
+
+/* Bits of shoal_command_option.channel_types. */
+#define SHOAL_CHANNEL_BIT(type) (1u << (type)) /* enum shoal_channel_type */
 
 struct shoal_command_option {
-	const char *name;            /* lower case, 1-32 characters */
+	const char *name;            /* lower case, 1-32 characters; never localised in what comes back */
 	const char *description;     /* 1-100 characters */
 	enum shoal_option_type type; /* no subcommand types: they are @children of the command */
 	bool required;               /* required ones first */
-	int64_t min, max;            /* INTEGER: range; STRING: length in characters; both 0: none */
+	int64_t min, max;            /* INTEGER: range; STRING: length in characters (0 … 6000); both 0: none */
+	double least, most;          /* NUMBER: range; both 0: none */
+	/* STRING, INTEGER, NUMBER: one of these and nothing else; at most 25. */
+	const struct shoal_choice *choices;
+	size_t choice_count;
+	uint32_t channel_types; /* CHANNEL: SHOAL_CHANNEL_BIT()s; 0: any */
+	/* STRING, INTEGER, NUMBER without choices: suggests values while the member types, by shoal_suggest(). What he
+	 * sends in the end may be none of them. Called often: it should be cheap, and may do nothing but look. */
+	void (*suggest)(struct shoal_invocation *inv);
+	const struct shoal_phrase *names, *descriptions; /* as a command's */
+};
+
+/* How it is called. */
+enum shoal_command_kind {
+	SHOAL_COMMAND_SLASH,   /* and by prefix and mention, if its flags don't say otherwise */
+	SHOAL_COMMAND_USER,    /* from a member's context menu: shoal_target_id(), shoal_resolved_user() */
+	SHOAL_COMMAND_MESSAGE, /* from a message's: shoal_target_id(), shoal_target_message() */
 };
 
 enum shoal_command_flags {
@@ -32,6 +62,21 @@ enum shoal_command_flags {
 	/* May answer with a form (shoal_modal_show()): shoal does not defer it by itself, since a form must be the
 	 * first answer. */
 	SHOAL_COMMAND_MODAL = 1 << 3,
+	/* In age-restricted channels only. */
+	SHOAL_COMMAND_NSFW = 1 << 4,
+};
+
+/* Bits of shoal_command.contexts: where it may be used. */
+enum shoal_command_context {
+	SHOAL_IN_SERVERS = 1 << 0,
+	SHOAL_IN_BOT_DMS = 1 << 1,   /* direct messages with the bot */
+	SHOAL_IN_OTHER_DMS = 1 << 2, /* other direct messages and groups; SHOAL_FOR_USERS only */
+};
+
+/* Bits of shoal_command.installs: who has it. */
+enum shoal_command_install {
+	SHOAL_FOR_SERVERS = 1 << 0, /* servers that have added the bot */
+	SHOAL_FOR_USERS = 1 << 1,   /* users who have added it to themselves, wherever they are */
 };
 
 /* Whose uses a cooldown counts. */
@@ -49,10 +94,10 @@ struct shoal_cooldown {
 	uint32_t seconds; /* 1 … 86400 */
 };
 
-/* A command, or (in @children) a subcommand of one. Static storage. */
+/* A command, or (in @children) a subcommand of one, or a group of subcommands: at most two levels. Static storage. */
 struct shoal_command {
-	const char *name;        /* lower case, 1-32 characters */
-	const char *description; /* 1-100 characters; shown by Discord and /help */
+	const char *name; /* lower case, 1-32 characters; of a context menu's, spaces and capitals may be in it */
+	const char *description; /* 1-100 characters; shown by Discord and /help; of a context menu's, by /help alone */
 	uint32_t flags;          /* enum shoal_command_flags; a child has its parent's too */
 	uint64_t permissions;    /* what a member needs (Discord's bits); 0: everyone; a child has its parent's too */
 	const struct shoal_command_option *options;
@@ -64,6 +109,18 @@ struct shoal_command {
 	size_t cooldown_count;
 	/* The invocation is borrowed; hold it with shoal_invocation_hold() to reply after returning. */
 	void (*handle)(struct shoal_invocation *inv);
+
+	/* From here on not of children. */
+	enum shoal_command_kind kind;
+	uint32_t contexts; /* enum shoal_command_context; 0: servers and the bot's direct messages, by the flags */
+	uint32_t installs; /* enum shoal_command_install; 0: servers */
+	/* Whom Discord shows it to, until a server's admins say otherwise there; 0: as @permissions. Only a view:
+	 * @permissions is what is checked. */
+	uint64_t shown_to;
+
+	/* Of children, too. What Discord shows in other languages: SHOAL_LOCAL(…), or a phrase whose English is not
+	 * used. Names keep the rules of @name. NULL: as @name and @description everywhere. */
+	const struct shoal_phrase *names, *descriptions;
 };
 
 /* --- what was asked --------------------------------------------------------------------------------------------------
@@ -132,10 +189,106 @@ static inline double shoal_invocation_number(const struct shoal_invocation *inv,
 	return shoal_api_table->invocation_number(inv, option, fallback);
 }
 
-/* USER, CHANNEL, ROLE. */
+/* USER, CHANNEL, ROLE, MENTIONABLE, ATTACHMENT. */
 static inline uint64_t shoal_invocation_id(const struct shoal_invocation *inv, const char *option, uint64_t fallback)
 {
 	return shoal_api_table->invocation_id(inv, option, fallback);
+}
+
+/* Whether the option was given at all. */
+static inline bool shoal_invocation_has(const struct shoal_invocation *inv, const char *option)
+{
+	return shoal_api_table->invocation_has(inv, option);
+}
+
+/* The language to answer in: the member's, else the server's. */
+static inline enum shoal_language shoal_invocation_language(const struct shoal_invocation *inv)
+{
+	return shoal_api_table->invocation_language(inv);
+}
+
+/* --- who and what was named: <shoal/resolved.h>. NULL: the invocation says nothing of that id. --- */
+
+/* Also the asking member: shoal_resolved_user(inv, shoal_invocation_user_id(inv)). */
+static inline const struct shoal_resolved_user *shoal_resolved_user(const struct shoal_invocation *inv, uint64_t id)
+{
+	return shoal_api_table->resolved_user(inv, id);
+}
+
+static inline const struct shoal_resolved_role *shoal_resolved_role(const struct shoal_invocation *inv, uint64_t id)
+{
+	return shoal_api_table->resolved_role(inv, id);
+}
+
+static inline const struct shoal_resolved_channel *shoal_resolved_channel(const struct shoal_invocation *inv,
+									  uint64_t id)
+{
+	return shoal_api_table->resolved_channel(inv, id);
+}
+
+static inline const struct shoal_resolved_attachment *shoal_resolved_attachment(const struct shoal_invocation *inv,
+										uint64_t id)
+{
+	return shoal_api_table->resolved_attachment(inv, id);
+}
+
+/* What the option names; NULL: it was not given (or, of a MENTIONABLE one, names the other kind). */
+static inline const struct shoal_resolved_user *shoal_option_user(const struct shoal_invocation *inv,
+								  const char *option)
+{
+	return shoal_resolved_user(inv, shoal_invocation_id(inv, option, 0));
+}
+
+static inline const struct shoal_resolved_role *shoal_option_role(const struct shoal_invocation *inv,
+								  const char *option)
+{
+	return shoal_resolved_role(inv, shoal_invocation_id(inv, option, 0));
+}
+
+static inline const struct shoal_resolved_channel *shoal_option_channel(const struct shoal_invocation *inv,
+									const char *option)
+{
+	return shoal_resolved_channel(inv, shoal_invocation_id(inv, option, 0));
+}
+
+static inline const struct shoal_resolved_attachment *shoal_option_attachment(const struct shoal_invocation *inv,
+									      const char *option)
+{
+	return shoal_resolved_attachment(inv, shoal_invocation_id(inv, option, 0));
+}
+
+/* The user or the message on which a context menu was opened; 0: it is no such command. */
+static inline uint64_t shoal_target_id(const struct shoal_invocation *inv)
+{
+	return shoal_api_table->target_id(inv);
+}
+
+/* NULL: it is no message command. */
+static inline const struct shoal_resolved_message *shoal_target_message(const struct shoal_invocation *inv)
+{
+	return shoal_api_table->target_message(inv);
+}
+
+/* --- suggestions: in shoal_command_option.suggest only --- */
+
+/* What stands in the option's field by now; "" when nothing. The other options read as in a command, as far as they
+ * are filled in and good. */
+static inline const char *shoal_suggest_typed(const struct shoal_invocation *inv)
+{
+	return shoal_api_table->suggest_typed(inv);
+}
+
+/* The name of the option that is being typed. */
+static inline const char *shoal_suggest_option(const struct shoal_invocation *inv)
+{
+	return shoal_api_table->suggest_option(inv);
+}
+
+/* Shows @choices (at most 25; names longer than 100 characters are cut), once. A handler that returns without, and
+ * without a hold, shows none. -EALREADY, -EINVAL (not a suggest function, or too many). */
+static inline int shoal_suggest(struct shoal_invocation *inv, const struct shoal_choice *choices, size_t count)
+{
+	return shoal_api_table->suggest(inv, choices, count);
 }
 
 /* --- components and forms --- */
@@ -152,7 +305,14 @@ static inline const char *shoal_invocation_custom_rest(const struct shoal_invoca
 	return shoal_api_table->invocation_custom_rest(inv);
 }
 
-/* What was chosen in a select: values, or ids as text. */
+/* Writes a custom id of the component row @prefix into @text (SHOAL_CUSTOM_ID_MAX + 1 bytes): prefix, the row's seal
+ * for whom and where it is (SHOAL_COMPONENT_SEALED), ':' and @rest. -ENOENT: you have no such row; -E2BIG: too long. */
+static inline int shoal_custom_id(const struct shoal_invocation *inv, const char *prefix, const char *rest, char *text)
+{
+	return shoal_api_table->custom_id(inv, prefix, rest, text);
+}
+
+/* What was chosen in a select: values, or ids as text. Users, roles and channels among them are resolved. */
 static inline size_t shoal_invocation_value_count(const struct shoal_invocation *inv)
 {
 	return shoal_api_table->invocation_value_count(inv);
@@ -222,6 +382,28 @@ static inline __attribute__((format(printf, 2, 3))) int shoal_reply_error(struct
 	r = shoal_api_table->reply_vprintf(inv, true, format, args);
 	va_end(args);
 	return r;
+}
+
+/* A phrase in the asker's language, its {names} filled in with @words (made harmless by you when members wrote them).
+ */
+static inline int shoal_reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+				     const struct shoal_word *words, size_t word_count)
+{
+	return shoal_api_table->reply_phrase(inv, phrase, words, word_count, false);
+}
+
+/* Likewise what went wrong, as shoal_reply_error(). */
+static inline int shoal_refuse(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+			       const struct shoal_word *words, size_t word_count)
+{
+	return shoal_api_table->reply_phrase(inv, phrase, words, word_count, true);
+}
+
+/* Something that should not happen did: the member is told so with an incident's number, which is in the log beside
+ * @why (English, for the operator). Answers. */
+static inline int shoal_reply_incident(struct shoal_invocation *inv, const char *why)
+{
+	return shoal_api_table->reply_incident(inv, why);
 }
 
 /* Answers a button, a select, or a form that came from one, by changing the message it stands on. -EINVAL for others.

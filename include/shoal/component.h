@@ -87,6 +87,39 @@ struct shoal_action_row {
 	const struct shoal_select *select;
 };
 
+struct shoal_media_content {
+	const char *url;         /* https, or "attachment://NAME" of a file of the same message */
+	const char *description; /* at most 1024 characters; or NULL */
+	bool spoiler;
+};
+
+enum shoal_block_kind {
+	SHOAL_BLOCK_TEXT = 10,      /* @text */
+	SHOAL_BLOCK_SECTION = 9,    /* @texts (1-3), beside them @button or one of @media */
+	SHOAL_BLOCK_GALLERY = 12,   /* @media (1-10) */
+	SHOAL_BLOCK_FILE = 13,      /* one of @media, "attachment://NAME" */
+	SHOAL_BLOCK_SEPARATOR = 14, /* room, with a line unless @no_line */
+	SHOAL_BLOCK_ROW = 1,        /* @row */
+	SHOAL_BLOCK_CONTAINER = 17, /* @blocks (no container among them) in a frame */
+};
+
+/* A part of a message that is laid out ("components v2"). */
+struct shoal_block {
+	enum shoal_block_kind kind;
+	const char *text; /* markdown */
+	const char *const *texts;
+	size_t text_count;
+	const struct shoal_media_content *media;
+	size_t media_count;
+	const struct shoal_button *button;
+	const struct shoal_action_row *row;
+	const struct shoal_block *blocks;
+	size_t block_count;
+	uint32_t color; /* CONTAINER: 0xRRGGBB; 0: none */
+	bool spoiler;   /* CONTAINER, FILE */
+	bool no_line, wide;
+};
+
 enum shoal_content_flags {
 	SHOAL_CONTENT_SUPPRESS_EMBEDS = 1 << 2,
 	/* Only the asking member sees it. Replies and follow-ups to interactions only; ignored elsewhere. */
@@ -105,6 +138,10 @@ struct shoal_content {
 	struct shoal_allowed_mentions mentions;
 	uint32_t flags; /* enum shoal_content_flags */
 	bool clear_embeds, clear_rows;
+	/* A message that is laid out: then there are neither text, embeds nor rows beside (-EINVAL). At most 40 parts
+	 * with those within others, and 4000 characters in all. A message can't be made a plain one again. */
+	const struct shoal_block *blocks;
+	size_t block_count;
 };
 
 struct shoal_text_input {
@@ -138,6 +175,12 @@ enum shoal_component_flags {
 	SHOAL_COMPONENT_EPHEMERAL = 1 << 1,
 	/* May answer with a form: as SHOAL_COMMAND_MODAL. */
 	SHOAL_COMPONENT_MODAL = 1 << 2,
+	/* Its ids are made by shoal_custom_id() and are good for nothing but what was put into them: one that a
+	 * member's client made up, or that belongs to another server, is refused before the handler. Also after a
+	 * restart. */
+	SHOAL_COMPONENT_SEALED = 1 << 3,
+	/* Likewise, and only he may use it who had asked for it. */
+	SHOAL_COMPONENT_OWN = 1 << 4,
 };
 
 /* Buttons, selects and forms whose custom id is @prefix, or @prefix, ':' and anything (shoal_invocation_custom_rest()).

@@ -29,6 +29,9 @@ struct shoal_phrase {
 		}                                  \
 	}
 
+/* For names and descriptions of commands: the address of a phrase without its English. At file scope. */
+#define SHOAL_LOCAL(de_, es_, it_) (&(const struct shoal_phrase)SHOAL_PHRASE(NULL, de_, es_, it_))
+
 /* What stands for {name}. Borrowed for the call. */
 struct shoal_word {
 	const char *name;
