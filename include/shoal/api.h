@@ -43,6 +43,17 @@ struct shoal_member_nick;
 struct shoal_member_ref;
 struct shoal_member_ban;
 struct shoal_bulk_ban;
+struct shoal_place;
+struct shoal_setting_answer;
+struct shoal_setting_change;
+struct shoal_setting_outcome;
+struct shoal_query;
+struct shoal_write;
+struct shoal_written;
+struct shoal_rows;
+struct shoal_bus_message;
+struct shoal_http_request;
+struct shoal_http_result;
 struct shoal_schedule;
 struct shoal_scheduled;
 struct shoal_job_ref;
@@ -156,6 +167,42 @@ struct shoal_api {
 	const char *(*permission_words)(uint64_t bits);
 	const char *(*event_name)(int type);
 	const char *(*error_text)(int error);
+
+	/* <shoal/settings.h> */
+	int (*setting_get)(struct shoal_scope *scope, const struct shoal_place *place, const char *name,
+			   void (*fn)(void *arg, const struct shoal_setting_answer *answer), void *arg);
+	int (*setting_peek)(struct shoal_scope *scope, const struct shoal_place *place, const char *name,
+			    struct shoal_setting_answer *ret_answer);
+	int (*setting_set)(struct shoal_scope *scope, const struct shoal_setting_change *change,
+			   void (*fn)(void *arg, const struct shoal_setting_outcome *outcome), void *arg);
+
+	/* <shoal/store.h> */
+	int (*query)(struct shoal_scope *scope, const struct shoal_query *query,
+		     void (*fn)(void *arg, int error, const struct shoal_rows *rows), void *arg);
+	int (*write)(struct shoal_scope *scope, const struct shoal_write *write,
+		     void (*fn)(void *arg, const struct shoal_written *written), void *arg);
+	bool (*pending)(struct shoal_scope *scope, uint64_t guild_id, const char *key, uint64_t asked_ns,
+			const char **ret_value, size_t *ret_len);
+	size_t (*rows_count)(const struct shoal_rows *rows);
+	uint64_t (*rows_affected)(const struct shoal_rows *rows);
+	bool (*rows_is_null)(const struct shoal_rows *rows, size_t row, size_t column);
+	int64_t (*rows_int8)(const struct shoal_rows *rows, size_t row, size_t column);
+	bool (*rows_bool)(const struct shoal_rows *rows, size_t row, size_t column);
+	double (*rows_double)(const struct shoal_rows *rows, size_t row, size_t column);
+	int64_t (*rows_time)(const struct shoal_rows *rows, size_t row, size_t column);
+	const char *(*rows_text)(const struct shoal_rows *rows, size_t row, size_t column, size_t *ret_len);
+	const void *(*rows_bytes)(const struct shoal_rows *rows, size_t row, size_t column, size_t *ret_len);
+
+	/* <shoal/bus.h> */
+	int (*bus_publish)(struct shoal_scope *scope, const char *topic, const void *payload, size_t len);
+	int (*bus_subscribe)(struct shoal_scope *scope, const char *topic,
+			     void (*fn)(void *arg, int error, const struct shoal_bus_message *message), void *arg,
+			     uint64_t *ret_id);
+	int (*bus_unsubscribe)(struct shoal_scope *scope, uint64_t id);
+
+	/* <shoal/http.h> */
+	int (*http_request)(struct shoal_scope *scope, const struct shoal_http_request *request,
+			    void (*fn)(void *arg, const struct shoal_http_result *result), void *arg);
 
 	/* <shoal/job.h> */
 	int (*job_schedule)(struct shoal_scope *scope, const struct shoal_schedule *request,

@@ -24,15 +24,20 @@
 #ifndef SHOAL_MODULE_H
 #define SHOAL_MODULE_H
 
+#include <shoal/bus.h>
 #include <shoal/command.h>
 #include <shoal/component.h>
+#include <shoal/config.h>
 #include <shoal/effects.h>
 #include <shoal/error.h>
 #include <shoal/event.h>
+#include <shoal/http.h>
 #include <shoal/job.h>
 #include <shoal/permissions.h>
 #include <shoal/scope.h>
+#include <shoal/settings.h>
 #include <shoal/snowflake.h>
+#include <shoal/store.h>
 #include <shoal/view.h>
 
 #define SHOAL_MODULE_NAME_MAX 31
@@ -44,10 +49,6 @@ struct shoal_event_row {
 	/* @event lives until the function returns. What it goes on to do belongs to @scope. */
 	void (*handle)(struct shoal_scope *scope, const struct shoal_event *event);
 };
-
-/* Kinds of rows that are not served yet: their counts must be 0. */
-struct shoal_setting;
-struct shoal_statement;
 
 /* Static storage, as is everything that it points to. Filled by SHOAL_MODULE(). */
 struct shoal_module {
@@ -69,12 +70,13 @@ struct shoal_module {
 	const struct shoal_component_row *components;
 	size_t component_count;
 
-	uint32_t settings_version;
+	/* What servers, channels and members may change: <shoal/config.h>, read by <shoal/settings.h>. */
+	uint32_t settings_version; /* of the rows, from 1 on (0 is 1); raised when stored values must change */
 	const struct shoal_setting *settings;
 	size_t setting_count;
 	const struct shoal_job *jobs;
 	size_t job_count;
-	const struct shoal_statement *statements;
+	const struct shoal_statement *statements; /* <shoal/store.h> */
 	size_t statement_count;
 
 	/* Before the first event, and again when the module is tried again after it was switched off. Negative errno:
@@ -82,6 +84,9 @@ struct shoal_module {
 	int (*setup)(struct shoal_scope *module);
 	/* In the reverse order of setup, after the calls of all its scopes have ended. */
 	void (*cleanup)(struct shoal_scope *module);
+
+	/* As struct shoal_settings_schema's; NULL when stored values never had to change. Pure. */
+	int (*settings_migrate)(uint32_t from, const char *name, const char *json, char *out, size_t size);
 };
 
 /* clang-format off */
@@ -99,6 +104,9 @@ struct shoal_module {
 #define SHOAL_COMMANDS(array)      .commands = (array), .command_count = SHOAL_COUNT(array)
 #define SHOAL_EVENT_ROWS(array) .events = (array), .event_count = SHOAL_COUNT(array)
 #define SHOAL_COMPONENTS(array)    .components = (array), .component_count = SHOAL_COUNT(array)
+#define SHOAL_SETTINGS(version, array) \
+	.settings_version = (version), .settings = (array), .setting_count = SHOAL_COUNT(array)
+#define SHOAL_STATEMENTS(array) .statements = (array), .statement_count = SHOAL_COUNT(array)
 #define SHOAL_JOBS(array)       .jobs = (array), .job_count = SHOAL_COUNT(array)
 /* clang-format on */
 
