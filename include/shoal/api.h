@@ -54,6 +54,8 @@ struct shoal_rows;
 struct shoal_bus_message;
 struct shoal_http_request;
 struct shoal_http_result;
+struct shoal_act;
+struct shoal_act_bar;
 struct shoal_schedule;
 struct shoal_scheduled;
 struct shoal_job_ref;
@@ -234,6 +236,16 @@ struct shoal_api {
 			    const struct shoal_word *words, size_t word_count, bool is_error);
 	int (*reply_incident)(struct shoal_invocation *inv, const char *why);
 	int (*custom_id)(const struct shoal_invocation *inv, const char *prefix, const char *rest, char *text);
+
+	/* <shoal/level.h>, <shoal/hierarchy.h>, <shoal/say.h> */
+	int (*invocation_level)(const struct shoal_invocation *inv);
+	bool (*invocation_by_operator)(const struct shoal_invocation *inv);
+	bool (*invocation_member)(const struct shoal_invocation *inv, struct shoal_permissions_member *ret_member);
+	bool (*act_allowed)(const struct shoal_act *act, struct shoal_act_bar *ret_bar);
+	const char *(*phrase_print)(const struct shoal_phrase *phrase, enum shoal_language language,
+				    const struct shoal_word *words, size_t word_count, char *text, size_t size);
+	enum shoal_language (*guild_language)(struct shoal_scope *scope, uint64_t guild_id);
+	const char *(*clean)(const char *from, size_t most_characters, char *text, size_t size);
 };
 
 /* Set by the worker before setup(). A module's own, so nothing of it is looked up by name. */

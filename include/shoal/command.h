@@ -13,6 +13,7 @@
 #include <shoal/component.h>
 #include <shoal/effects.h>
 #include <shoal/interaction.h>
+#include <shoal/level.h>
 #include <shoal/phrase.h>
 #include <shoal/resolved.h>
 
@@ -64,6 +65,9 @@ enum shoal_command_flags {
 	SHOAL_COMMAND_MODAL = 1 << 3,
 	/* In age-restricted channels only. */
 	SHOAL_COMMAND_NSFW = 1 << 4,
+	/* Of @permissions and @level one is enough: a server may give the command to roles that lack the permission.
+	 * Only levels that the server gave count here. Without it, what is asked for must hold, both of it. */
+	SHOAL_COMMAND_EITHER = 1 << 5,
 };
 
 /* Bits of shoal_command.contexts: where it may be used. */
@@ -121,6 +125,10 @@ struct shoal_command {
 	/* Of children, too. What Discord shows in other languages: SHOAL_LOCAL(…), or a phrase whose English is not
 	 * used. Names keep the rules of @name. NULL: as @name and @description everywhere. */
 	const struct shoal_phrase *names, *descriptions;
+
+	/* What a member must be (<shoal/level.h>); 0: anybody. A child has its parent's, where that is higher. A server
+	 * may ask for another one (/permissions need), save for OPERATOR. */
+	enum shoal_level level;
 };
 
 /* --- what was asked --------------------------------------------------------------------------------------------------

@@ -181,6 +181,8 @@ enum shoal_component_flags {
 	SHOAL_COMPONENT_SEALED = 1 << 3,
 	/* Likewise, and only he may use it who had asked for it. */
 	SHOAL_COMPONENT_OWN = 1 << 4,
+	/* As SHOAL_COMMAND_EITHER. */
+	SHOAL_COMPONENT_EITHER = 1 << 5,
 };
 
 /* Buttons, selects and forms whose custom id is @prefix, or @prefix, ':' and anything (shoal_invocation_custom_rest()).
@@ -190,6 +192,9 @@ struct shoal_component_row {
 	uint32_t flags;       /* enum shoal_component_flags */
 	uint64_t permissions; /* what the member needs (Discord's bits); 0: everyone */
 	void (*handle)(struct shoal_invocation *inv);
+	/* What the member must be when he uses it (enum shoal_level), whatever he was when it was sent; 0: anybody.
+	 * Also of the command that it belongs to, with @permissions: both may be gone by then. */
+	int level;
 };
 
 #endif

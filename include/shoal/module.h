@@ -32,8 +32,11 @@
 #include <shoal/error.h>
 #include <shoal/event.h>
 #include <shoal/http.h>
+#include <shoal/hierarchy.h>
+#include <shoal/level.h>
 #include <shoal/job.h>
 #include <shoal/permissions.h>
+#include <shoal/say.h>
 #include <shoal/scope.h>
 #include <shoal/settings.h>
 #include <shoal/snowflake.h>
