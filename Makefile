@@ -47,7 +47,11 @@ say = $(if $(filter 1,$(V)),,@echo "  $(1) $(2)")
 
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHARED_SRC := $(wildcard shared/*/*.c)
-SHARD_SRC  := $(filter-out shard/main.c shard/modules/%,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c))
+# Modules that every worker has (shard/modhost/table.c); of the others a .so is made. `make build/modules/NAME.so` makes one
+# of any.
+LINKED     := $(notdir $(patsubst %/,%,$(filter shard/modules/admin/ shard/modules/utility/,$(wildcard shard/modules/*/))))
+LINKED_SRC := $(foreach name,$(LINKED),$(filter-out shard/modules/$(name)/test_%,$(wildcard shard/modules/$(name)/*.c)))
+SHARD_SRC  := $(filter-out shard/main.c shard/modules/%,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c)) $(LINKED_SRC)
 SUPER_SRC  := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
 CTL_SRC    := $(filter-out supervisor/ctl/main.c,$(wildcard supervisor/ctl/*.c))
 SIM_SRC    := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
@@ -57,7 +61,8 @@ PROGRAMS := $(addprefix $(BUILD)/,\
 	$(if $(wildcard shard/main.c),shoal-shard) $(if $(wildcard tests/sim/main.c),discord-sim))
 
 # A folder of shard/modules/ is a module: NAME.so of all its files but test_*.c, and a test program of each of those.
-MODULES     := $(patsubst shard/modules/%/,$(BUILD)/modules/%.so,$(wildcard shard/modules/*/))
+MODULES     := $(patsubst shard/modules/%/,$(BUILD)/modules/%.so,\
+	$(filter-out $(patsubst %,shard/modules/%/,$(LINKED)),$(wildcard shard/modules/*/)))
 MODULE_TEST := $(wildcard shard/modules/*/test_*.c)
 
 MODULE_TESTS := $(patsubst %.c,$(BUILD)/tests/modules/%,$(notdir $(MODULE_TEST)))

@@ -56,6 +56,9 @@ struct shoal_http_request;
 struct shoal_http_result;
 struct shoal_act;
 struct shoal_act_bar;
+struct shoal_fetched;
+struct shoal_status;
+struct shoal_fleet;
 struct shoal_schedule;
 struct shoal_scheduled;
 struct shoal_job_ref;
@@ -246,6 +249,14 @@ struct shoal_api {
 				    const struct shoal_word *words, size_t word_count, char *text, size_t size);
 	enum shoal_language (*guild_language)(struct shoal_scope *scope, uint64_t guild_id);
 	const char *(*clean)(const char *from, size_t most_characters, char *text, size_t size);
+
+	/* <shoal/fetch.h>, <shoal/status.h> */
+	int (*fetch)(struct shoal_scope *scope, int what, uint64_t guild_id, uint64_t id,
+		     void (*fn)(void *arg, const struct shoal_result *result, const struct shoal_fetched *got),
+		     void *arg);
+	void (*status_get)(struct shoal_scope *scope, struct shoal_status *ret_status, uint32_t size);
+	int (*fleet_ask)(struct shoal_scope *scope, void (*fn)(void *arg, int error, const struct shoal_fleet *fleet),
+			 void *arg);
 };
 
 /* Set by the worker before setup(). A module's own, so nothing of it is looked up by name. */

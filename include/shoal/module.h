@@ -34,6 +34,7 @@
 #include <shoal/http.h>
 #include <shoal/hierarchy.h>
 #include <shoal/level.h>
+#include <shoal/fetch.h>
 #include <shoal/job.h>
 #include <shoal/permissions.h>
 #include <shoal/say.h>
@@ -41,6 +42,7 @@
 #include <shoal/settings.h>
 #include <shoal/snowflake.h>
 #include <shoal/store.h>
+#include <shoal/status.h>
 #include <shoal/view.h>
 
 #define SHOAL_MODULE_NAME_MAX 31

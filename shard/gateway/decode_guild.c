@@ -4,6 +4,7 @@
  * refused: nothing can be done with it. */
 #include "shard/gateway/decode_table.h"
 
+#include <shoal/fetch.h>
 #include <shoal/guild.h>
 
 /* clang-format off */
@@ -22,6 +23,10 @@ DECODE_TABLE(shoal_scheduled_user, SHOAL_SCHEDULED_USER, NULL);
 DECODE_TABLE(shoal_sound, SHOAL_SOUND, DECODE_BITS(shoal_sound, .sound_id = 1));
 DECODE_TABLE(shoal_incidents, SHOAL_INCIDENTS, NULL);
 DECODE_TABLE(shoal_guild, SHOAL_GUILD, NULL);
+DECODE_TABLE(shoal_guild_info, SHOAL_GUILD_INFO, DECODE_BITS(shoal_guild_info, .id = 1));
+DECODE_TABLE(shoal_role_list, SHOAL_ROLE_LIST, DECODE_BITS(shoal_role_list, .roles = 1));
+DECODE_TABLE(shoal_role_count, SHOAL_ROLE_COUNT, DECODE_BITS(shoal_role_count, .id = 1));
+DECODE_TABLE(shoal_role_counts, SHOAL_ROLE_COUNTS, DECODE_BITS(shoal_role_counts, .counts = 1));
 DECODE_TABLE(shoal_guild_role, SHOAL_GUILD_ROLE, NULL);
 DECODE_TABLE(shoal_guild_role_delete, SHOAL_GUILD_ROLE_DELETE, NULL);
 DECODE_TABLE(shoal_guild_user, SHOAL_GUILD_USER, NULL);

@@ -24,6 +24,7 @@
 	X(shoal_scheduled_exception) X(shoal_scheduled_event) X(shoal_scheduled_user) X(shoal_sound) \
 	X(shoal_incidents) X(shoal_guild) X(shoal_guild_role) X(shoal_guild_role_delete) X(shoal_guild_user) \
 	X(shoal_guild_emojis) X(shoal_guild_stickers) X(shoal_guild_sounds) X(shoal_sound_delete) \
+	X(shoal_guild_info) X(shoal_role_list) X(shoal_role_count) X(shoal_role_counts) \
 	X(shoal_guild_only) X(shoal_members_chunk) X(shoal_audit_change) X(shoal_audit_options) \
 	X(shoal_audit_entry) \
 	X(shoal_embed_author) X(shoal_embed_footer) X(shoal_embed_provider) X(shoal_embed_media) \

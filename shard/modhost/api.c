@@ -11,7 +11,9 @@
 #include "shard/commands/followup.h"
 #include "shard/commands/invocation.h"
 #include "shard/modhost/actions.h"
+#include "shard/modhost/fetch.h"
 #include "shard/modhost/modhost.h"
+#include "shard/modhost/status.h"
 #include "shard/modhost/timers.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -188,4 +190,8 @@ const struct shoal_api api_table = {
 	.permission_words = shoal_permission_words,
 	.event_name = event_name,
 	.error_text = error_text,
+
+	.fetch = fetch_begin,
+	.status_get = status_get,
+	.fleet_ask = status_fleet,
 };

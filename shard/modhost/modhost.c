@@ -8,6 +8,7 @@
 
 #include <utlist.h>
 
+#include "shard/modhost/status.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
@@ -411,6 +412,7 @@ int modhost_new(const struct modhost_options *options, struct modhost **ret_modh
 		return -ENOMEM;
 	modhost->options = *options;
 	the_one = modhost;
+	status_begin();
 	for (i = 0; i < loader_count(); i++)
 		take_row(modhost, loader_get(i));
 	blame(modhost);
