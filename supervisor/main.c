@@ -195,7 +195,7 @@ static int prepare(const struct arguments *arguments, int *argc, char **argv, st
 	CLEANUP(config_freep) struct config *config = NULL;
 	int r;
 
-	if (arguments->mode != MODE_CHECK_JSON)
+	if (arguments->mode == MODE_RUN)
 		set_up_log(NULL);
 	r = config_load(arguments->config_path, argc, argv, &config, error);
 	if (r < 0) {
@@ -207,7 +207,7 @@ static int prepare(const struct arguments *arguments, int *argc, char **argv, st
 		snprintf(error, CONFIG_ERROR_SIZE, "there is no argument %s", argv[1]);
 		return -E2BIG;
 	}
-	if (arguments->mode != MODE_CHECK_JSON)
+	if (arguments->mode == MODE_RUN)
 		set_up_log(config);
 	r = surroundings_worker_path(config, worker_path);
 	if (r < 0) {
@@ -234,6 +234,10 @@ static int start(const struct arguments *arguments, int argc, char **argv, struc
 		return answer_check(config, worker_path, r < 0 ? error : NULL);
 	if (r == -E2BIG)
 		return usage(error, "");
+	if (r < 0 && arguments->mode == MODE_CHECK) {
+		fprintf(stderr, "shoald: %s\n", error); /* whoever asked reads it, no log does */
+		return r == -ENOSPC ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG;
+	}
 	if (r < 0)
 		return refuse(r == -ENOSPC ? EXIT_CODE_RESOURCE : EXIT_CODE_CONFIG, error);
 	if (arguments->mode == MODE_CHECK) {

@@ -117,12 +117,11 @@ def start_sim(build, folder, janitor, token, shards):
     return process, read_json_line(process, SIM_START_TIMEOUT_S, "discord-sim", log)
 
 
-def migrate(build, env):
-    done = subprocess.run([os.path.join(build, "shoalctl"), "migrate", "up"], env=env, cwd=ROOT, check=False,
+def must(build, env, *argv):
+    done = subprocess.run([os.path.join(build, argv[0]), *argv[1:]], env=env, cwd=ROOT, check=False,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
-        raise StackError(f"`shoalctl migrate up` ended with status {done.returncode}:\n"
-                         f"{done.stdout}{done.stderr}".rstrip())
+        raise StackError(f"`{' '.join(argv)}` ended with status {done.returncode}:\n{done.stdout}{done.stderr}".rstrip())
 
 
 def leave_database(runtime_dir, url):
@@ -179,7 +178,8 @@ def run(build):
             sim, urls = start_sim(build, folder, stack.janitor, env["DISCORD_TOKEN"], shards or 4)
             env["SHOAL_DISCORD_API_BASE"] = urls["api"]
         try:
-            migrate(build, env)
+            must(build, env, "shoald", "--check")  # what is wrong with the token is not migrate's to say
+            must(build, env, "shoalctl", "migrate", "up")
             banner(build, {
                 "shards": f"{shards} shards" if shards else "as many shards as Discord recommends",
                 "discord": "Discord" if real else

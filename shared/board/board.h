@@ -45,7 +45,7 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 #define BOARD_SHARD_COUNTERS(X)                                                                 \
 	X(events_total, "dispatches received")                                                  \
 	X(events_handled, "dispatches handed to subscribers")                                   \
-	X(events_dropped, "dispatches that nobody subscribes to")                               \
+	X(events_dropped, "dispatches let go unread: nothing here wants their kind")            \
 	X(events_unknown, "dispatches with a name we do not know")                              \
 	X(events_malformed, "dispatches whose data could not be decoded")                       \
 	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")             \
