@@ -136,10 +136,10 @@ static int open_view(struct backup_call *call, struct copy *copy)
 	return copy->manifest ? 0 : -ENOMEM;
 }
 
-/* The oldest program that may run on it, and the roles that rights are given to. */
+/* The oldest program that may run on it, what it takes on a server, and the roles that rights are given to. */
 static int describe(struct backup_call *call, json_t *manifest)
 {
-	DATABASE_RESULT oldest = NULL, *roles = NULL;
+	DATABASE_RESULT oldest = NULL, *roles = NULL, *size = NULL;
 	json_t *names;
 	int r;
 
@@ -161,8 +161,15 @@ static int describe(struct backup_call *call, json_t *manifest)
 			" WHERE r.oid <> (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'shoal')"
 			" ORDER BY 1",
 			&roles);
+	if (r == 0)
+		r = backup_sql(call,
+			       "SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint AS bytes"
+			       " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+			       " WHERE n.nspname IN ('shoal', 'shoal_part') AND c.relkind = 'r'",
+			       &size);
 	if (r < 0)
 		return r;
+	json_object_set_new(manifest, "table_bytes", json_integer(database_int(size, 0, "bytes")));
 	json_object_set_new(manifest, "oldest_program", json_string(database_text(oldest, 0, "oldest_program")));
 	json_object_set_new(manifest, "migrations", json_integer(database_int(oldest, 0, "applied")));
 	names = json_array();

@@ -209,6 +209,18 @@ static void env_add(struct child_env *env, const char *name, const char *value)
 		env->count++;
 }
 
+/* Its commits need not be waited for: the one of ours behind them, which is, takes them along. */
+static void env_add_unwaited(struct child_env *env, const char *given)
+{
+	char options[1024];
+
+	if (snprintf(options, sizeof(options), "%s%s-c synchronous_commit=off", given ? given : "", given ? " " : "") <
+	    (int)sizeof(options))
+		env_add(env, "PGOPTIONS", options);
+	else
+		env_add(env, "PGOPTIONS", given);
+}
+
 /* Everything that our own connection was made with, narrowed to the one server that it reached. */
 static void env_make(const struct backup_call *call, struct child_env *env)
 {
@@ -219,7 +231,8 @@ static void env_make(const struct backup_call *call, struct child_env *env)
 						"dbname",
 						"target_session_attrs",
 						"fallback_application_name",
-						"application_name" };
+						"application_name",
+						"options" };
 	PQconninfoOption *options = PQconninfo(call->connection);
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
@@ -232,6 +245,9 @@ static void env_make(const struct backup_call *call, struct child_env *env)
 		if (!skip)
 			env_add(env, option->envvar, option->val);
 	}
+	for (const PQconninfoOption *option = options; option && option->keyword; option++)
+		if (strcmp(option->keyword, "options") == 0)
+			env_add_unwaited(env, option->val);
 	PQconninfoFree(options);
 	env_add(env, "PGHOST", PQhost(call->connection));
 	env_add(env, "PGHOSTADDR", PQhostaddr(call->connection));
@@ -290,6 +306,7 @@ int backup_spawn(struct backup_call *call, const char *program, char *const argv
 static void first_error(char *text, char *line, size_t size)
 {
 	char *error = strstr(text, "error: ");
+	bool locks = strstr(text, "max_locks_per_transaction");
 
 	error = error ? error + strlen("error: ") : text;
 	snprintf(line, size, "%.*s", (int)strcspn(error, "\n"), error);
@@ -298,6 +315,11 @@ static void first_error(char *text, char *line, size_t size)
 		size_t len = strlen(line);
 
 		snprintf(line + len, size - len, " (%.*s)", (int)strcspn(detail, "\n"), detail);
+	}
+	if (locks) {
+		size_t len = strlen(line);
+
+		snprintf(line + len, size - len, ": raise the server's max_locks_per_transaction");
 	}
 }
 
@@ -335,8 +357,11 @@ int backup_wait(struct backup_call *call, struct backup_child *child)
 
 /* --- what is in the tables ---------------------------------------------------------------------------------------- */
 
+/* Within a transaction its locks are given back at once (a subtransaction that is undone does): those of all tables and
+ * their partitions together would be more than a server has room for. */
 static int count_one(struct backup_call *call, const char *name, json_t *tables)
 {
+	bool within = PQtransactionStatus(call->connection) == PQTRANS_INTRANS;
 	char *quoted = PQescapeIdentifier(call->connection, name, strlen(name));
 	CLEANUP(cleanup_free) char *sql = NULL;
 	DATABASE_RESULT result = NULL;
@@ -349,7 +374,11 @@ static int count_one(struct backup_call *call, const char *name, json_t *tables)
 				quoted) < 0)
 		sql = NULL;
 	PQfreemem(quoted);
-	r = sql ? backup_sql(call, sql, &result) : -ENOMEM;
+	r = !sql ? -ENOMEM : within ? backup_sql(call, "SAVEPOINT one_table", NULL) : 0;
+	if (r == 0)
+		r = backup_sql(call, sql, &result);
+	if (r == 0 && within)
+		r = backup_sql(call, "ROLLBACK TO SAVEPOINT one_table", NULL);
 	if (r < 0)
 		return r;
 	json_array_append_new(tables, json_pack("{s:s, s:I, s:s}", "name", name, "rows",

@@ -18,10 +18,12 @@
 
 #define LOCK_TIMEOUT_MS 15000
 #define ASIDE           "_before_restore"
+#define JUNK            "_after_restore" /* what was put aside, once the copy has proved to be whole */
 
 struct standing {
 	bool schema;       /* there is one */
 	bool aside;        /* and one that an interrupted restore has put aside */
+	bool junk;         /* and one that it had not got rid of yet */
 	int64_t with_rows; /* tables that hold something; migration apart */
 	int64_t shards;    /* connected */
 };
@@ -135,6 +137,8 @@ static int look(struct backup_call *call, struct standing *standing)
 			   "SELECT pg_catalog.pg_is_in_recovery() AS standby,"
 			   " EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'shoal') AS schema,"
 			   " EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'shoal" ASIDE "') AS aside,"
+			   " EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname IN"
+			   "  ('shoal" JUNK "', 'shoal_part" JUNK "')) AS junk,"
 			   " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = current_database()"
 			   "  AND application_name LIKE 'shoal-shard %') AS shards,"
 			   " pg_catalog.pg_try_advisory_lock(" MIGRATE_LOCK_KEY ") AS ours",
@@ -150,8 +154,45 @@ static int look(struct backup_call *call, struct standing *standing)
 		return backup_refuse(call, -EBUSY, "somebody migrates or restores this database at the moment");
 	standing->schema = database_bool(result, 0, "schema");
 	standing->aside = database_bool(result, 0, "aside");
+	standing->junk = database_bool(result, 0, "junk");
 	standing->shards = database_int(result, 0, "shards");
 	return standing->schema ? count_filled(call, standing) : 0;
+}
+
+/* What the server's file system has, when our role may ask it (programs run in the data's folder); -1 else. Tables of
+ * other table spaces lie elsewhere: for them it is no more than a hint. */
+static int64_t room_on_server(struct backup_call *call)
+{
+	DATABASE_RESULT may = NULL, *free_kib = NULL;
+
+	if (backup_sql(call, "SELECT pg_catalog.pg_has_role(current_user, 'pg_execute_server_program', 'USAGE') AS may",
+		       &may) < 0 ||
+	    !database_bool(may, 0, "may"))
+		return -1;
+	if (backup_sql(call,
+		       "CREATE TEMPORARY TABLE IF NOT EXISTS restore_room (line text);"
+		       "COPY pg_temp.restore_room FROM PROGRAM 'df -Pk . || true';",
+		       NULL) < 0 ||
+	    backup_sql(call,
+		       "SELECT (regexp_match(line, '\\s(\\d+)\\s+\\d+%'))[1]::bigint AS kib FROM pg_temp.restore_room"
+		       " WHERE line ~ '\\s\\d+\\s+\\d+%'",
+		       &free_kib) < 0)
+		return -1;
+	return PQntuples(free_kib) == 1 ? database_int(free_kib, 0, "kib") * 1024 : -1;
+}
+
+/* Old and new data lie side by side until the new has been compared. */
+static int check_room(struct backup_call *call, const json_t *manifest)
+{
+	int64_t needed = ctl_int(manifest, "table_bytes"), there = room_on_server(call);
+
+	call->error[0] = '\0'; /* a server that runs no program for us is no trouble */
+	if (there < 0 || there >= needed || call->options->yes)
+		return 0;
+	return backup_refuse(call, -ENOSPC,
+			     "the server has %s free, and the copy wants %s beside what is there: make room, or give "
+			     "--yes to try it all the same",
+			     ctl_kib(there / 1024), ctl_kib(needed / 1024));
 }
 
 static bool confirmed(const struct backup_call *call, const char *what)
@@ -217,12 +258,50 @@ static int put_aside(struct backup_call *call)
 			    "; ALTER SCHEMA shoal_part RENAME TO shoal_part" ASIDE);
 }
 
+/* Schemas shoal@suffix and shoal_part@suffix, table after table: each is a lock for every partition, its index and
+ * more, and the server has room for some thousands of locks, not for those of all tables. Goes on where it was cut off.
+ */
+static int drop_schemas(struct backup_call *call, const char *suffix)
+{
+	DATABASE_RESULT tables = NULL;
+	char sql[512];
+	int r;
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_class c"
+		 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+		 " WHERE n.nspname IN ('shoal%s', 'shoal_part%s') AND c.relkind IN ('r', 'p') AND NOT c.relispartition",
+		 suffix, suffix);
+	r = backup_sql(call, sql, &tables);
+	for (int i = 0; r == 0 && i < PQntuples(tables); i++) {
+		snprintf(sql, sizeof(sql), "DROP TABLE %s CASCADE", database_text(tables, i, "name"));
+		r = in_one(call, sql);
+	}
+	snprintf(sql, sizeof(sql), "DROP SCHEMA IF EXISTS shoal%s, shoal_part%s CASCADE", suffix, suffix);
+	return r < 0 ? r : in_one(call, sql);
+}
+
+/* Removing tables takes some room for the catalogue's new rows: kept free for the case that the copy fills the disk.
+ * Goes with the connection. */
+static int reserve_room(struct backup_call *call)
+{
+	return backup_sql(call,
+			  "CREATE TEMPORARY TABLE restore_reserve (filler text);"
+			  "ALTER TABLE pg_temp.restore_reserve ALTER filler SET STORAGE PLAIN;"
+			  "INSERT INTO pg_temp.restore_reserve SELECT repeat('x', 8000) FROM generate_series(1, 2048)",
+			  NULL);
+}
+
 static int put_back(struct backup_call *call, bool aside)
 {
-	return in_one(call, aside ? "DROP SCHEMA IF EXISTS shoal, shoal_part CASCADE;"
-				    " ALTER SCHEMA shoal" ASIDE " RENAME TO shoal;"
-				    " ALTER SCHEMA shoal_part" ASIDE " RENAME TO shoal_part"
-				  : "DROP SCHEMA IF EXISTS shoal, shoal_part CASCADE");
+	int r = backup_sql(call, "DROP TABLE IF EXISTS pg_temp.restore_reserve", NULL);
+
+	if (r == 0)
+		r = drop_schemas(call, "");
+	if (r < 0 || !aside)
+		return r;
+	return in_one(call, "ALTER SCHEMA shoal" ASIDE " RENAME TO shoal;"
+			    " ALTER SCHEMA shoal_part" ASIDE " RENAME TO shoal_part");
 }
 
 /* --- reading it in ------------------------------------------------------------------------------------------------ */
@@ -244,7 +323,9 @@ static int read_in(struct backup_call *call)
 	argv[n++] = (char[]){ "--exit-on-error" };
 	argv[n++] = (char[]){ "--no-password" };
 	argv[n++] = database;
-	argv[n++] = call->jobs > 1 ? jobs : (char[]){ "--single-transaction" };
+	/* Not in a single transaction, which would hold all tables' locks: whatever fails, the old comes back. */
+	if (call->jobs > 1)
+		argv[n++] = jobs;
 	argv[n++] = (char *)call->path;
 	argv[n] = NULL;
 	/* A name with an equals sign would be read as a conninfo. */
@@ -285,23 +366,27 @@ static int compare(struct backup_call *call, const json_t *manifest, json_t **re
 	return r;
 }
 
-/* The old goes, and the planner is told what there is now. */
-static int finish(struct backup_call *call, bool aside)
+/* The old gets another name, all at once: from then on it is nothing to come back to, wherever its removal ends. */
+static int give_up_old(struct backup_call *call)
 {
-	int r = aside ? in_one(call, "DROP SCHEMA shoal" ASIDE ", shoal_part" ASIDE " CASCADE") : 0;
+	return in_one(call, "ALTER SCHEMA shoal" ASIDE " RENAME TO shoal" JUNK ";"
+			    " ALTER SCHEMA shoal_part" ASIDE " RENAME TO shoal_part" JUNK);
+}
 
-	if (r < 0) {
+/* The old goes, and the planner is told what there is now. The copy is in place, whatever happens here. */
+static void finish(struct backup_call *call)
+{
+	if (drop_schemas(call, JUNK) < 0)
 		fprintf(stderr,
-			"shoalctl: the copy is in place; the old schema shoal" ASIDE " could not be dropped: %s\n",
+			"shoalctl: the copy is in place; the old data could not be removed (%s): the next restore does "
+			"it, or DROP SCHEMA shoal" JUNK ", shoal_part" JUNK " CASCADE\n",
 			call->error);
-		call->error[0] = '\0';
-	}
-	return backup_sql(
-		call,
-		"DO $$ DECLARE name text; BEGIN FOR name IN SELECT oid::regclass::text FROM pg_catalog.pg_class"
-		" WHERE relnamespace = 'shoal'::regnamespace AND relkind IN ('r', 'p')"
-		" LOOP EXECUTE 'ANALYZE ' || name; END LOOP; END $$",
-		NULL);
+	if (backup_sql(call,
+		       "DO $$ DECLARE name text; BEGIN FOR name IN SELECT oid::regclass::text FROM"
+		       " pg_catalog.pg_class WHERE relnamespace = 'shoal'::regnamespace AND relkind IN ('r', 'p')"
+		       " AND NOT relispartition LOOP EXECUTE 'ANALYZE ' || name; COMMIT; END LOOP; END $$",
+		       NULL) < 0)
+		fprintf(stderr, "shoalctl: the copy is in place; its tables could not be analysed: %s\n", call->error);
 }
 
 static int restore(struct backup_call *call, const json_t *manifest, json_t **ret_tables)
@@ -317,10 +402,16 @@ static int restore(struct backup_call *call, const json_t *manifest, json_t **re
 		r = look(call, &standing);
 	if (r == 0)
 		r = may_go_on(call, &standing);
+	if (r == 0)
+		r = check_room(call, manifest);
+	if (r == 0 && standing.junk)
+		r = drop_schemas(call, JUNK);
 	if (r == 0 && standing.aside) {
 		r = put_back(call, true);
 		standing.schema = true;
 	}
+	if (r == 0)
+		r = reserve_room(call);
 	if (r == 0 && standing.schema)
 		r = put_aside(call);
 	if (r < 0)
@@ -328,8 +419,12 @@ static int restore(struct backup_call *call, const json_t *manifest, json_t **re
 	r = read_in(call);
 	if (r == 0)
 		r = compare(call, manifest, ret_tables);
-	if (r == 0)
-		return finish(call, standing.schema);
+	if (r == 0 && standing.schema)
+		r = give_up_old(call);
+	if (r == 0) {
+		finish(call);
+		return 0;
+	}
 	memcpy(why, call->error, sizeof(why));
 	back = put_back(call, standing.schema);
 	if (back == 0)

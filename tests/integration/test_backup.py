@@ -251,3 +251,102 @@ def test_no_room(database, ctl, folder):
         assert os.listdir(small) == []
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_more_tables_than_the_server_has_locks_for(own_stack, ctl, folder):
+    """Each is 64 partitions, and each partition some locks: a copy, and its way back over what is there, want few at once."""
+    postgres = own_stack(nats=False, prefix="shoal-bk", settings={"max_connections": 20}).postgres
+    url, path = postgres.url(), os.path.join(folder, "many.dump")
+    ctl(url, "migrate", "up")
+    for number in range(16):
+        postgres.psql(f"SELECT shoal.create_keyed_table('many_{number}', ARRAY['guild_id'], 'guild_id bigint, x text');"
+                      f" INSERT INTO shoal.many_{number} SELECT g, repeat('x', g) FROM generate_series(1, 100) g",
+                      database="shoal", role="shoal")
+    # That they would not go together is the point of all this.
+    done = subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url, "-c", "DROP SCHEMA shoal, shoal_part CASCADE"],
+                          capture_output=True, text=True, check=False)
+    assert "max_locks_per_transaction" in done.stderr, done.stderr
+    ctl(url, "backup", path)
+    postgres.psql("DELETE FROM shoal.many_3; INSERT INTO shoal.many_4 SELECT 1000, 'more'", database="shoal", role="shoal")
+    assert "counted and compared" in ctl(url, "restore", path, "--yes")
+    assert postgres.psql("SELECT count(*), min(guild_id), max(guild_id) FROM shoal.many_3", database="shoal") == "100|1|100"
+    assert postgres.psql("SELECT count(*) FROM shoal.many_4", database="shoal") == "100"
+    assert postgres.psql("SELECT string_agg(nspname, ' ' ORDER BY 1) FROM pg_namespace WHERE nspname LIKE 'shoal%'",
+                         database="shoal") == "shoal shoal_part"
+    # One that fails when it is read in already: that many go, and what was there comes back.
+    manifest = manifest_of(path)
+    next(one for one in manifest["tables"] if one["name"] == "many_5")["rows"] += 1
+    with open(path + ".manifest.json", "w", encoding="utf-8") as f:
+        json.dump(manifest, f)
+    postgres.psql("INSERT INTO shoal.many_4 SELECT 1000, 'more'", database="shoal", role="shoal")
+    assert "the database is as it was" in ctl(url, "restore", path, "--yes", code=1)
+    assert postgres.psql("SELECT count(*) FROM shoal.many_4", database="shoal") == "101"
+
+
+def test_killed_while_the_old_data_goes(database, ctl, folder):
+    """kill -9 once the copy is in place: the next restore does not take the remains for what was there."""
+    path = os.path.join(folder, "copy.dump")
+    ctl(database.url, "backup", path)
+    fill(database, 9000, 9099)
+    # A hand on one of the old tables stops the removal just there.
+    hand = procs.spawn(["psql", "-Xq", database.url, "-c", "BEGIN; LOCK TABLE shoal.outbox_cursor IN ACCESS SHARE MODE;"
+                        " SELECT pg_sleep(60)"])
+    locked = ("SELECT count(*) FROM pg_locks WHERE relation = 'shoal{}.outbox_cursor'::regclass AND {}granted")
+    procs.wait_until(lambda: database.sql(locked.format("", "")) == "1", 20, "the table locked")
+    first = procs.spawn([harness.program("shoalctl"), "restore", path, "--yes"], log=os.path.join(folder, "restore.out"),
+                        env={**os.environ, "DATABASE_URL": database.url}, cwd=folder)
+    junk = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%after_restore'"
+    try:
+        procs.wait_until(lambda: database.sql(junk) == "2" and
+                         database.sql(locked.format("_after_restore", "NOT ")) == "1", 60, "the removal of the old held up")
+        first.kill()
+        first.wait()
+    finally:
+        procs.stop(hand, signal.SIGKILL)
+        database.sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND"
+                     " pid <> pg_backend_pid()")
+    assert database.sql("SELECT count(*) FROM shoal.guild_setting") == "3000"
+    ctl(database.url, "restore", path, "--yes")
+    assert database.sql(junk) == "0" and database.sql("SELECT count(*) FROM shoal.guild_setting") == "3000"
+
+
+def test_no_room_on_the_server(own_stack, janitor, ctl, folder):
+    """Refused beforehand where the role may look; and when it is tried all the same, the database is as it was."""
+    need(os.geteuid() == 0, "a file system of one's own wants root")
+    stack = own_stack(nats=False, prefix="shoal-bk")
+    postgres, small = stack.postgres, os.path.join(stack.folder, "small")
+    path = os.path.join(folder, "copy.dump")
+    url = postgres.url()
+    ctl(url, "migrate", "up")
+    postgres.psql("INSERT INTO shoal.guild_setting (guild_id, name, value) SELECT g, 'noise', to_jsonb((SELECT"
+                  " string_agg(md5(g::text || i::text), '') FROM generate_series(1, 400) i)) FROM generate_series(1, 3000) g",
+                  database="shoal", role="shoal")
+    manifest = ctl(url, "backup", path, "--json")["manifest"]
+    assert manifest["table_bytes"] > 30 << 20
+    # What the server says of its own disk is believed: a copy that could not fit there is not begun.
+    with open(path + ".manifest.json", encoding="utf-8") as f:
+        whole = f.read()
+    with open(path + ".manifest.json", "w", encoding="utf-8") as f:
+        json.dump({**json.loads(whole), "table_bytes": 1 << 50}, f)
+    empty = postgres.url(role="postgres", database=postgres.create_database("empty").rpartition("/")[2])
+    said = ctl(empty, "restore", path, code=1)
+    assert "the server has" in said and "1125" in said and "--yes" in said, said
+    with open(path + ".manifest.json", "w", encoding="utf-8") as f:
+        f.write(whole)
+    # A tablespace in which the new does not fit beside the old.
+    os.mkdir(small)
+    janitor.mount(small)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64M,mode=0700,uid={postgres.user.pw_uid}", "tmpfs", small], check=True)
+    try:
+        postgres.psql(f"CREATE TABLESPACE small LOCATION '{small}'")
+        postgres.psql("CREATE DATABASE tight OWNER shoal TABLESPACE small")
+        tight = postgres.url(database="tight")
+        ctl(tight, "migrate", "up")
+        postgres.psql("INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (1, 'old', '1')", database="tight", role="shoal")
+        said = ctl(tight, "restore", path, "--yes", code=1)
+        assert "No space left" in said and "the database is as it was" in said, said
+        assert postgres.psql("SELECT string_agg(name, ' ') FROM shoal.guild_setting", database="tight") == "old"
+        assert postgres.psql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'shoal%'", database="tight") == "2"
+    finally:
+        postgres.stop()
+        subprocess.run(["umount", "-l", small], check=False)

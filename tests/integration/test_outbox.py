@@ -241,6 +241,8 @@ def test_no_room_to_keep_it(sim, make_fleet, private, small_disk):
     assert stored(postgres, sim) == "? 1"  # the database needs none of it
     postgres.kill()
     words = set_prefix(sim, "%")
+    if "broke" in words:  # under way when its connection was found dead: nobody may say that nothing was changed
+        words = set_prefix(sim, "%")
     assert "kept" not in words and "begin with" not in words and "othing was changed" in words, words
     assert "pong" in text_of(sim.answer(sim.use("ping"))).lower()
     eventually(lambda: [one for one in fleet.status()["alerts"] if one["event"] == "outbox.failing"], "an alert", fleet)
