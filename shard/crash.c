@@ -138,12 +138,35 @@ static void name_culprit(char *text, size_t size)
 	append(text, size, ")");
 }
 
+/* On threads of libraries and of our stores no event is handled: what the loop has in its hands meanwhile is not to
+ * blame for a crash there. */
+static bool is_helper(void)
+{
+	return gettid() != getpid();
+}
+
+static void name_where(char *text, size_t size)
+{
+	if (is_helper())
+		append(text, size, " in a helper thread");
+	else
+		name_culprit(text, size);
+}
+
 static void say_where(void)
 {
 	char where[192] = "";
 
-	name_culprit(where, sizeof(where));
+	name_where(where, sizeof(where));
 	say(where);
+}
+
+static void end_by_helper(struct board_exit *how)
+{
+	how->class = EXIT_CLASS_RETRY;
+	how->code = EXIT_CODE_INTERNAL;
+	record_exit(how);
+	_exit(EXIT_CODE_INTERNAL);
 }
 
 static void on_crash(int number)
@@ -171,7 +194,9 @@ static void on_crash(int number)
 		backtrace_symbols_fd(frames, count, report_fd);
 	strcpy(how.text, "crashed by ");
 	strcat(how.text, name_of(number));
-	name_culprit(how.text, sizeof(how.text));
+	name_where(how.text, sizeof(how.text));
+	if (is_helper())
+		end_by_helper(&how);
 	record_exit(&how);
 	/* The default is back: die of the same signal, so that the parent sees it. */
 	raise(number);

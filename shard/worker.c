@@ -30,6 +30,7 @@
 #define ORPHAN_TIMEOUT_S    120 /* until the configuration is known */
 #define IDENTIFY_TIMEOUT_MS (15 * 60 * 1000)
 #define IDENTIFY_RETRY_MS   5000
+#define IDENTIFY_OFFLINE_MS 500  /* nobody was asked: the supervisor is away, perhaps for a moment */
 #define DRAIN_MS            2000 /* answers under way when we stop */
 #define BOARD_REPORT_MS     5000
 #define TIME_TELL_TICKS     4 /* a second */
@@ -196,7 +197,7 @@ static void on_identify_answer(void *arg, int error, const json_t *answer)
 			      grant_left_ms(answer));
 		return;
 	}
-	wait_ms = (uint64_t)json_integer_value(json_object_get(answer, "wait_ms"));
+	wait_ms = answer ? (uint64_t)json_integer_value(json_object_get(answer, "wait_ms")) : IDENTIFY_OFFLINE_MS;
 	log_debug(NULL, "gateway.identify_denied", KV_ERR(error), KV_MS("wait", wait_ms));
 	session_deny(worker->session, wait_ms ? wait_ms : IDENTIFY_RETRY_MS);
 }

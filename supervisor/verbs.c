@@ -235,7 +235,8 @@ static void handle_restart(struct supervisor *supervisor, struct control_peer *p
 	char text[96];
 	int r;
 
-	if (supervisor->phase != PHASE_RUNNING || !supervisor->fleet) {
+	/* Adopted workers can be restarted before Discord has told a new supervisor anything: they RESUME. */
+	if (supervisor->phase >= PHASE_STOPPING || !supervisor->fleet) {
 		fail(peer, id, -EAGAIN, "the fleet is not running");
 		return;
 	}

@@ -20,7 +20,7 @@ static const struct outcome_row {
 	bool maybe_done;
 } outcome_rows[RETRY_OUTCOME_COUNT] = {
 	/*                    SAFE NONCE CHECK NEVER */
-	[RETRY_UNSENT] = { { 6, 6, 6, 6 }, false }, [RETRY_LIMITED] = { { 5, 5, 5, 5 }, false },
+	[RETRY_UNSENT] = { { 6, 6, 6, 6 }, false }, [RETRY_LIMITED] = { { 8, 8, 8, 8 }, false },
 	[RETRY_SERVER] = { { 4, 4, 1, 1 }, true },  [RETRY_LOST] = { { 4, 4, 1, 1 }, true },
 	[RETRY_GARBLED] = { { 3, 3, 1, 1 }, true }, [RETRY_REFUSED] = { { 1, 1, 1, 1 }, false },
 };

@@ -162,7 +162,7 @@ class Traffic:
             lambda: "cross hook",
             lambda: "dm:%s" % member(index),
             lambda: "wait:%d hook" % dice.randrange(50, 800),
-        ], [12, 12, 8, 8, 10, 5, 5, 6, 8, 4, 8, 6, 8])[0]()
+        ], [12, 12, 8, 8, 10, 5, 5, 6, 8, 4, 8, 3, 8])[0]()
 
     def message(self, client, dice, index, plan=None, probe=False):
         plan = plan or self.message_plan(dice, index)

@@ -78,6 +78,39 @@ def test_worker_that_dies_before_discord_has_answered_a_new_supervisor(sim, flee
     assert spent(sim)[0] == before[0]
 
 
+def test_restart_before_discord_has_answered_a_new_supervisor(sim, fleet):
+    """An operator need not wait for Discord: the session is resumed, whatever the supervisor knows by then."""
+    before, pids = spent(sim), fleet.pids()
+    fleet.kill_supervisor()
+    sim.fault("hang", route="get_bot_gateway", times=-1)
+    adopted = len(fleet.records("worker.adopted", program="shoald"))
+    fleet.start()
+    fleet.wait_record("worker.adopted", adopted + 4, program="shoald")
+    done = fleet.ctl("restart", "2", timeout_s=60)
+    assert [(one["shard"], one["resumed"]) for one in done["restarted"]] == [(2, True)], done
+    answers(sim)
+    sim.clear_faults()
+    fleet.ready(shards=4)
+    after = fleet.pids()
+    assert after[2] != pids[2] and all(after[k] == pids[k] for k in (0, 1, 3))
+    assert spent(sim)[0] == before[0]
+
+
+def test_session_lost_in_the_supervisors_absence_is_begun_as_soon_as_it_is_back(sim, make_fleet):
+    """The worker asks twice a second, not every five: a supervisor is away for a moment only."""
+    fleet = make_fleet(sim, config={"log.level": "debug"})
+    fleet.ready(shards=4)
+    before = spent(sim)
+    fleet.kill_supervisor()
+    sim.fault("op9", shard=1, resumable=False)
+    denied = fleet.wait_record("gateway.identify_denied", count=4, shard=1)
+    assert denied["wait_ms"] <= 500, denied
+    assert spent(sim)[0] == before[0], "an identify that nobody granted"
+    fleet.start().ready(shards=4)
+    assert spent(sim)[0] == before[0] + 1
+    answers(sim)
+
+
 # Where a board keeps its owner (shared/board/board_layout.h): two copies behind a flip, a checksum over each.
 OWNER_FLIP, OWNER, COPY_HEAD, OWNER_SIZE = 88, 96, 16, 32
 

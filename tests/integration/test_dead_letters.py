@@ -1,8 +1,10 @@
 """Events that kill their worker are set aside after the second time, the shard goes on; what operators see of them and do
 with them. The worker is one that certain words kill (tests/poison)."""
 
+import ctypes
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -15,6 +17,8 @@ from harness import fleet as fleets
 from harness.sim import text_of
 
 POISON = os.path.join("tests", "poison", "shoal-shard")
+# The system call that signals one thread: libc has no function for it.
+TGKILL = {"x86_64": 234, "aarch64": 131}.get(platform.machine())
 # Crashes are what is tested: their restarts must not turn into a slow retry.
 CONFIG = {"supervisor.restart_burst": 1000, "supervisor.restart_cap_ms": 100}
 
@@ -265,3 +269,38 @@ def test_an_oversized_dispatch(make_sim, make_fleet, compress, config, reason):
     assert after["identifies"]["total"] == before["identifies"]["total"], "an identify was spent"
     # The RESUME that broke off took a number for its RESUMED, which the next one does not bring.
     assert all(one["from_sequence"] == one["to_sequence"] for one in fleet.records("gateway.loss_window"))
+
+
+def crash_helper(pid):
+    """A thread of @pid that is not its loop gets a SIGSEGV."""
+    threads = [int(name) for name in os.listdir(f"/proc/{pid}/task") if int(name) != pid]
+    assert threads, "no helper thread in the worker"
+    assert ctypes.CDLL(None, use_errno=True).syscall(TGKILL, pid, threads[0], signal.SIGSEGV) == 0
+
+
+def hanging(fleet, shard):
+    """The pid of the shard's worker, when its handler has not returned for a while."""
+    def look():
+        one = fleet.shard(shard)
+        return one["pid"] if one["state"] == "hanging" else None
+    return procs.wait_until(look, fleets.READY_S, "the event begun by its worker")
+
+
+@pytest.mark.skipif(TGKILL is None, reason="tgkill's number is not known on this machine: helper threads were NOT crashed")
+def test_a_crash_in_a_helper_thread_is_no_events_fault(sim, make_fleet, servers):
+    """Whatever the loop is at meanwhile: neither the event nor the module pays for it."""
+    fleet = poisoned(sim, make_fleet, {"supervisor.watchdog_timeout_ms": 600000, "supervisor.stop_timeout_ms": 1000},
+                     nats=servers.nats)
+    identifies, shard = sim.summary()["identifies"]["total"], shard_of(sim, 3)
+    cause = sim.say("!ping POISON-hang", guild=3)
+    for count in (1, 2, 3):
+        pid = hanging(fleet, shard)
+        crash_helper(pid)
+        end = fleet.wait_record("worker.died", count=count, shard=shard)
+        assert (end["pid"], end["class"]) == (pid, "retry"), end
+        assert end["why"].startswith("crashed by SIGSEGV in a helper thread"), end
+    hanging(fleet, shard)  # the fourth worker has begun it, too
+    assert not fleet.records("pipeline.dead_letter") and not fleet.records("modules.crashed"), fleet.messages()
+    heal(fleet)
+    assert "pong" in text_of(sim.answer(cause)).lower()
+    assert len(sim.answers_to(cause)) == 1 and sim.summary()["identifies"]["total"] == identifies

@@ -960,7 +960,7 @@ static uint64_t run_child(struct told *told, uint64_t kill_at)
 static void killed_at_every_system_call(void **state)
 {
 	struct told *told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint64_t kill_at = 1, kills = 0, every = loop_wait_slowness() > 1 ? 37 : 3;
+	uint64_t kill_at = 1, kills = 0, every = loop_wait_slowness() > 1 ? 37 : 2;
 
 	(void)state;
 	assert_true(told != MAP_FAILED);
