@@ -15,9 +15,11 @@
 #include "shared/base/errors.h"
 #include "shared/settings/settings_write.h"
 
-#define TEXT_MAX     1900 /* bytes: an answer has 2000 characters */
-#define SHOWN_MAX    160
-#define HISTORY_ROWS 15
+#define TEXT_MAX      1900 /* bytes: an answer has 2000 characters */
+#define SHOWN_MAX     160
+#define HISTORY_ROWS  15
+#define OWNERS_SHOWN  12
+#define SUGGESTED_MAX 25 /* Discord shows no more */
 
 static const char *const in_words[SETTINGS_LAYER_COUNT] = { "the default", "set for all servers by the operator",
 							    "set for this server", "set for the channel",
@@ -156,14 +158,47 @@ static void prefix(struct shoal_invocation *inv)
 
 /* --- show --------------------------------------------------------------------------------------------------------- */
 
-/* What is shown: one setting, or all in turn. */
+/* What is shown: one setting, or all (of one owner) in turn. */
 struct look {
 	struct shoal_invocation *inv;
 	struct settings_place place;
+	const char *owner; /* NULL: of all */
 	bool all, sure;
 	size_t at;
 	struct buf out;
 };
+
+/* The row at or behind *@at that is to be shown; NULL: there are no more. */
+static const struct schema_row *next_row(const struct look *look, size_t *at)
+{
+	const struct schema_row *row;
+
+	for (; (row = schemas_at(settings_schemas(settings_of(look->inv)), *at)); (*at)++)
+		if (!look->owner || strcmp(row->schema->owner, look->owner) == 0)
+			return row;
+	return NULL;
+}
+
+/* Those for which there was no room: how many, and how to see them. */
+static void put_rest(struct look *look)
+{
+	size_t count = 0, at = look->at;
+	const char *owner = "";
+
+	if (!next_row(look, &at))
+		return;
+	buf_append_str(&look->out, "\n… and more, shown by `/settings show name:` with");
+	for (const struct schema_row *row; (row = next_row(look, &at)) && count < OWNERS_SHOWN; at++) {
+		const char *one = look->owner ? row->name : row->schema->owner;
+
+		if (strcmp(one, owner) == 0)
+			continue;
+		buf_printf(&look->out, "%s `%s`", count++ ? "," : "", one);
+		owner = one;
+	}
+	if (next_row(look, &at))
+		buf_append_str(&look->out, " …");
+}
 
 static void end_look(struct look *look)
 {
@@ -219,27 +254,32 @@ static void on_look(void *arg, const struct setting_answer *answer)
 		end_look(look);
 		return;
 	}
-	row = look->out.len < TEXT_MAX - 2 * SHOWN_MAX
-		      ? schemas_at(settings_schemas(settings_of(look->inv)), ++look->at)
-		      : NULL;
-	if (!row || settings_get(settings_of(look->inv), &look->place, row->name, on_look, look) < 0)
-		end_look(look);
+	look->at++;
+	row = look->out.len < TEXT_MAX - 4 * SHOWN_MAX ? next_row(look, &look->at) : NULL;
+	if (row && settings_get(settings_of(look->inv), &look->place, row->name, on_look, look) == 0)
+		return;
+	put_rest(look);
+	end_look(look);
 }
 
 static void show(struct shoal_invocation *inv)
 {
 	const char *name = shoal_invocation_string(inv, "name", NULL);
-	const struct schema_row *first = schemas_at(settings_schemas(settings_of(inv)), 0);
+	const struct schema_row *first;
 	struct look *look = calloc(1, sizeof(*look));
 
 	if (!look)
 		return; /* its last release apologises */
 	look->inv = shoal_invocation_hold(inv);
 	look->place = place_of(inv);
-	look->all = !name;
+	look->all = !name || !schemas_find(settings_schemas(settings_of(inv)), name);
+	look->owner = look->all ? name : NULL;
 	look->sure = true;
 	buf_init(&look->out, 2 * TEXT_MAX);
-	if (settings_get(settings_of(inv), &look->place, name ? name : first->name, on_look, look) == 0)
+	first = look->all ? next_row(look, &look->at) : NULL;
+	if (first)
+		name = first->name;
+	if (name && settings_get(settings_of(inv), &look->place, name, on_look, look) == 0)
 		return;
 	shoal_reply_error(inv, "There is no setting `%s`; `/settings show` lists them all.", name);
 	buf_finish(&look->out);
@@ -357,10 +397,30 @@ static void history(struct shoal_invocation *inv)
 
 /* --- the rows ----------------------------------------------------------------------------------------------------- */
 
-#define NAME_OPTION(required_)                                                                    \
-	{                                                                                         \
-		.name = "name", .description = "The setting's name", .type = SHOAL_OPTION_STRING, \
-		.required = (required_), .min = 1, .max = SCHEMA_NAME_SIZE - 1                    \
+/* Names that hold what was typed, those that begin with it first. */
+static void suggest_name(struct shoal_invocation *inv)
+{
+	const struct schemas *schemas = settings_schemas(settings_of(inv));
+	const char *typed = shoal_suggest_typed(inv);
+	struct shoal_choice choices[SUGGESTED_MAX] = { 0 };
+	const struct schema_row *row;
+	size_t count = 0;
+
+	for (int begins = 1; begins >= 0; begins--) {
+		for (size_t i = 0; (row = schemas_at(schemas, i)) && count < SUGGESTED_MAX; i++) {
+			const char *found = strcasestr(row->name, typed);
+
+			if (found && (found == row->name) == begins)
+				choices[count++] = (struct shoal_choice){ .name = row->name };
+		}
+	}
+	shoal_suggest(inv, choices, count);
+}
+
+#define NAME_OPTION(required_)                                                                          \
+	{                                                                                               \
+		.name = "name", .description = "The setting's name", .type = SHOAL_OPTION_STRING,       \
+		.required = (required_), .min = 1, .max = SCHEMA_NAME_SIZE - 1, .suggest = suggest_name \
 	}
 #define CHANNEL_OPTION                                                                                   \
 	{                                                                                                \

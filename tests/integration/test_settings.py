@@ -54,6 +54,9 @@ def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
     assert "version 1" in settings(sim, "set", name="commands.prefix", value="?")
     shown = settings(sim, "show", name="commands.prefix")
     assert "`?`, set for this server" in shown and "the default: `!`" in shown, shown
+    assert re.search(r"^`privacy\.", settings(sim, "show"), re.M)
+    of_one = settings(sim, "show", name="commands")  # all of one owner
+    assert "`commands.prefix` is `?`" in of_one and "privacy." not in of_one and "\n" not in of_one, of_one
     assert "begin with `/`" in settings(sim, "set", name="commands.prefix", value="/x")
     assert "no setting" in settings(sim, "set", name="nix.da", value="1")
     assert "no setting" in settings(sim, "show", name="nix.da")
