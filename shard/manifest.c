@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#include "shard/commands/registry.h"
+#include "shard/commands/registration.h"
 #include "shard/modhost/loader.h"
 #include "shard/subscriptions.h"
 #include "shared/base/buf.h"
@@ -71,7 +71,7 @@ static json_t *privileged_to_json(void)
 
 int manifest_print(FILE *out)
 {
-	json_t *commands = registry_to_json(), *manifest;
+	json_t *commands = registration_to_json(), *manifest;
 	struct dispatch_row rows[SHOAL_EVENT_COUNT];
 	size_t count = subscriptions_build(rows);
 	char hex[2 * EVP_MAX_MD_SIZE + 1] = "";

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shard/commands/seal.h"
 #include "shard/commands/fleet_stats.h"
 #include "shard/crash.h"
 #include "shard/events/event_key.h"
@@ -793,6 +794,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 	if (r < 0)
 		return r;
 	log_add_secret(worker->config->discord_token);
+	seal_set_token(worker->config->discord_token);
 	worker->shard_count = (uint32_t)json_integer_value(json_object_get(secrets, "shard_count"));
 	r = open_cache(worker);
 	if (r < 0) {

@@ -88,7 +88,7 @@ static struct log_ctx context_of(const struct shoal_invocation *inv)
 	return (struct log_ctx){ .shard = (int32_t)inv->commands->services.shard_id,
 				 .guild_id = inv->guild_id,
 				 .module = inv->path,
-				 .event = inv->form == INVOCATION_SLASH ? "INTERACTION_CREATE" : "MESSAGE_CREATE" };
+				 .event = inv->form == INVOCATION_MESSAGE ? "MESSAGE_CREATE" : "INTERACTION_CREATE" };
 }
 
 static void failed_to_send(struct shoal_invocation *inv, int error, const struct rest_result *result)
@@ -326,11 +326,26 @@ static int give(struct shoal_invocation *inv)
 	return 0;
 }
 
+/* Where suggestions are wanted there is no other answer than some, or none. */
+static int give_no_choices(struct shoal_invocation *inv)
+{
+	json_auto_t *choices = json_array();
+	char error[PAYLOAD_ERROR_SIZE];
+	json_t *body = NULL;
+	int r = payload_interaction_choices(choices, error, &body);
+
+	return r < 0 ? r : answer_give_choices(inv, body);
+}
+
 int answer_give(struct shoal_invocation *inv, enum answer_kind kind, struct content *content, bool ephemeral)
 {
 	if (inv->replied) {
 		content_free(content);
 		return -EALREADY;
+	}
+	if (inv->form == INVOCATION_SUGGEST) {
+		content_free(content);
+		return give_no_choices(inv);
 	}
 	inv->reply = content;
 	inv->reply_kind = kind;
@@ -349,9 +364,21 @@ int answer_give_modal(struct shoal_invocation *inv, json_t *body)
 	return give(inv);
 }
 
+int answer_give_choices(struct shoal_invocation *inv, json_t *body)
+{
+	if (inv->replied || invocation_age_ms(inv) >= ANSWER_LATE_MS) {
+		json_decref(body);
+		if (inv->replied)
+			return -EALREADY;
+		inv->replied = true; /* nobody looks at them any more */
+		return 0;
+	}
+	return answer_give_modal(inv, body);
+}
+
 int answer_defer(struct shoal_invocation *inv, bool ephemeral)
 {
-	if (inv->form == INVOCATION_MESSAGE)
+	if (inv->form != INVOCATION_SLASH)
 		return 0;
 	if (inv->replied || inv->defer_raised)
 		return -EALREADY;

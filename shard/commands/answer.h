@@ -18,6 +18,8 @@ int answer_check(const struct shoal_invocation *inv, enum answer_kind kind, cons
 int answer_give(struct shoal_invocation *inv, enum answer_kind kind, struct content *content, bool ephemeral);
 /* Sends a form: @body (taken) is the callback's. -EALREADY. */
 int answer_give_modal(struct shoal_invocation *inv, json_t *body);
+/* Sends suggestions: @body (taken) is the callback's. Too late ones are dropped, which is no error. -EALREADY. */
+int answer_give_choices(struct shoal_invocation *inv, json_t *body);
 /* Defers now. -EALREADY: answered, or deferred, before. */
 int answer_defer(struct shoal_invocation *inv, bool ephemeral);
 /* Nothing will be answered any more though it was deferred (the deferred message is about to be deleted). */

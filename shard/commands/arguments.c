@@ -1,8 +1,8 @@
-/* Option values: one check function for both forms; only where the value comes from differs. */
+/* Option values: one check for both forms; only where the value comes from differs. Must not believe that Discord has
+ * checked anything. */
 #include "shard/commands/arguments.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@
 #include "shared/base/cleanup.h"
 
 /* Largest whole number that Discord lets through (discord-facts section 1). */
-#define INTEGER_LIMIT INT64_C(9007199254740991)
+#define INTEGER_LIMIT    INT64_C(9007199254740991)
+#define CHOICES_TEXT_MAX 4096
 
 void arguments_finish(struct arguments *arguments)
 {
@@ -80,156 +81,191 @@ static char *copy_text(struct shoal_str text)
 	return copy;
 }
 
-static bool has_range(const struct shoal_command_option *option)
+/* --- what was wrong ------------------------------------------------------------------------------------------------
+ */
+
+int arguments_wrong(const struct shoal_command_option *option, const struct shoal_phrase *phrase,
+		    struct arguments_error *error)
 {
-	return option->min != 0 || option->max != 0;
+	*error = (struct arguments_error){ .phrase = phrase, .option = option };
+	return -EINVAL;
 }
 
-static int wrong(const struct argument *argument, const struct shoal_phrase *phrase, struct arguments_error *error)
+static const char *in_language(const struct shoal_phrase *phrase, enum shoal_language language, const char *english)
 {
-	*error = (struct arguments_error){ .phrase = phrase, .option = argument->option };
-	return -EINVAL;
+	const char *text = phrase && language != SHOAL_ENGLISH ? phrase->text[language] : NULL;
+
+	return text ? text : english;
+}
+
+static void list_choices(const struct shoal_command_option *option, enum shoal_language language, struct buf *out)
+{
+	for (size_t i = 0; i < option->choice_count; i++)
+		buf_printf(out, "%s`%s`", i ? ", " : "",
+			   in_language(option->choices[i].names, language, option->choices[i].name));
 }
 
 void arguments_error_print(const struct arguments_error *error, enum shoal_language language, struct buf *out)
 {
-	char min[24], max[24];
-	const struct shoal_word words[] = { { "option", error->option->name },
-					    { "description", error->option->description },
-					    { "min", min },
-					    { "max", max } };
+	static const struct shoal_command_option none = { .name = "", .description = "" };
+	const struct shoal_command_option *option = error->option ? error->option : &none;
+	CLEANUP(buf_finish) struct buf choices;
+	char min[32], max[32];
+	bool number = option->type == SHOAL_OPTION_NUMBER;
 
-	snprintf(min, sizeof(min), "%" PRId64, error->option->min);
-	snprintf(max, sizeof(max), "%" PRId64, error->option->max);
-	phrases_print(out, error->phrase, language, words, ARRAY_SIZE(words));
+	buf_init(&choices, CHOICES_TEXT_MAX);
+	list_choices(option, language, &choices);
+	snprintf(min, sizeof(min), number ? "%.15g" : "%.0f", number ? option->least : (double)option->min);
+	snprintf(max, sizeof(max), number ? "%.15g" : "%.0f", number ? option->most : (double)option->max);
+	phrases_print(out, error->phrase, language,
+		      (const struct shoal_word[]){
+			      { "option", option->name },
+			      { "description", in_language(option->descriptions, language, option->description) },
+			      { "min", min },
+			      { "max", max },
+			      { "choices", buf_cstr(&choices) ? buf_cstr(&choices) : "" } },
+		      5);
 }
 
-static int check_string(struct argument *argument, struct shoal_str text, struct arguments_error *error)
+/* --- single values -------------------------------------------------------------------------------------------------
+ */
+
+int arguments_take_text(struct argument *argument, struct shoal_str text, struct arguments_error *error)
 {
 	const struct shoal_command_option *option = argument->option;
-	size_t characters = count_characters(text);
+	size_t characters = count_characters(text), i;
 
-	if (has_range(option) && (characters < (uint64_t)option->min || characters > (uint64_t)option->max)) {
-		return wrong(argument, &phrase_OPTION_LENGTH, error);
-	}
+	for (i = 0; i < option->choice_count && !shoal_str_is(text, arguments_choice_text(&option->choices[i])); i++)
+		;
+	if (option->choice_count > 0 && i == option->choice_count)
+		return arguments_wrong(option, &phrase_OPTION_CHOICE, error);
+	if ((option->min || option->max) && (characters < (uint64_t)option->min || characters > (uint64_t)option->max))
+		return arguments_wrong(option, &phrase_OPTION_LENGTH, error);
 	argument->text = copy_text(text);
 	return argument->text ? 0 : -ENOMEM;
 }
 
-static int check_integer(struct argument *argument, int64_t value, struct arguments_error *error)
+int arguments_take_integer(struct argument *argument, int64_t value, struct arguments_error *error)
 {
 	const struct shoal_command_option *option = argument->option;
+	size_t i;
 
-	if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) {
-		return wrong(argument, &phrase_OPTION_TOO_LARGE, error);
-	}
-	if (has_range(option) && (value < option->min || value > option->max)) {
-		return wrong(argument, &phrase_OPTION_RANGE, error);
-	}
+	if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT)
+		return arguments_wrong(option, &phrase_OPTION_TOO_LARGE, error);
+	if ((option->min || option->max) && (value < option->min || value > option->max))
+		return arguments_wrong(option, &phrase_OPTION_RANGE, error);
+	for (i = 0; i < option->choice_count && option->choices[i].integer != value; i++)
+		;
+	if (option->choice_count > 0 && i == option->choice_count)
+		return arguments_wrong(option, &phrase_OPTION_CHOICE, error);
 	argument->integer = value;
 	return 0;
 }
 
-static int value_id(struct argument *argument, struct shoal_str text, struct arguments_error *error)
+static bool same_number(double a, double b)
 {
-	if (shoal_snowflake_parse(text.ptr, text.len, &argument->id) < 0 || argument->id == 0)
-		return wrong(argument, &phrase_OPTION_ID, error);
+	return a <= b && a >= b; /* choices come back as the bits that were sent */
+}
+
+int arguments_take_number(struct argument *argument, double value, struct arguments_error *error)
+{
+	const struct shoal_command_option *option = argument->option;
+	bool bounded = !same_number(option->least, 0) || !same_number(option->most, 0);
+	size_t i;
+
+	if (!isfinite(value))
+		return arguments_wrong(option, &phrase_OPTION_NUMBER, error);
+	if (bounded && (value < option->least || value > option->most))
+		return arguments_wrong(option, &phrase_OPTION_RANGE, error);
+	for (i = 0; i < option->choice_count && !same_number(option->choices[i].number, value); i++)
+		;
+	if (option->choice_count > 0 && i == option->choice_count)
+		return arguments_wrong(option, &phrase_OPTION_CHOICE, error);
+	argument->number = value;
 	return 0;
 }
 
-static int from_value(struct argument *argument, const struct shoal_value *value, struct arguments_error *error)
+static bool is_there(enum shoal_option_type type, uint64_t id, const struct resolved *resolved)
 {
-	switch (argument->option->type) {
+	switch (type) {
+	case SHOAL_OPTION_USER:
+		return resolved_find_user(resolved, id);
+	case SHOAL_OPTION_CHANNEL:
+		return resolved_find_channel(resolved, id);
+	case SHOAL_OPTION_ROLE:
+		return resolved_find_role(resolved, id);
+	case SHOAL_OPTION_MENTIONABLE:
+		return resolved_find_user(resolved, id) || resolved_find_role(resolved, id);
+	default:
+		return resolved_find_attachment(resolved, id);
+	}
+}
+
+int arguments_take_id(struct argument *argument, uint64_t id, const struct resolved *resolved,
+		      struct arguments_error *error)
+{
+	const struct shoal_command_option *option = argument->option;
+	const struct shoal_resolved_channel *channel;
+
+	if (id == 0 || !is_there(option->type, id, resolved))
+		return arguments_wrong(option, &phrase_OPTION_NOT_FOUND, error);
+	if (option->type == SHOAL_OPTION_CHANNEL && option->channel_types) {
+		channel = resolved_find_channel(resolved, id);
+		if (channel->type >= 32 || !(option->channel_types & SHOAL_CHANNEL_BIT(channel->type)))
+			return arguments_wrong(option, &phrase_OPTION_CHANNEL_KIND, error);
+	}
+	argument->id = id;
+	return 0;
+}
+
+static int from_value(struct argument *argument, const struct shoal_value *value, const struct resolved *resolved,
+		      struct arguments_error *error)
+{
+	const struct shoal_command_option *option = argument->option;
+	uint64_t id;
+
+	switch (option->type) {
 	case SHOAL_OPTION_STRING:
-		return value->kind == SHOAL_VALUE_STR ? check_string(argument, value->text, error)
-						      : wrong(argument, &phrase_OPTION_TEXT, error);
+		return value->kind == SHOAL_VALUE_STR ? arguments_take_text(argument, value->text, error)
+						      : arguments_wrong(option, &phrase_OPTION_TEXT, error);
 	case SHOAL_OPTION_INTEGER:
-		return value->kind == SHOAL_VALUE_INT ? check_integer(argument, value->integer, error)
-						      : wrong(argument, &phrase_OPTION_INTEGER, error);
+		return value->kind == SHOAL_VALUE_INT ? arguments_take_integer(argument, value->integer, error)
+						      : arguments_wrong(option, &phrase_OPTION_INTEGER, error);
 	case SHOAL_OPTION_BOOLEAN:
 		argument->boolean = value->boolean;
-		return value->kind == SHOAL_VALUE_BOOL ? 0 : wrong(argument, &phrase_OPTION_BOOLEAN, error);
+		return value->kind == SHOAL_VALUE_BOOL ? 0 : arguments_wrong(option, &phrase_OPTION_BOOLEAN, error);
 	case SHOAL_OPTION_NUMBER:
-		argument->number = value->number;
-		if ((value->kind != SHOAL_VALUE_INT && value->kind != SHOAL_VALUE_NUMBER) || !isfinite(value->number))
-			return wrong(argument, &phrase_OPTION_NUMBER, error);
-		return 0;
+		return value->kind == SHOAL_VALUE_INT || value->kind == SHOAL_VALUE_NUMBER
+			       ? arguments_take_number(argument, value->number, error)
+			       : arguments_wrong(option, &phrase_OPTION_NUMBER, error);
 	case SHOAL_OPTION_USER:
 	case SHOAL_OPTION_CHANNEL:
 	case SHOAL_OPTION_ROLE:
-		return value->kind == SHOAL_VALUE_STR ? value_id(argument, value->text, error)
-						      : wrong(argument, &phrase_OPTION_ID, error);
+	case SHOAL_OPTION_MENTIONABLE:
+	case SHOAL_OPTION_ATTACHMENT:
+		if (value->kind != SHOAL_VALUE_STR || shoal_snowflake_parse(value->text.ptr, value->text.len, &id) < 0)
+			return arguments_wrong(option, &phrase_OPTION_ID, error);
+		return arguments_take_id(argument, id, resolved, error);
 	default:
-		return wrong(argument, &phrase_OPTION_KIND_UNKNOWN, error);
+		return arguments_wrong(option, &phrase_OPTION_KIND_UNKNOWN, error);
 	}
 }
 
-/* "<@123>", "<@!123>", "<#123>", "<@&123>" or bare digits. */
-static struct shoal_str strip_mention(struct shoal_str word)
-{
-	if (word.len < 4 || word.ptr[0] != '<' || word.ptr[word.len - 1] != '>')
-		return word;
-	word.ptr++;
-	word.len -= 2;
-	while (word.len > 0 && strchr("@#!&", word.ptr[0])) {
-		word.ptr++;
-		word.len--;
-	}
-	return word;
-}
+/* --- an interaction's ----------------------------------------------------------------------------------------------
+ */
 
-/* The word as C string in @text for strtoll and strtod; false when it does not fit. */
-static bool word_to_text(struct shoal_str word, char text[64])
-{
-	if (word.len == 0 || word.len >= 64 || memchr(word.ptr, '\0', word.len))
-		return false;
-	memcpy(text, word.ptr, word.len);
-	text[word.len] = '\0';
-	return true;
-}
-
-static int from_word(struct argument *argument, struct shoal_str word, struct arguments_error *error)
-{
-	char text[64] = "", *end = text;
-	bool fits = word_to_text(word, text);
-	long long integer;
-
-	switch (argument->option->type) {
-	case SHOAL_OPTION_STRING:
-		return check_string(argument, word, error);
-	case SHOAL_OPTION_INTEGER:
-		errno = 0;
-		integer = strtoll(text, &end, 10);
-		if (!fits || end == text || *end != '\0' || errno != 0)
-			return wrong(argument, &phrase_OPTION_INTEGER, error);
-		return check_integer(argument, integer, error);
-	case SHOAL_OPTION_BOOLEAN:
-		argument->boolean =
-			strcasecmp(text, "true") == 0 || strcasecmp(text, "yes") == 0 || strcasecmp(text, "on") == 0;
-		if (!argument->boolean && strcasecmp(text, "false") != 0 && strcasecmp(text, "no") != 0 &&
-		    strcasecmp(text, "off") != 0)
-			return wrong(argument, &phrase_OPTION_BOOLEAN, error);
-		return 0;
-	case SHOAL_OPTION_NUMBER:
-		argument->number = strtod(text, &end);
-		if (!fits || end == text || *end != '\0' || !isfinite(argument->number))
-			return wrong(argument, &phrase_OPTION_NUMBER, error);
-		return 0;
-	default:
-		return value_id(argument, strip_mention(word), error);
-	}
-}
-
-static int check_required(const struct shoal_command *leaf, const struct arguments *arguments,
-			  struct arguments_error *error)
+int arguments_check_required(const struct shoal_command *leaf, const struct arguments *arguments,
+			     struct arguments_error *error)
 {
 	size_t i;
 
 	for (i = 0; i < leaf->option_count; i++) {
 		if (!leaf->options[i].required || arguments_find(arguments, leaf->options[i].name))
 			continue;
-		*error = (struct arguments_error){ .phrase = &phrase_OPTION_MISSING, .option = &leaf->options[i] };
-		return -EINVAL;
+		return arguments_wrong(&leaf->options[i],
+				       leaf->options[i].type == SHOAL_OPTION_ATTACHMENT ? &phrase_OPTION_FILE
+											: &phrase_OPTION_MISSING,
+				       error);
 	}
 	return 0;
 }
@@ -246,7 +282,8 @@ static const struct shoal_command_option *option_of(const struct shoal_command *
 }
 
 int arguments_from_options(const struct shoal_command *leaf, const struct shoal_option *options, size_t option_count,
-			   struct arguments *ret_arguments, struct arguments_error *error)
+			   const struct resolved *resolved, struct arguments *ret_arguments,
+			   struct arguments_error *error)
 {
 	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
 	size_t i;
@@ -261,11 +298,11 @@ int arguments_from_options(const struct shoal_command *leaf, const struct shoal_
 			continue;
 		argument->option = option;
 		arguments.count++;
-		r = from_value(argument, &options[i].value, error);
+		r = from_value(argument, &options[i].value, resolved, error);
 		if (r < 0)
 			return r;
 	}
-	r = check_required(leaf, &arguments, error);
+	r = arguments_check_required(leaf, &arguments, error);
 	if (r < 0)
 		return r;
 	*ret_arguments = arguments;
@@ -273,77 +310,36 @@ int arguments_from_options(const struct shoal_command *leaf, const struct shoal_
 	return 0;
 }
 
-static bool is_space(char c)
+int arguments_from_unfinished(const struct shoal_command *leaf, const struct shoal_option *options, size_t option_count,
+			      const struct resolved *resolved, struct arguments *ret_arguments,
+			      const struct shoal_command_option **ret_focused, struct shoal_str *ret_typed)
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-static void trim(struct shoal_str *text)
-{
-	while (text->len > 0 && is_space(text->ptr[0])) {
-		text->ptr++;
-		text->len--;
-	}
-	while (text->len > 0 && is_space(text->ptr[text->len - 1]))
-		text->len--;
-}
-
-bool arguments_next_word(struct shoal_str *text, struct shoal_str *ret_word)
-{
-	struct shoal_str word;
-	char stop = '\0';
-	uint32_t len = 0;
-
-	trim(text);
-	if (text->len == 0)
-		return false;
-	word.ptr = text->ptr;
-	if (text->ptr[0] == '"' && memchr(text->ptr + 1, '"', text->len - 1)) {
-		stop = '"';
-		word.ptr++;
-		len = 1;
-	}
-	while (len < text->len && (stop ? text->ptr[len] != stop : !is_space(text->ptr[len])))
-		len++;
-	word.len = (uint32_t)(text->ptr + len - word.ptr);
-	len += stop != '\0'; /* the closing quote */
-	text->ptr += len;
-	text->len -= len;
-	*ret_word = word;
-	return true;
-}
-
-int arguments_from_text(const struct shoal_command *leaf, struct shoal_str text, struct arguments *ret_arguments,
-			struct arguments_error *error)
-{
-	CLEANUP(arguments_finish) struct arguments arguments = { 0 };
-	struct shoal_str word;
+	struct arguments arguments = { 0 };
+	struct arguments_error error;
 	size_t i;
-	int r;
 
-	for (i = 0; i < leaf->option_count && i < ARGUMENTS_MAX; i++) {
+	*ret_focused = NULL;
+	*ret_typed = SHOAL_STR("");
+	for (i = 0; i < option_count; i++) {
+		const struct shoal_command_option *option = option_of(leaf, options[i].name);
 		struct argument *argument = &arguments.items[arguments.count];
 
-		trim(&text);
-		if (text.len == 0)
-			break;
-		if (i + 1 == leaf->option_count && leaf->options[i].type == SHOAL_OPTION_STRING && text.ptr[0] != '"') {
-			word = text;
-			text.len = 0;
-		} else {
-			arguments_next_word(&text, &word);
+		if (!option || arguments_find(&arguments, option->name) || arguments.count == ARGUMENTS_MAX)
+			continue;
+		if (options[i].focused) {
+			/* A number that is being typed comes as text, or as a number. */
+			*ret_focused = option->suggest ? option : NULL;
+			if (options[i].value.kind == SHOAL_VALUE_STR)
+				*ret_typed = options[i].value.text;
+			continue;
 		}
-		argument->option = &leaf->options[i];
-		arguments.count++;
-		r = from_word(argument, word, error);
-		if (r < 0)
-			return r;
+		argument->option = option;
+		if (from_value(argument, &options[i].value, resolved, &error) == 0)
+			arguments.count++;
+		else
+			*argument = (struct argument){ 0 };
 	}
-	r = check_required(leaf, &arguments, error);
-	if (r < 0)
-		return r;
 	*ret_arguments = arguments;
-	arguments.count = 0; /* handed over */
 	return 0;
 }
 

@@ -13,12 +13,20 @@
 #include "shard/commands/answer.h"
 #include "shard/commands/components.h"
 #include "shard/commands/gate.h"
+#include "shard/commands/lookups.h"
 #include "shard/commands/registry.h"
+#include "shard/commands/seal.h"
+#include "shard/commands/suggest.h"
+#include "shard/commands/words.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/log/log.h"
 
-#define ARGUMENTS_TEXT_MAX 2048
+#define ARGUMENTS_TEXT_MAX 4096
+#define WAITING_LEN_MAX    16384 /* bytes of a message that waits for its guild's prefix; Discord's have 4000 characters \
+				  */
+
+enum { TYPE_USER = 2, TYPE_MESSAGE = 3 }; /* of interaction data */
 
 static void tick(void *arg)
 {
@@ -93,26 +101,41 @@ static void enter(struct shoal_invocation *inv, enum culprit_kind kind, void (*h
 	culprit_leave(&frame);
 }
 
-static void run(struct shoal_invocation *inv, const struct shoal_command *leaf)
+static void run(struct shoal_invocation *inv)
 {
 	struct log_ctx ctx = { .shard = (int32_t)inv->commands->services.shard_id,
 			       .guild_id = inv->guild_id,
 			       .module = inv->path };
 
-	inv->command = leaf;
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands, 1);
 	log_debug(&ctx, "commands.run", KV_STR("form", inv->form == INVOCATION_SLASH ? "slash" : "message"),
 		  KV_MS("age", invocation_age_ms(inv)));
-	enter(inv, CULPRIT_COMMAND, leaf->handle);
+	enter(inv, CULPRIT_COMMAND, inv->command->handle);
+}
+
+/* How a message command is to be typed; what was typed wrong is rarely the only thing. */
+static void add_usage(const struct shoal_invocation *inv, struct buf *out)
+{
+	CLEANUP(buf_finish) struct buf usage;
+
+	buf_init(&usage, ARGUMENTS_TEXT_MAX);
+	buf_append_str(&usage, inv->called_by && !strchr(inv->called_by, '`') ? inv->called_by : "");
+	words_usage(inv->command, inv->path, &usage);
+	if (!buf_cstr(&usage))
+		return;
+	buf_append_char(out, '\n');
+	phrases_print(out, &phrase_USAGE, inv->language, &(struct shoal_word){ "usage", buf_cstr(&usage) }, 1);
 }
 
 static void refuse(struct shoal_invocation *inv, int error, const struct arguments_error *what)
 {
 	CLEANUP(buf_finish) struct buf out;
 
-	buf_init(&out, ARGUMENTS_TEXT_MAX);
+	buf_init(&out, 2 * ARGUMENTS_TEXT_MAX);
 	if (error == -EINVAL)
 		arguments_error_print(what, inv->language, &out);
+	if (error == -EINVAL && inv->form == INVOCATION_MESSAGE)
+		add_usage(inv, &out);
 	if (error == -EINVAL && buf_cstr(&out))
 		invocation_reply_error(inv, "%s", buf_cstr(&out));
 	else
@@ -123,6 +146,8 @@ static void refuse(struct shoal_invocation *inv, int error, const struct argumen
 static void add_to_rule(struct gate_rule *rule, const struct shoal_command *command)
 {
 	rule->flags |= command->flags;
+	if (command->contexts && !(command->contexts & (SHOAL_IN_BOT_DMS | SHOAL_IN_OTHER_DMS)))
+		rule->flags |= SHOAL_COMMAND_GUILD_ONLY;
 	rule->permissions |= command->permissions;
 	rule->key = command;
 	if (command->cooldown_count > 0) {
@@ -134,10 +159,52 @@ static void add_to_rule(struct gate_rule *rule, const struct shoal_command *comm
 /* --- slash
  * ------------------------------------------------------------------------------------------------------------ */
 
+/* From the interaction's data to the row that is meant, through the checks that come before its arguments. NULL: told.
+ */
+static const struct shoal_command *find_leaf(struct shoal_invocation *inv, const struct shoal_interaction_data *data,
+					     struct gate_rule *rule, const struct shoal_option **ret_options,
+					     size_t *ret_option_count)
+{
+	const struct shoal_command *command = registry_find_kind(data->type, data->name), *row, *leaf;
+
+	if (!command || arguments_descend(command, data->options.items, data->options.count, &leaf, ret_options,
+					  ret_option_count) < 0) {
+		invocation_refuse(inv, &phrase_COMMAND_GONE, NULL, 0);
+		return NULL;
+	}
+	name_path(inv, command->name);
+	if (!gate_is_on(inv, registry_owner(command)))
+		return NULL;
+	add_to_rule(rule, command);
+	for (row = command; row != leaf;) { /* names and flags on the way down */
+		row = registry_child(row, row == command ? data->options.items[0].name
+							 : data->options.items[0].options.items[0].name);
+		if (!row)
+			break;
+		name_path(inv, row->name);
+		add_to_rule(rule, row);
+	}
+	inv->flags = rule->flags;
+	inv->keeps_modal = inv->flags & SHOAL_COMMAND_MODAL;
+	inv->command = leaf;
+	return leaf;
+}
+
+/* A context menu's target must be there, or the handler would stand before nothing. */
+static bool has_target(struct shoal_invocation *inv, const struct shoal_interaction_data *data)
+{
+	if (data->type != TYPE_USER && data->type != TYPE_MESSAGE)
+		return true;
+	inv->target_id = data->target_id;
+	if (data->type == TYPE_USER ? resolved_find_user(&inv->resolved, data->target_id) != NULL
+				    : resolved_find_message(&inv->resolved, data->target_id) != NULL)
+		return true;
+	invocation_refuse(inv, &phrase_TARGET_GONE, NULL, 0);
+	return false;
+}
+
 static void slash(struct shoal_invocation *inv, const struct shoal_interaction *interaction)
 {
-	const struct shoal_interaction_data *data = interaction->data;
-	const struct shoal_command *command = registry_find(data->name), *row;
 	const struct shoal_option *options;
 	const struct shoal_command *leaf;
 	struct arguments_error error = { 0 };
@@ -145,32 +212,30 @@ static void slash(struct shoal_invocation *inv, const struct shoal_interaction *
 	size_t option_count;
 	int r;
 
-	if (!command ||
-	    arguments_descend(command, data->options.items, data->options.count, &leaf, &options, &option_count) < 0) {
-		invocation_refuse(inv, &phrase_COMMAND_GONE, NULL, 0);
+	leaf = find_leaf(inv, interaction->data, &rule, &options, &option_count);
+	if (!leaf || !gate_open(inv, &rule) || !has_target(inv, interaction->data))
 		return;
-	}
-	name_path(inv, command->name);
-	if (!gate_is_on(inv, registry_owner(command)))
-		return;
-	add_to_rule(&rule, command);
-	for (row = command; row != leaf;) { /* names and flags on the way down */
-		row = registry_child(row, row == command ? data->options.items[0].name
-							 : data->options.items[0].options.items[0].name);
-		if (!row)
-			break;
-		name_path(inv, row->name);
-		add_to_rule(&rule, row);
-	}
-	inv->flags = rule.flags;
-	inv->keeps_modal = inv->flags & SHOAL_COMMAND_MODAL;
-	if (!gate_open(inv, &rule))
-		return;
-	r = arguments_from_options(leaf, options, option_count, &inv->arguments, &error);
+	r = arguments_from_options(leaf, options, option_count, &inv->resolved, &inv->arguments, &error);
 	if (r < 0)
 		refuse(inv, r, &error);
 	else
-		run(inv, leaf);
+		run(inv);
+}
+
+/* Who may not use a command is suggested nothing; its cooldowns do not count here. */
+static void suggest(struct shoal_invocation *inv, const struct shoal_interaction *interaction)
+{
+	const struct shoal_option *options;
+	const struct shoal_command *leaf;
+	struct gate_rule rule = { 0 };
+	size_t option_count;
+
+	leaf = find_leaf(inv, interaction->data, &rule, &options, &option_count);
+	if (!leaf)
+		return;
+	rule.cooldown_count = 0;
+	if (gate_open(inv, &rule))
+		suggest_run(inv, leaf, options, option_count);
 }
 
 static uint64_t invoker_of(const struct shoal_interaction *interaction)
@@ -202,6 +267,12 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 	name_path(inv, row->prefix);
 	if (!gate_is_on(inv, owner))
 		return;
+	if (!seal_holds(row, data->custom_id, inv->guild_id, inv->user_id)) {
+		invocation_refuse(inv,
+				  row->flags & SHOAL_COMPONENT_OWN ? &phrase_COMPONENT_FOREIGN : &phrase_COMPONENT_GONE,
+				  NULL, 0);
+		return;
+	}
 	inv->is_form = interaction->type == SHOAL_INTERACTION_MODAL;
 	inv->updates = (row->flags & SHOAL_COMPONENT_UPDATES) && interaction->message;
 	inv->keeps_modal = row->flags & SHOAL_COMPONENT_MODAL;
@@ -224,6 +295,8 @@ static take_fn taker_of(uint32_t type)
 	switch (type) {
 	case SHOAL_INTERACTION_COMMAND:
 		return slash;
+	case SHOAL_INTERACTION_AUTOCOMPLETE:
+		return suggest;
 	case SHOAL_INTERACTION_COMPONENT:
 	case SHOAL_INTERACTION_MODAL:
 		return component;
@@ -235,7 +308,10 @@ static take_fn taker_of(uint32_t type)
 void commands_interaction(struct commands *commands, const struct shoal_event *event, struct ticket *ticket)
 {
 	const struct shoal_interaction *interaction = event->interaction;
-	struct invocation_source source = { .form = INVOCATION_SLASH,
+	struct resolved resolved;
+	struct invocation_source source = { .form = interaction->type == SHOAL_INTERACTION_AUTOCOMPLETE
+							    ? INVOCATION_SUGGEST
+							    : INVOCATION_SLASH,
 					    .event_id = interaction->id,
 					    .application_id = interaction->application_id,
 					    .guild_id = interaction->guild_id,
@@ -244,6 +320,7 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 					    .message_id = interaction->message ? interaction->message->id : 0,
 					    .language = phrases_language(interaction->locale),
 					    .token = interaction->token,
+					    .resolved = &resolved,
 					    .ticket = ticket };
 	struct log_ctx ctx = { .shard = (int32_t)commands->services.shard_id,
 			       .guild_id = interaction->guild_id,
@@ -260,12 +337,19 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 		source.permissions_known = true;
 		source.permissions = interaction->member->permissions.bits;
 	}
+	resolved_init(&resolved);
+	r = resolved_add_interaction(&resolved, interaction);
+	if (r < 0) /* what is missing will be missed where it is wanted */
+		log_warn(&ctx, "commands.resolved_cut", KV_MSG("an interaction names more than fits"), KV_ERR(r));
 	r = invocation_new(commands, &source, &inv);
+	resolved_finish(&resolved);
 	if (r < 0) {
 		log_warn(&ctx, "commands.lost", KV_MSG("an interaction could not be taken up"), KV_ERR(r));
 		return;
 	}
-	if (invocation_age_ms(inv) >= ANSWER_LATE_MS && ticket_again(ticket)) {
+	if (invocation_age_ms(inv) >= ANSWER_LATE_MS && source.form == INVOCATION_SUGGEST) {
+		inv->replied = true; /* the member has typed on long since */
+	} else if (invocation_age_ms(inv) >= ANSWER_LATE_MS && ticket_again(ticket)) {
 		/* A worker that died had begun it. If it got as far as deferring, the token lives on and the member
 		 * still waits: an edit is the way, and a harmless one if not. */
 		answer_begin_deferred(inv);
@@ -290,6 +374,7 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 struct waiting_message {
 	struct commands *commands;
 	struct invocation_source source;
+	struct resolved resolved;
 	uint32_t len;
 	char content[];
 };
@@ -324,18 +409,69 @@ static bool strip_mention(struct shoal_str *content, uint64_t user_id)
 	return true;
 }
 
-/* @content: what stands behind prefix or mention. */
-static void text_command(struct commands *commands, const struct invocation_source *source, struct shoal_str content,
-			 bool mentioned)
+static const struct shoal_guild_view *view_of(const struct commands *commands, uint64_t guild_id)
 {
-	const struct shoal_command *command = NULL, *child;
+	return guild_id && commands->services.cache ? cache_guild(commands->services.cache, guild_id) : NULL;
+}
+
+static void run_typed(struct shoal_invocation *inv, struct shoal_str content)
+{
+	struct arguments_error error = { 0 };
+	int r = words_parse(inv->command, content, &inv->resolved, view_of(inv->commands, inv->guild_id),
+			    &inv->arguments, &error);
+
+	if (r < 0)
+		refuse(inv, r, &error);
+	else
+		lookups_run(inv, run);
+}
+
+/* The words that may follow: subcommands. */
+static void refuse_unfinished(struct shoal_invocation *inv, const struct shoal_command *command)
+{
+	CLEANUP(buf_finish) struct buf names;
+	size_t i;
+
+	buf_init(&names, ARGUMENTS_TEXT_MAX);
+	for (i = 0; i < command->child_count; i++)
+		buf_printf(&names, "%s`%s`", i ? ", " : "", command->children[i].name);
+	invocation_refuse(inv, &phrase_WORD_MISSING,
+			  (const struct shoal_word[]){ { "command", inv->path },
+						       { "words", buf_cstr(&names) ? buf_cstr(&names) : "" } },
+			  2);
+}
+
+/* What Discord sees to where it offers the commands itself. */
+static bool fits_here(struct shoal_invocation *inv, const struct shoal_command *root, uint32_t flags)
+{
+	const struct shoal_guild_view *guild = view_of(inv->commands, inv->guild_id);
+	bool grown_up = inv->guild_id == 0;
+	uint32_t i;
+
+	if (root->contexts && inv->guild_id && !(root->contexts & SHOAL_IN_SERVERS)) {
+		invocation_refuse(inv, &phrase_DMS_ONLY, &(struct shoal_word){ "command", inv->path }, 1);
+		return false;
+	}
+	for (i = 0; guild && i < guild->channel_count; i++)
+		grown_up |= guild->channels[i].id == inv->channel_id && guild->channels[i].flags & SHOAL_CHANNEL_NSFW;
+	if (!(flags & SHOAL_COMMAND_NSFW) || grown_up)
+		return true;
+	invocation_refuse(inv, &phrase_NSFW_ONLY, &(struct shoal_word){ "command", inv->path }, 1);
+	return false;
+}
+
+/* @content: what stands behind @lead, which is the prefix, or NULL for a mention. */
+static void text_command(struct commands *commands, const struct invocation_source *source, struct shoal_str content,
+			 const char *lead)
+{
+	bool mentioned = !lead;
+	const struct shoal_command *command = NULL, *child, *root;
 	struct shoal_str word = { 0 }, ahead;
 	struct shoal_invocation *inv;
-	struct arguments_error error = { 0 };
 	struct gate_rule rule = { 0 };
 	int r;
 
-	if (arguments_next_word(&content, &word))
+	if (words_next(&content, &word))
 		command = registry_find(word);
 	if (!command && !mentioned)
 		return; /* other bots share the prefix: not ours to answer */
@@ -344,6 +480,7 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		log_warn(NULL, "commands.lost", KV_MSG("a message command could not be taken up"), KV_ERR(r));
 		return;
 	}
+	inv->called_by = resolved_keep(&inv->resolved, mentioned ? "@me " : lead);
 	if (!command) {
 		invocation_reply_phrase(inv, &phrase_HELLO, NULL, 0);
 		invocation_release(inv);
@@ -355,24 +492,22 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		return;
 	}
 	add_to_rule(&rule, command);
+	root = command;
 	ahead = content;
-	while (command->child_count > 0 && arguments_next_word(&ahead, &word) &&
-	       (child = registry_child(command, word))) {
+	while (command->child_count > 0 && words_next(&ahead, &word) && (child = registry_child(command, word))) {
 		command = child;
 		content = ahead;
 		name_path(inv, command->name);
 		add_to_rule(&rule, command);
 	}
 	inv->flags = rule.flags;
-	if (command->child_count > 0) {
-		invocation_refuse(inv, &phrase_WORD_MISSING, &(struct shoal_word){ "command", inv->path }, 1);
-	} else if (gate_open(inv, &rule)) {
-		r = arguments_from_text(command, content, &inv->arguments, &error);
-		if (r < 0)
-			refuse(inv, r, &error);
-		else
-			run(inv, command);
-	}
+	inv->command = command;
+	if (command->child_count > 0)
+		refuse_unfinished(inv, command);
+	else if (!fits_here(inv, root, rule.flags))
+		; /* told */
+	else if (gate_open(inv, &rule))
+		run_typed(inv, content);
 	invocation_release(inv);
 }
 
@@ -383,7 +518,8 @@ static void prefix_known(void *arg, const char *prefix)
 
 	waiting->commands->pending--;
 	if (!waiting->commands->closing && strip_prefix(&content, prefix))
-		text_command(waiting->commands, &waiting->source, content, false);
+		text_command(waiting->commands, &waiting->source, content, prefix);
+	resolved_finish(&waiting->resolved);
 	ticket_release(waiting->source.ticket);
 	free(waiting);
 }
@@ -401,12 +537,16 @@ static bool wait_for_prefix(struct commands *commands, const struct invocation_s
 	waiting->commands = commands;
 	waiting->source = *source;
 	waiting->source.ticket = ticket_hold(source->ticket);
+	waiting->resolved = *source->resolved;
+	waiting->source.resolved = &waiting->resolved;
 	waiting->len = content.len;
 	memcpy(waiting->content, content.ptr, content.len);
 	commands->pending++;
 	if (prefixes_load(commands->services.settings, source->guild_id, source->channel_id, prefix_known, waiting) ==
-	    0)
+	    0) {
+		resolved_init(source->resolved); /* they are the waiting one's now, which may be gone already */
 		return true;
+	}
 	commands->pending--;
 	ticket_release(waiting->source.ticket);
 	free(waiting);
@@ -417,9 +557,7 @@ static bool wait_for_prefix(struct commands *commands, const struct invocation_s
 static void judge_author(struct commands *commands, const struct shoal_message *message,
 			 struct invocation_source *source)
 {
-	const struct shoal_guild_view *guild = message->guild_id && commands->services.cache
-						       ? cache_guild(commands->services.cache, message->guild_id)
-						       : NULL;
+	const struct shoal_guild_view *guild = view_of(commands, message->guild_id);
 	struct shoal_permissions_member member = { .user_id = message->author.id };
 
 	if (!guild)
@@ -434,11 +572,22 @@ static void judge_author(struct commands *commands, const struct shoal_message *
 								 &source->permissions);
 }
 
+static void take_message(struct commands *commands, const struct shoal_message *message,
+			 struct invocation_source *source, struct shoal_str content, const char *lead)
+{
+	judge_author(commands, message, source);
+	if (resolved_add_message(source->resolved, message) < 0)
+		log_warn(NULL, "commands.resolved_cut", KV_MSG("a message names more than fits"));
+	text_command(commands, source, content, lead);
+	resolved_finish(source->resolved);
+}
+
 void commands_message(struct commands *commands, const struct shoal_event *event, struct ticket *ticket)
 {
 	const struct shoal_message *message = event->message;
 	struct shoal_str content = message->content;
 	struct invocation_source source;
+	struct resolved resolved;
 	const char *prefix;
 
 	if (content.len == 0 || message->author.bot || message->has.webhook_id ||
@@ -451,20 +600,22 @@ void commands_message(struct commands *commands, const struct shoal_event *event
 					     .user_id = message->author.id,
 					     .message_id = message->id,
 					     .ticket = ticket };
+	resolved_init(&resolved);
+	source.resolved = &resolved;
 	if (strip_mention(&content, commands->user_id)) {
-		judge_author(commands, message, &source);
-		text_command(commands, &source, content, true);
+		take_message(commands, message, &source, content, NULL);
 		return;
 	}
 	prefix = prefixes_peek(commands->services.settings, source.guild_id, source.channel_id);
-	if (!prefix) {
+	if (!prefix && content.len <= WAITING_LEN_MAX) {
 		judge_author(commands, message, &source);
+		resolved_add_message(&resolved, message);
 		if (wait_for_prefix(commands, &source, content))
 			return;
-		prefix = prefixes_fallback(commands->services.settings);
+		resolved_finish(&resolved);
 	}
-	if (!strip_prefix(&content, prefix))
-		return;
-	judge_author(commands, message, &source);
-	text_command(commands, &source, content, false);
+	if (!prefix)
+		prefix = prefixes_fallback(commands->services.settings);
+	if (strip_prefix(&content, prefix))
+		take_message(commands, message, &source, content, prefix);
 }

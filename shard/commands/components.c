@@ -21,7 +21,7 @@ static bool is_own(const char *prefix, const char *name)
 	size_t len = strlen(name);
 
 	return strlen(prefix) <= COMPONENT_PREFIX_MAX && strncmp(prefix, name, len) == 0 &&
-	       (prefix[len] == '\0' || (prefix[len] == '.' && prefix[len + 1])) && !strchr(prefix, ':');
+	       (prefix[len] == '\0' || (prefix[len] == '.' && prefix[len + 1])) && !strpbrk(prefix, ":~");
 }
 
 int components_add(const struct shoal_component_row *row, const char *name, struct module_entry *owner)
@@ -60,13 +60,15 @@ const struct shoal_component_row *components_find(struct shoal_str custom_id, si
 						  struct module_entry **ret_owner)
 {
 	const char *colon = custom_id.len ? memchr(custom_id.ptr, ':', custom_id.len) : NULL;
-	struct shoal_str prefix = { custom_id.ptr, colon ? (uint32_t)(colon - custom_id.ptr) : custom_id.len };
+	struct shoal_str head = { custom_id.ptr, colon ? (uint32_t)(colon - custom_id.ptr) : custom_id.len };
+	const char *tilde = head.len ? memchr(head.ptr, '~', head.len) : NULL; /* of a seal */
+	struct shoal_str prefix = { head.ptr, tilde ? (uint32_t)(tilde - head.ptr) : head.len };
 	size_t i;
 
 	for (i = 0; i < row_count; i++) {
 		if (!shoal_str_is(prefix, rows[i].row->prefix))
 			continue;
-		*ret_skip = prefix.len + (colon != NULL);
+		*ret_skip = head.len + (colon != NULL);
 		*ret_owner = rows[i].owner;
 		return rows[i].row;
 	}

@@ -17,8 +17,8 @@ int components_add(const struct shoal_component_row *row, const char *name, stru
 void components_remove(const struct module_entry *owner);
 void components_clear(void);
 
-/* The row whose prefix @custom_id is, or begins with before a ':'. *ret_skip: bytes up to what stands behind. NULL:
- * nobody's. */
+/* The row whose prefix @custom_id is, or begins with before a ':'; a seal (seal.h) between them is passed over.
+ * *ret_skip: bytes up to what stands behind. NULL: nobody's. */
 const struct shoal_component_row *components_find(struct shoal_str custom_id, size_t *ret_skip,
 						  struct module_entry **ret_owner);
 

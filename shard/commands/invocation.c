@@ -11,6 +11,8 @@
 
 #include "shard/commands/answer.h"
 #include "shard/commands/commands.h"
+#include "shard/commands/components.h"
+#include "shard/commands/seal.h"
 #include "shared/base/buf.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
@@ -40,7 +42,8 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv = calloc(1, sizeof(*inv));
 	if (!inv)
 		return -ENOMEM;
-	if (source->form == INVOCATION_SLASH) {
+	resolved_init(&inv->resolved);
+	if (source->form != INVOCATION_MESSAGE) {
 		inv->token = strndup(source->token.ptr ? source->token.ptr : "", source->token.len);
 		if (!inv->token) {
 			free(inv);
@@ -58,6 +61,10 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv->permissions_known = source->permissions_known;
 	inv->permissions = source->permissions;
 	inv->language = source->language;
+	if (source->resolved) {
+		inv->resolved = *source->resolved;
+		resolved_init(source->resolved);
+	}
 	inv->ticket = ticket_hold(source->ticket);
 	scope_init(&inv->scope, NULL, inv->ticket, EFFECT_LANE_COMMANDS, inv, hold, release);
 	inv->scope.guild_id = source->guild_id;
@@ -190,6 +197,8 @@ static void unlink_and_free(struct shoal_invocation *inv)
 	if (inv->next)
 		inv->next->prev = inv->prev;
 	arguments_finish(&inv->arguments);
+	resolved_finish(&inv->resolved);
+	free(inv->typed);
 	free_data(inv);
 	content_free(inv->reply);
 	json_decref(inv->modal);
@@ -206,8 +215,8 @@ struct shoal_invocation *invocation_hold(struct shoal_invocation *inv)
 	return inv;
 }
 
-/* Nobody is left who could answer: the member is told, and the log says whose fault it was. */
-static void apologise(struct shoal_invocation *inv)
+static int tell_incident(struct shoal_invocation *inv, const char *event, const char *why,
+			 const struct shoal_phrase *phrase)
 {
 	struct log_ctx ctx = { .shard = (int32_t)inv->commands->services.shard_id,
 			       .guild_id = inv->guild_id,
@@ -216,9 +225,23 @@ static void apologise(struct shoal_invocation *inv)
 
 	random_hex(incident, INCIDENT_DIGITS);
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
-	log_error(&ctx, "commands.unanswered", KV_MSG("a command's handler ended without an answer"),
-		  KV_STR("incident", incident));
-	invocation_refuse(inv, &phrase_NO_ANSWER, &(struct shoal_word){ "incident", incident }, 1);
+	log_error(&ctx, event, KV_MSG(why), KV_STR("incident", incident));
+	return invocation_refuse(inv, phrase, &(struct shoal_word){ "incident", incident }, 1);
+}
+
+int invocation_incident(struct shoal_invocation *inv, const char *why)
+{
+	return inv->replied ? -EALREADY : tell_incident(inv, "commands.incident", why, &phrase_UNEXPECTED);
+}
+
+/* Nobody is left who could answer: the member is told, and the log says whose fault it was. */
+static void apologise(struct shoal_invocation *inv)
+{
+	if (inv->form == INVOCATION_SUGGEST) /* nothing came to its mind: no suggestions */
+		invocation_refuse(inv, &phrase_NO_ANSWER, NULL, 0);
+	else
+		tell_incident(inv, "commands.unanswered", "a command's handler ended without an answer",
+			      &phrase_NO_ANSWER);
 }
 
 void invocation_release(struct shoal_invocation *inv)
@@ -285,6 +308,59 @@ uint64_t invocation_id(const struct shoal_invocation *inv, const char *option, u
 	const struct argument *argument = arguments_find(&inv->arguments, option);
 
 	return argument ? argument->id : fallback;
+}
+
+bool invocation_has(const struct shoal_invocation *inv, const char *option)
+{
+	return arguments_find(&inv->arguments, option) != NULL;
+}
+
+enum shoal_language invocation_language(const struct shoal_invocation *inv)
+{
+	return inv->language;
+}
+
+const struct shoal_resolved_user *invocation_user(const struct shoal_invocation *inv, uint64_t id)
+{
+	return resolved_find_user(&inv->resolved, id);
+}
+
+const struct shoal_resolved_role *invocation_role(const struct shoal_invocation *inv, uint64_t id)
+{
+	return resolved_find_role(&inv->resolved, id);
+}
+
+const struct shoal_resolved_channel *invocation_channel(const struct shoal_invocation *inv, uint64_t id)
+{
+	return resolved_find_channel(&inv->resolved, id);
+}
+
+const struct shoal_resolved_attachment *invocation_attachment(const struct shoal_invocation *inv, uint64_t id)
+{
+	return resolved_find_attachment(&inv->resolved, id);
+}
+
+uint64_t invocation_target_id(const struct shoal_invocation *inv)
+{
+	return inv->target_id;
+}
+
+const struct shoal_resolved_message *invocation_target_message(const struct shoal_invocation *inv)
+{
+	return resolved_find_message(&inv->resolved, inv->target_id);
+}
+
+int invocation_custom_id_make(const struct shoal_invocation *inv, const char *prefix, const char *rest, char *text)
+{
+	struct shoal_str name = { prefix, (uint32_t)strlen(prefix) };
+	const struct shoal_component_row *row;
+	struct module_entry *owner = NULL;
+	size_t skip;
+
+	row = components_find(name, &skip, &owner);
+	if (!row || owner != inv->scope.module)
+		return -ENOENT;
+	return seal_print(row, inv->guild_id, inv->user_id, rest, text);
 }
 
 struct shoal_scope *invocation_scope(struct shoal_invocation *inv)
@@ -395,7 +471,7 @@ int invocation_modal(struct shoal_invocation *inv, const struct shoal_modal *mod
 
 	if (inv->replied)
 		return -EALREADY;
-	if (inv->form == INVOCATION_MESSAGE || inv->is_form)
+	if (inv->form != INVOCATION_SLASH || inv->is_form)
 		return invalid(inv, -EINVAL, "a form can't be shown in answer to a message or to a form");
 	components = content_modal(modal, error);
 	if (!components)
@@ -456,6 +532,12 @@ static int reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase 
 	buf_init(&out, PHRASE_MAX);
 	phrases_print(&out, phrase, inv->language, words, word_count);
 	return buf_cstr(&out) ? give_text(inv, strdup(buf_cstr(&out)), is_error) : -ENOMEM;
+}
+
+int invocation_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
+		      size_t word_count, bool is_error)
+{
+	return reply_phrase(inv, phrase, words, word_count, is_error);
 }
 
 int invocation_reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase,

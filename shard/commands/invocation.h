@@ -8,6 +8,7 @@
 #include "shard/commands/arguments.h"
 #include "shard/commands/content.h"
 #include "shard/commands/request.h"
+#include "shard/commands/resolved.h"
 #include "shard/events/scope.h"
 #include "shard/events/ticket.h"
 #include "shared/base/machine.h"
@@ -17,6 +18,7 @@ struct commands;
 enum invocation_form {
 	INVOCATION_SLASH,   /* an interaction: answered through its callback */
 	INVOCATION_MESSAGE, /* prefix or mention: answered by a message that refers to it */
+	INVOCATION_SUGGEST, /* an interaction that wants suggestions: whatever goes wrong, it gets none */
 };
 
 enum answer_kind {
@@ -53,6 +55,12 @@ struct shoal_invocation {
 	enum shoal_language language; /* of the member, else of the server */
 	char *token;                  /* of the interaction; a secret; NULL for messages */
 	struct arguments arguments;
+	struct resolved resolved; /* whom and what it named; the asker */
+	uint64_t target_id;       /* of a context menu */
+	const char *called_by;    /* INVOCATION_MESSAGE: the prefix as it was typed, or "@me "; resolved's arena */
+	/* of a suggestion */
+	const struct shoal_command_option *focused;
+	char *typed;
 	/* of a component or form */
 	char *custom_id;
 	size_t custom_skip; /* of the row's prefix and its ':' */
@@ -91,7 +99,8 @@ struct invocation_source {
 	uint64_t permissions;
 	enum shoal_language language;
 	struct shoal_str token;
-	struct ticket *ticket; /* held anew by the invocation */
+	struct ticket *ticket;     /* held anew by the invocation */
+	struct resolved *resolved; /* handed over to the invocation; NULL: nothing is named */
 };
 
 /* A new one with one reference, in @commands' list. -ENOMEM, -E2BIG (token). */
@@ -123,6 +132,15 @@ const char *invocation_custom_rest(const struct shoal_invocation *inv);
 size_t invocation_value_count(const struct shoal_invocation *inv);
 const char *invocation_value(const struct shoal_invocation *inv, size_t i);
 const char *invocation_field(const struct shoal_invocation *inv, const char *custom_id);
+bool invocation_has(const struct shoal_invocation *inv, const char *option);
+enum shoal_language invocation_language(const struct shoal_invocation *inv);
+const struct shoal_resolved_user *invocation_user(const struct shoal_invocation *inv, uint64_t id);
+const struct shoal_resolved_role *invocation_role(const struct shoal_invocation *inv, uint64_t id);
+const struct shoal_resolved_channel *invocation_channel(const struct shoal_invocation *inv, uint64_t id);
+const struct shoal_resolved_attachment *invocation_attachment(const struct shoal_invocation *inv, uint64_t id);
+uint64_t invocation_target_id(const struct shoal_invocation *inv);
+const struct shoal_resolved_message *invocation_target_message(const struct shoal_invocation *inv);
+int invocation_custom_id_make(const struct shoal_invocation *inv, const char *prefix, const char *rest, char *text);
 int invocation_reply(struct shoal_invocation *inv, const struct shoal_content *content);
 int invocation_update(struct shoal_invocation *inv, const struct shoal_content *content);
 int invocation_modal(struct shoal_invocation *inv, const struct shoal_modal *modal);
@@ -130,6 +148,11 @@ int invocation_defer(struct shoal_invocation *inv, uint32_t flags);
 int invocation_reply_text(struct shoal_invocation *inv, const char *text);
 int invocation_reply_vprintf(struct shoal_invocation *inv, bool is_error, const char *format, va_list args);
 int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What should not happen did: the member reads an incident's number, the log has it beside @why. Answers. */
+int invocation_incident(struct shoal_invocation *inv, const char *why);
+int invocation_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
+		      size_t word_count, bool is_error);
 
 /* A phrase in the asker's language; a refusal is an error, for the asker alone where Discord allows it. Both answer, as
  * the functions above do. */

@@ -10,6 +10,7 @@
 
 #include "shard/commands/followup.h"
 #include "shard/commands/invocation.h"
+#include "shard/commands/suggest.h"
 #include "shard/modhost/actions.h"
 #include "shard/modhost/fetch.h"
 #include "shard/modhost/modhost.h"
@@ -190,6 +191,21 @@ const struct shoal_api api_table = {
 	.permission_words = shoal_permission_words,
 	.event_name = event_name,
 	.error_text = error_text,
+
+	.invocation_has = invocation_has,
+	.invocation_language = invocation_language,
+	.resolved_user = invocation_user,
+	.resolved_role = invocation_role,
+	.resolved_channel = invocation_channel,
+	.resolved_attachment = invocation_attachment,
+	.target_id = invocation_target_id,
+	.target_message = invocation_target_message,
+	.suggest_typed = suggest_typed,
+	.suggest_option = suggest_option,
+	.suggest = suggest_give,
+	.reply_phrase = invocation_phrase,
+	.reply_incident = invocation_incident,
+	.custom_id = invocation_custom_id_make,
 
 	.fetch = fetch_begin,
 	.status_get = status_get,

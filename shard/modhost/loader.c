@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shard/commands/components.h"
+#include "shard/commands/registration.h"
 #include "shard/commands/registry.h"
 #include "shard/modhost/api.h"
 #include "shard/modhost/object_file.h"
@@ -151,59 +152,6 @@ static bool is_name(const char *name)
 	return len > 0 && len <= SHOAL_MODULE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
-static bool text_fits(const char *text, size_t most)
-{
-	size_t len = text ? strlen(text) : 0;
-
-	return len > 0 && len <= most;
-}
-
-static int check_options(const struct shoal_command *command, char *error)
-{
-	size_t i;
-
-	if (command->option_count > 25 || (command->option_count && !command->options))
-		return refuse(error, -EINVAL, "command %s: at most 25 options", command->name);
-	for (i = 0; i < command->option_count; i++) {
-		const struct shoal_command_option *option = &command->options[i];
-
-		if (!text_fits(option->name, 32) || !text_fits(option->description, 100))
-			return refuse(error, -EINVAL,
-				      "command %s, option %zu: a name of 1 to 32 and a description of 1 to 100 "
-				      "characters are needed",
-				      command->name, i);
-		if (option->required && i > 0 && !command->options[i - 1].required)
-			return refuse(error, -EINVAL,
-				      "command %s: option %s is required, so it must stand before "
-				      "those that are not",
-				      command->name, option->name);
-	}
-	return 0;
-}
-
-/* What Discord would refuse, with the whole list of commands. Source: discord-facts section 15. */
-static int check_command(const struct shoal_command *command, int depth, char *error)
-{
-	size_t i;
-	int r;
-
-	if (!command || !text_fits(command->name, 32) || !text_fits(command->description, 100))
-		return refuse(error, -EINVAL,
-			      "command %s: a name of 1 to 32 and a description of 1 to 100 characters are needed",
-			      command && command->name ? command->name : "without a name");
-	if (strpbrk(command->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ \t\n"))
-		return refuse(error, -EINVAL, "command %s: names are lower case, without spaces", command->name);
-	if (command->child_count > 25 || depth > 2)
-		return refuse(error, -EINVAL, "command %s: at most 25 subcommands, in at most two levels",
-			      command->name);
-	if ((command->child_count == 0) != (command->handle != NULL))
-		return refuse(error, -EINVAL, "command %s: it has either a handler or subcommands", command->name);
-	r = check_options(command, error);
-	for (i = 0; r == 0 && i < command->child_count; i++)
-		r = check_command(&command->children[i], depth + 1, error);
-	return r;
-}
-
 static int check_rows(const struct shoal_module *rows, char *error)
 {
 	size_t i;
@@ -215,7 +163,7 @@ static int check_rows(const struct shoal_module *rows, char *error)
 	if (rows->command_count > ROWS_MAX || rows->event_count > ROWS_MAX || rows->component_count > ROWS_MAX)
 		return refuse(error, -EINVAL, "it has more than %d rows of a kind", ROWS_MAX);
 	for (i = 0; r == 0 && i < rows->command_count; i++)
-		r = check_command(rows->commands[i], 0, error);
+		r = registration_check(rows->commands[i], error);
 	for (i = 0; r == 0 && i < rows->event_count; i++) {
 		if (rows->events[i].type <= SHOAL_EVENT_UNKNOWN || rows->events[i].type >= SHOAL_EVENT_COUNT ||
 		    !rows->events[i].handle)
@@ -255,19 +203,29 @@ static uint32_t lane_of(const char *name)
 static int check_conflicts(const struct loaded_module *module, char *error)
 {
 	const struct shoal_module *rows = &module->rows;
+	enum shoal_command_kind kind;
 	size_t i, skip;
 
 	for (i = 0; i < module_count; i++) {
 		if (strcmp(modules[i].name, module->name) == 0)
 			return refuse(error, -EEXIST, "a module of that name is loaded already");
 	}
-	if (registry_command_count + rows->command_count > REGISTRY_MAX)
-		return refuse(error, -ENOBUFS, "Discord takes %d commands a bot, with this module there would be %zu",
-			      REGISTRY_MAX, registry_command_count + rows->command_count);
+	for (kind = SHOAL_COMMAND_SLASH; kind <= SHOAL_COMMAND_MESSAGE; kind++) {
+		size_t most = kind == SHOAL_COMMAND_SLASH ? REGISTRY_SLASH_MAX : REGISTRY_MENU_MAX;
+		size_t count = registry_count_kind(kind);
+
+		for (i = 0; i < rows->command_count; i++)
+			count += rows->commands[i]->kind == kind;
+		if (count > most)
+			return refuse(error, -ENOBUFS,
+				      "Discord takes %zu commands of a kind a bot, with this module there would be %zu",
+				      most, count);
+	}
 	for (i = 0; i < rows->command_count; i++) {
 		const char *name = rows->commands[i]->name;
 
-		if (registry_find((struct shoal_str){ name, (uint32_t)strlen(name) }))
+		if (registry_find_kind((uint32_t)rows->commands[i]->kind + 1,
+				       (struct shoal_str){ name, (uint32_t)strlen(name) }))
 			return refuse(error, -EEXIST, "another module has a command /%s", name);
 	}
 	for (i = 0; i < rows->component_count; i++) {

@@ -42,91 +42,92 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 
 /* Counters of a shard, each one 64-bit word written by its worker alone. One table of names serves /metrics and --json.
  * New ones go to the end, or BOARD_REST_VERSION changes; a gauge ends its help with "(gauge)". */
-#define BOARD_SHARD_COUNTERS(X)                                                                 \
-	X(events_total, "dispatches received")                                                  \
-	X(events_handled, "dispatches handed to subscribers")                                   \
-	X(events_dropped, "dispatches let go unread: nothing here wants their kind")            \
-	X(events_unknown, "dispatches with a name we do not know")                              \
-	X(events_malformed, "dispatches whose data could not be decoded")                       \
-	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")             \
-	X(opcodes_unknown, "payloads with an opcode we do not know")                            \
-	X(bytes_wire, "bytes received on gateway sockets after TLS")                            \
-	X(bytes_payload, "bytes of JSON after decompression")                                   \
-	X(identifies, "IDENTIFYs sent")                                                         \
-	X(resumes, "RESUMEs that ended in RESUMED")                                             \
-	X(resumes_refused, "RESUMEs refused")                                                   \
-	X(reconnects, "gateway connections lost or left")                                       \
-	X(zombies, "connections closed because a heartbeat was not acknowledged")               \
-	X(loss_windows, "windows in which events may have been lost")                           \
-	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")              \
-	X(commands, "commands handled")                                                         \
-	X(commands_cooled, "commands refused because they were used too often")                 \
-	X(commands_failed, "commands that ended in an error told to the member")                \
-	X(interactions_late, "interactions that came too late to answer")                       \
-	X(rest_requests, "REST requests sent")                                                  \
-	X(rest_retries, "REST requests repeated")                                               \
-	X(rest_limited, "REST 429 answers")                                                     \
-	X(rest_errors, "REST requests that failed for good")                                    \
-	X(log_dropped, "log records dropped")                                                   \
-	X(guilds, "guilds on this shard (gauge)")                                               \
-	X(guilds_unavailable, "guilds in an outage (gauge)")                                    \
-	X(latency_us, "last gateway heartbeat round trip (gauge)")                              \
-	X(rest_latency_us, "smoothed REST round trip (gauge)")                                  \
-	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                            \
-	X(memory_kib, "resident memory of the worker (gauge)")                                  \
-	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")     \
-	X(events_dead, "events set aside because workers crashed while they handled them")      \
-	X(interactions_expired, "interactions whose answer came after their time")              \
-	X(events_waiting, "events in the inbox or parked that nobody has begun (gauge)")        \
-	X(events_open, "events being handled (gauge)")                                          \
-	X(events_parked, "events that had to leave the inbox before they were handled (gauge)") \
-	X(inbox_used, "bytes used of the inbox (gauge)")                                        \
-	X(events_repeated, "dispatches that came again after a RESUME and were dropped")        \
-	X(nats_away, "1 while NATS is configured and away (gauge)")                             \
-	X(postgres_away, "1 while PostgreSQL is configured and known to be away (gauge)")       \
-	X(silence_probes, "sessions asked whether they still deliver, after a long silence")    \
-	X(silences, "connections left because such a question brought nothing")                 \
-	X(guilds_missing, "guilds that the cache does not know; REST is being asked (gauge)")   \
-	X(cache_kib, "guild cache on disk (gauge)")                                             \
-	X(effects_remembered, "effects not done again because the journal had their result")    \
-	X(effects_checked, "effects of which Discord was asked whether they had happened")      \
-	X(effects_unknown, "effects that may or may not have happened")                         \
-	X(effects_refused, "effects not begun because the journal could not keep them")         \
-	X(journal_rows, "rows in the effect journal (gauge)")                                   \
-	X(dead_letters, "dead letters that are kept (gauge)")                                   \
-	X(dead_letters_dropped, "dead letters removed: no room for them, or too old")           \
-	X(parked_away, "1 while parked events can't be kept in the state directory (gauge)")    \
-	X(flights, "recordings of a crashed worker's last events that were saved")              \
-	X(outbox_waiting, "writes that wait for PostgreSQL (gauge)")                            \
-	X(outbox_dead, "writes set aside because PostgreSQL refused them for good (gauge)")     \
-	X(outbox_bytes, "bytes of both (gauge)")                                                \
-	X(outbox_oldest_s, "age of the oldest write that waits, in seconds (gauge)")            \
-	X(outbox_kept, "writes kept on this machine's disk")                                    \
-	X(outbox_applied, "kept writes that were brought to PostgreSQL")                        \
-	X(outbox_refused, "writes refused because the outbox was full or its file failed")      \
-	X(outbox_commits, "commits of the outbox's file")                                       \
-	X(outbox_commit_max_us, "longest of them (gauge)")                                      \
-	X(outbox_failing, "1 while the outbox's file can't be written (gauge)")                 \
-	X(db_done, "SQL statements done")                                                       \
-	X(db_failed, "SQL statements refused or given up; surely not done")                     \
-	X(db_unknown, "SQL statements that may or may not have been done")                      \
-	X(db_repeated, "SQL statements sent once more")                                         \
-	X(db_refused, "SQL statements refused because too many waited")                         \
-	X(db_commits, "SQL transactions done; statements share them")                           \
-	X(db_fallbacks, "questions for the read-only PostgreSQL that the primary answered")     \
-	X(db_connects, "connections made to PostgreSQL")                                        \
-	X(db_connect_failures, "attempts to connect to PostgreSQL that failed")                 \
-	X(db_disconnects, "connections to PostgreSQL that broke")                               \
-	X(db_links, "open connections to PostgreSQL (gauge)")                                   \
-	X(db_waiting, "SQL statements that wait to be sent (gauge)")                            \
-	X(db_in_flight, "SQL statements sent and not answered (gauge)")                         \
-	X(modules_off, "modules that their breaker has switched off (gauge)")                   \
-	X(components, "buttons, selects and forms handled")                                     \
-	X(settings_loads, "guilds and members whose settings were read from PostgreSQL")        \
-	X(settings_failures, "such reads that failed")                                          \
-	X(retention_rows, "rows removed because they were too old")                             \
-	X(guilds_removed, "servers whose data was removed after the bot had left")              \
-	X(members_forgotten, "requests of members to be forgotten that this worker carried out")
+#define BOARD_SHARD_COUNTERS(X)                                                                  \
+	X(events_total, "dispatches received")                                                   \
+	X(events_handled, "dispatches handed to subscribers")                                    \
+	X(events_dropped, "dispatches let go unread: nothing here wants their kind")             \
+	X(events_unknown, "dispatches with a name we do not know")                               \
+	X(events_malformed, "dispatches whose data could not be decoded")                        \
+	X(frames_bad, "payloads refused: grammar, UTF-8, depth, size, compression")              \
+	X(opcodes_unknown, "payloads with an opcode we do not know")                             \
+	X(bytes_wire, "bytes received on gateway sockets after TLS")                             \
+	X(bytes_payload, "bytes of JSON after decompression")                                    \
+	X(identifies, "IDENTIFYs sent")                                                          \
+	X(resumes, "RESUMEs that ended in RESUMED")                                              \
+	X(resumes_refused, "RESUMEs refused")                                                    \
+	X(reconnects, "gateway connections lost or left")                                        \
+	X(zombies, "connections closed because a heartbeat was not acknowledged")                \
+	X(loss_windows, "windows in which events may have been lost")                            \
+	X(sends_limited, "gateway sends that had to wait for the 120/60 s budget")               \
+	X(commands, "commands handled")                                                          \
+	X(commands_cooled, "commands refused because they were used too often")                  \
+	X(commands_failed, "commands that ended in an error told to the member")                 \
+	X(interactions_late, "interactions that came too late to answer")                        \
+	X(rest_requests, "REST requests sent")                                                   \
+	X(rest_retries, "REST requests repeated")                                                \
+	X(rest_limited, "REST 429 answers")                                                      \
+	X(rest_errors, "REST requests that failed for good")                                     \
+	X(log_dropped, "log records dropped")                                                    \
+	X(guilds, "guilds on this shard (gauge)")                                                \
+	X(guilds_unavailable, "guilds in an outage (gauge)")                                     \
+	X(latency_us, "last gateway heartbeat round trip (gauge)")                               \
+	X(rest_latency_us, "smoothed REST round trip (gauge)")                                   \
+	X(loop_lag_us, "longest loop pass in the last tick (gauge)")                             \
+	X(memory_kib, "resident memory of the worker (gauge)")                                   \
+	X(events_per_s_milli, "dispatches a second over the last 10 s, times 1000 (gauge)")      \
+	X(events_dead, "events set aside because workers crashed while they handled them")       \
+	X(interactions_expired, "interactions whose answer came after their time")               \
+	X(events_waiting, "events in the inbox or parked that nobody has begun (gauge)")         \
+	X(events_open, "events being handled (gauge)")                                           \
+	X(events_parked, "events that had to leave the inbox before they were handled (gauge)")  \
+	X(inbox_used, "bytes used of the inbox (gauge)")                                         \
+	X(events_repeated, "dispatches that came again after a RESUME and were dropped")         \
+	X(nats_away, "1 while NATS is configured and away (gauge)")                              \
+	X(postgres_away, "1 while PostgreSQL is configured and known to be away (gauge)")        \
+	X(silence_probes, "sessions asked whether they still deliver, after a long silence")     \
+	X(silences, "connections left because such a question brought nothing")                  \
+	X(guilds_missing, "guilds that the cache does not know; REST is being asked (gauge)")    \
+	X(cache_kib, "guild cache on disk (gauge)")                                              \
+	X(effects_remembered, "effects not done again because the journal had their result")     \
+	X(effects_checked, "effects of which Discord was asked whether they had happened")       \
+	X(effects_unknown, "effects that may or may not have happened")                          \
+	X(effects_refused, "effects not begun because the journal could not keep them")          \
+	X(journal_rows, "rows in the effect journal (gauge)")                                    \
+	X(dead_letters, "dead letters that are kept (gauge)")                                    \
+	X(dead_letters_dropped, "dead letters removed: no room for them, or too old")            \
+	X(parked_away, "1 while parked events can't be kept in the state directory (gauge)")     \
+	X(flights, "recordings of a crashed worker's last events that were saved")               \
+	X(outbox_waiting, "writes that wait for PostgreSQL (gauge)")                             \
+	X(outbox_dead, "writes set aside because PostgreSQL refused them for good (gauge)")      \
+	X(outbox_bytes, "bytes of both (gauge)")                                                 \
+	X(outbox_oldest_s, "age of the oldest write that waits, in seconds (gauge)")             \
+	X(outbox_kept, "writes kept on this machine's disk")                                     \
+	X(outbox_applied, "kept writes that were brought to PostgreSQL")                         \
+	X(outbox_refused, "writes refused because the outbox was full or its file failed")       \
+	X(outbox_commits, "commits of the outbox's file")                                        \
+	X(outbox_commit_max_us, "longest of them (gauge)")                                       \
+	X(outbox_failing, "1 while the outbox's file can't be written (gauge)")                  \
+	X(db_done, "SQL statements done")                                                        \
+	X(db_failed, "SQL statements refused or given up; surely not done")                      \
+	X(db_unknown, "SQL statements that may or may not have been done")                       \
+	X(db_repeated, "SQL statements sent once more")                                          \
+	X(db_refused, "SQL statements refused because too many waited")                          \
+	X(db_commits, "SQL transactions done; statements share them")                            \
+	X(db_fallbacks, "questions for the read-only PostgreSQL that the primary answered")      \
+	X(db_connects, "connections made to PostgreSQL")                                         \
+	X(db_connect_failures, "attempts to connect to PostgreSQL that failed")                  \
+	X(db_disconnects, "connections to PostgreSQL that broke")                                \
+	X(db_links, "open connections to PostgreSQL (gauge)")                                    \
+	X(db_waiting, "SQL statements that wait to be sent (gauge)")                             \
+	X(db_in_flight, "SQL statements sent and not answered (gauge)")                          \
+	X(modules_off, "modules that their breaker has switched off (gauge)")                    \
+	X(components, "buttons, selects and forms handled")                                      \
+	X(settings_loads, "guilds and members whose settings were read from PostgreSQL")         \
+	X(settings_failures, "such reads that failed")                                           \
+	X(retention_rows, "rows removed because they were too old")                              \
+	X(guilds_removed, "servers whose data was removed after the bot had left")               \
+	X(members_forgotten, "requests of members to be forgotten that this worker carried out") \
+	X(suggestions, "suggestions asked of an option's function")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

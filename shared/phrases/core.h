@@ -26,6 +26,21 @@
 	  "`{command}` geht nur auf Servern, nicht in Direktnachrichten.", \
 	  "`{command}` funciona solo en servidores, no en mensajes directos.", \
 	  "`{command}` funziona solo nei server, non nei messaggi diretti.") \
+	P(DMS_ONLY, \
+	  "`{command}` works in direct messages with me only.", \
+	  "`{command}` geht nur in Direktnachrichten mit mir.", \
+	  "`{command}` funciona solo en mensajes directos conmigo.", \
+	  "`{command}` funziona solo nei messaggi diretti con me.") \
+	P(NSFW_ONLY, \
+	  "`{command}` works in age-restricted channels only.", \
+	  "`{command}` geht nur in Kanälen mit Altersbeschränkung.", \
+	  "`{command}` funciona solo en canales con restricción de edad.", \
+	  "`{command}` funziona solo nei canali con limite di età.") \
+	P(TARGET_GONE, \
+	  "What you chose this for is not there any more.", \
+	  "Das, wofür du es gewählt hast, ist nicht mehr da.", \
+	  "Aquello para lo que lo elegiste ya no está.", \
+	  "Ciò per cui l'hai scelto non c'è più.") \
 	P(SLASH_ONLY, \
 	  "Please use `/{command}` for this.", \
 	  "Bitte nutze dafür `/{command}`.", \
@@ -52,10 +67,10 @@
 	  "`{command}` se está usando mucho en este canal; se podrá usar de nuevo dentro de {wait}.", \
 	  "`{command}` viene usato molto in questo canale; si potrà usare di nuovo tra {wait}.") \
 	P(WORD_MISSING, \
-	  "`{command}` needs one more word; `/help` shows which.", \
-	  "`{command}` braucht noch ein Wort; `/help` zeigt, welches.", \
-	  "A `{command}` le falta una palabra; `/help` muestra cuál.", \
-	  "A `{command}` manca una parola; `/help` mostra quale.") \
+	  "`{command}` needs one more word: {words}.", \
+	  "`{command}` braucht noch ein Wort: {words}.", \
+	  "A `{command}` le falta una palabra: {words}.", \
+	  "A `{command}` manca una parola: {words}.") \
 	P(OPTION_MISSING, \
 	  "`{option}` is missing: {description}", \
 	  "`{option}` fehlt: {description}", \
@@ -106,6 +121,46 @@
 	  "`{option}` muss eines von diesen sein: {choices}.", \
 	  "`{option}` debe ser uno de estos: {choices}.", \
 	  "`{option}` deve essere uno di questi: {choices}.") \
+	P(OPTION_NOT_FOUND, \
+	  "I can't find what you gave for `{option}`.", \
+	  "Was du für `{option}` angegeben hast, finde ich nicht.", \
+	  "No encuentro lo que diste para `{option}`.", \
+	  "Non trovo quello che hai indicato per `{option}`.") \
+	P(OPTION_CHANNEL_KIND, \
+	  "`{option}` must be a channel of another kind: {description}", \
+	  "`{option}` muss ein Kanal anderer Art sein: {description}", \
+	  "`{option}` debe ser un canal de otro tipo: {description}", \
+	  "`{option}` deve essere un canale di un altro tipo: {description}") \
+	P(OPTION_FILE, \
+	  "`{option}` is missing; please attach a file: {description}", \
+	  "`{option}` fehlt; bitte hänge eine Datei an: {description}", \
+	  "Falta `{option}`; adjunta un archivo: {description}", \
+	  "Manca `{option}`; allega un file: {description}") \
+	P(OPTION_UNKNOWN, \
+	  "One of the options that begin with `--` is not of this command.", \
+	  "Eine der Optionen, die mit `--` beginnen, hat dieser Befehl nicht.", \
+	  "Una de las opciones que empiezan con `--` no es de este comando.", \
+	  "Una delle opzioni che iniziano con `--` non è di questo comando.") \
+	P(OPTION_TWICE, \
+	  "`{option}` was given twice.", \
+	  "`{option}` wurde zweimal angegeben.", \
+	  "`{option}` se dio dos veces.", \
+	  "`{option}` è stato indicato due volte.") \
+	P(OPTION_TOO_MANY, \
+	  "There are more words than I know what to do with.", \
+	  "Das sind mehr Wörter, als ich hier brauchen kann.", \
+	  "Hay más palabras de las que puedo usar.", \
+	  "Ci sono più parole di quante me ne servono.") \
+	P(USAGE, \
+	  "Use it like this: `{usage}`", \
+	  "So geht es: `{usage}`", \
+	  "Se usa así: `{usage}`", \
+	  "Si usa così: `{usage}`") \
+	P(DISCORD_SILENT, \
+	  "Discord did not tell me who that is. Please try again in a moment.", \
+	  "Discord hat mir nicht gesagt, wer das ist. Bitte versuche es gleich noch einmal.", \
+	  "Discord no me dijo quién es. Inténtalo de nuevo en un momento.", \
+	  "Discord non mi ha detto chi è. Riprova tra poco.") \
 	P(OPTION_KIND_UNKNOWN, \
 	  "I don't know this kind of `{option}`; please try again after an update.", \
 	  "Diese Art von `{option}` kenne ich nicht; bitte versuche es nach einem Update.", \

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "shard/commands/registration.h"
 #include "shard/commands/registry.h"
 #include "shard/modhost/loader.h"
 
@@ -65,7 +66,7 @@ static void found_by_name_whatever_the_case(void **state)
 
 static void json_has_a_row_each(void **state)
 {
-	json_t *list = registry_to_json();
+	json_t *list = registration_to_json();
 	const json_t *row;
 	size_t i;
 
