@@ -475,7 +475,8 @@ static const char *read_object(struct reader *reader, const struct reader_table 
 int reader_decode(const struct reader_table *table, const void *required, const char *json, size_t len,
 		  struct arena *arena, struct reader_stats *stats, const void **ret_data)
 {
-	struct reader reader = { .arena = arena, .stats = stats };
+	struct reader_stats unasked = { 0 };
+	struct reader reader = { .arena = arena, .stats = stats ?: &unasked };
 	bool complete = false;
 	const char *p;
 	char *data;

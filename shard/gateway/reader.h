@@ -82,6 +82,7 @@ struct reader_stats {
  * access outside them, no crash), but may accept what isn't JSON.
  * A key with a value of the wrong type counts as absent (and in @stats), a nested object that lacks a required member
  * too (and is left out of its array). A key that stands twice: the last one counts.
+ * @stats may be NULL.
  * @required: a `has` with the members that the outermost object must have beyond the table's own, or NULL.
  * Returns 0; -EBADMSG when the bytes aren't JSON or not an object; -EPROTO when a required member is missing;
  * -ENOBUFS when @arena is full. @ret_data is untouched on failure. Loop thread only (the arena's owner).  */

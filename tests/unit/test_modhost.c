@@ -329,6 +329,7 @@ static int host_down(void **state)
 	(void)state;
 	stop();
 	loop_finish(&on.loop);
+	culprit_init(NULL, 0);
 	board_shard_close(on.board);
 	tmpdir_remove(on.dir);
 	loader_clear();
