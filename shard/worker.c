@@ -108,6 +108,7 @@ static void close_parts(struct worker *worker)
 	if (running) {
 		if (worker->pipeline)
 			pipeline_closing(worker->pipeline);
+		preload_closing(worker->preload);
 		worker->fill = fill_free(worker->fill);
 		commands_closing(&worker->commands);
 		settings_closing(worker->settings);
@@ -488,7 +489,22 @@ static bool on_settings_pending(void *arg, struct outbox_key key, const char **r
 	return outbox_pending(worker->outbox, key, 0, ret_value, ret_len);
 }
 
-/* What modules declare is registered by their host. */
+static bool on_module_pending(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value,
+			      size_t *ret_len)
+{
+	struct worker *worker = arg;
+
+	return outbox_pending(worker->outbox, key, asked_ns, ret_value, ret_len);
+}
+
+static bool on_module_allowed(void *arg, const struct module_entry *module, uint64_t guild_id)
+{
+	struct worker *worker = arg;
+
+	return switches_allow(worker->switches, module, guild_id);
+}
+
+/* Modules are loaded before: what they declare is registered here. */
 static int start_settings(struct worker *worker)
 {
 	struct settings_options options = {
@@ -508,8 +524,16 @@ static int start_settings(struct worker *worker)
 		r = schemas_set_default(worker->schemas, SETTING_PREFIX, worker->config->commands_prefix, error);
 	if (r == 0)
 		r = schemas_set_default(worker->schemas, SETTING_HISTORY_DAYS, days, error);
+	if (r == 0)
+		r = loader_register(worker->schemas, worker->db);
+	if (r == 0)
+		r = switches_register(worker->schemas, worker->config->modules_default, error);
+	if (r == -EINVAL)
+		log_error(NULL, "settings.refused", KV_STR("reason", error));
 	options.schemas = worker->schemas;
-	return r < 0 ? r : settings_new(&options, &worker->settings);
+	if (r == 0)
+		r = settings_new(&options, &worker->settings);
+	return r < 0 ? r : switches_new(worker->settings, &worker->switches);
 }
 
 /* *what: in words what did not come up, with its keys. */
@@ -563,7 +587,7 @@ static int start_outside(struct worker *worker, const char **what)
 	r = start_outbox(worker);
 	if (r < 0)
 		return r;
-	*what = "settings (commands.prefix, privacy.history_days)";
+	*what = "settings (commands.prefix, privacy.history_days, modules.default)";
 	return start_settings(worker);
 }
 
@@ -674,6 +698,20 @@ static const struct pipeline_events pipeline_events = {
 };
 
 /* Before the session: what the last worker had taken must not be asked of Discord again. */
+static bool on_turn(void *arg, uint64_t guild_id)
+{
+	struct worker *worker = arg;
+
+	return preload_ready(worker->preload, guild_id);
+}
+
+static void on_preloaded(void *arg, uint64_t guild_id)
+{
+	struct worker *worker = arg;
+
+	pipeline_ready(worker->pipeline, guild_id);
+}
+
 static int start_pipeline(struct worker *worker)
 {
 	const struct config *config = worker->config;
@@ -695,10 +733,15 @@ static int start_pipeline(struct worker *worker)
 					    .culprit_sequence = worker->culprit.sequence,
 					    .culprit_module = worker->culprit_name,
 					    .crash_report = worker->crash_report,
+					    .ready = on_turn,
+					    .ready_arg = worker,
 					    .events = pipeline_events };
 	int r;
 
 	options.events.arg = worker;
+	r = preload_new(&worker->loop, worker->settings, on_preloaded, worker, &worker->preload);
+	if (r < 0)
+		return r;
 	r = pipeline_new(&worker->loop, &options, worker->board, &worker->dispatch, &pipeline_cache, &worker->pipeline);
 	if (r == 0)
 		trust_journal(worker);
@@ -770,10 +813,17 @@ static int start_modules(struct worker *worker)
 						      .retry_s = config->modules_breaker_retry_s,
 						      .retry_cap_s = config->modules_breaker_retry_cap_s,
 						      .stable_s = config->modules_breaker_window_s },
-					   .culprit = worker->culprit };
+					   .culprit = worker->culprit,
+					   .allowed = on_module_allowed,
+					   .allowed_arg = worker,
+					   .settings = worker->settings,
+					   .db = worker->db,
+					   .bus = worker->bus,
+					   .http_private = config->modules_http_private };
 	int r;
 
-	loader_add_files(config->modules_dir, config->modules_load);
+	if (worker->outbox)
+		options.outbox = (struct modhost_outbox){ on_settings_write, on_module_pending, worker };
 	r = modhost_new(&options, &worker->modhost);
 	if (r < 0)
 		return r;
@@ -802,6 +852,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
+	loader_add_files(worker->config->modules_dir, worker->config->modules_load);
 	r = start_outside(worker, &what);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));
@@ -828,7 +879,9 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .shard_id = worker->options.shard_id,
 					      .shard_count = worker->shard_count,
 					      .gateway_latency_us = gateway_latency_us,
-					      .gateway_arg = worker };
+					      .gateway_arg = worker,
+					      .module_allowed = on_module_allowed,
+					      .module_arg = worker };
 	r = commands_init(&worker->commands, &services);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "commands can't be set up: %s", error_text(r));
@@ -1113,9 +1166,11 @@ static void finish(struct worker *worker)
 	loop_finish(&worker->loop);
 	db_gauges_free(worker->db_gauges);
 	keeper_free(worker->keeper);
+	preload_free(worker->preload);
 	settings_free(worker->settings);
 	schemas_free(worker->schemas);
 	modhost_free(worker->modhost);
+	switches_free(worker->switches);
 	pipeline_free(worker->pipeline);
 	cache_close(worker->cache);
 	dispatch_finish(&worker->dispatch);

@@ -13,6 +13,8 @@
 #include "shard/events/pipeline.h"
 #include "shard/gateway/session.h"
 #include "shard/modhost/modhost.h"
+#include "shard/modhost/switches.h"
+#include "shard/preload.h"
 #include "shared/board/board.h"
 #include "shared/bus/bus.h"
 #include "shared/config/config.h"
@@ -70,6 +72,8 @@ struct worker {
 	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;
 	struct modhost *modhost;
+	struct switches *switches;
+	struct preload *preload;
 	struct dispatch_row rows[SHOAL_EVENT_COUNT];
 	struct dispatch dispatch;
 	struct pipeline *pipeline;

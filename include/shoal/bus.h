@@ -8,7 +8,7 @@
 #include <shoal/api.h>
 #include <shoal/error.h>
 
-#define SHOAL_TOPIC_MAX       48    /* of [a-z0-9_-], parts joined by dots */
+#define SHOAL_TOPIC_MAX       48    /* of a-z, 0-9, '_', '-' */
 #define SHOAL_BUS_PAYLOAD_MAX 65536 /* bytes */
 
 /* Borrowed for the callback. What stands in it comes from a shard of this bot; check it all the same. */

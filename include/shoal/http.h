@@ -10,7 +10,7 @@
 #define SHOAL_HTTP_BODY_MAX    (4u * 1024 * 1024) /* of an answer, and of what is sent */
 #define SHOAL_HTTP_TIMEOUT_MAX 60000              /* ms */
 #define SHOAL_HTTP_HEADERS_MAX 32
-#define SHOAL_HTTP_OPEN_MAX    16 /* of one module at a time; more wait */
+#define SHOAL_HTTP_OPEN_MAX    16 /* of one scope at a time */
 
 struct shoal_http_request {
 	const char *method; /* "GET" if NULL */
@@ -37,7 +37,8 @@ struct shoal_http_result {
 typedef void (*shoal_http_fn)(void *arg, const struct shoal_http_result *result);
 
 /* @fn exactly once, never from within. What is sent is not remembered: it is sent again when its event is begun again
- * after a crash. -EINVAL: the request (url, headers, limits); -ENOBUFS, -ENOMEM, -ECANCELED: @fn is not called. */
+ * after a crash. -EINVAL: the request (url, headers, limits; redirects are followed for GET and HEAD
+ * alone); -ENOBUFS: so many are open; -ENOMEM, -ECANCELED: @fn is not called. */
 static inline int shoal_http_request(struct shoal_scope *scope, const struct shoal_http_request *request,
 				     shoal_http_fn fn, void *arg)
 {

@@ -2,12 +2,12 @@
 /* The module's own tables in PostgreSQL. What it asks are rows of its descriptor (SHOAL_STATEMENTS()), each a name and
  * one SQL text; values are parameters, never part of the text. The tables are made by the module's own chain of
  * migrations, NNNN_name.up.sql and .down.sql: in shoal's tree sql/<module>/, for a .so elsewhere <modules.dir>/sql/
- * <module>/; shoalctl migrate runs them. They lie in the schema shoal, their names begin with the module's and '_', and
- * are made by shoal.create_keyed_table(), guild_id first. A text that names another's table is refused at load.
+ * <module>/; shoalctl migrate runs them. They lie in the schema shoal, are called <module>__<what>, and are made by
+ * shoal.create_keyed_table(), guild_id first. A text that names another's table is refused when the module is loaded.
  *
  *	static const struct shoal_statement statements[] = {
  *		{ .name = "score_get", .flags = SHOAL_SQL_READS,
- *		  .sql = "SELECT score FROM shoal.game_score WHERE guild_id = $1 AND user_id = $2",
+ *		  .sql = "SELECT score FROM shoal.game__score WHERE guild_id = $1 AND user_id = $2",
  *		  .params = { SHOAL_SQL_GUILD, SHOAL_SQL_INT8 }, .columns = { SHOAL_SQL_INT8 } },
  *	};
  *

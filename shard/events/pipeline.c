@@ -653,6 +653,8 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	r = pipeline->state_dir ? open_inbox(pipeline) : -ENOMEM;
 	if (r == 0)
 		r = turns_new(options->guild_open_max, &pipeline->turns);
+	if (r == 0 && options->ready)
+		turns_ask(pipeline->turns, options->ready, options->ready_arg);
 	if (r == 0)
 		r = open_parked(pipeline, options);
 	if (r == 0)
@@ -668,6 +670,11 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	loop_at_tick(loop, &pipeline->tick, on_tick, pipeline);
 	*ret_pipeline = pipeline;
 	return 0;
+}
+
+void pipeline_ready(struct pipeline *pipeline, uint64_t guild_id)
+{
+	turns_wake(pipeline->turns, guild_id);
 }
 
 void pipeline_closing(struct pipeline *pipeline)

@@ -65,6 +65,10 @@ struct pipeline_options {
 	uint64_t culprit_session, culprit_sequence;
 	const char *culprit_module;
 	const char *crash_report; /* what that one said of it, or NULL */
+	/* Whether what handlers want to know of the guild is there. False: nothing of it is begun until
+	 * pipeline_ready(), which must come. NULL: it is. */
+	bool (*ready)(void *arg, uint64_t guild_id);
+	void *ready_arg;
 	struct pipeline_events events;
 };
 
@@ -88,6 +92,9 @@ struct pipeline *pipeline_free(struct pipeline *pipeline);
 
 /* The session whose dispatches come now (event_key_session()). */
 void pipeline_set_session(struct pipeline *pipeline, uint64_t session);
+
+/* What was asked by options.ready: the guild's events may begin. */
+void pipeline_ready(struct pipeline *pipeline, uint64_t guild_id);
 
 /* Takes a dispatch. 0: its sequence may be recorded. -EAGAIN: no room now (inbox and parking are full); the connection
  * is to be left resumably, so that Discord sends it again. */

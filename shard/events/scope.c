@@ -10,7 +10,13 @@ void scope_init(struct shoal_scope *scope, struct module_entry *module, struct t
 		void *owner, void (*hold)(void *owner), void (*release)(void *owner))
 {
 	*scope = (struct shoal_scope){
-		.module = module, .ticket = ticket, .what = "", .owner = owner, .hold = hold, .release = release
+		.module = module,
+		.ticket = ticket,
+		.what = "",
+		.lane = lane,
+		.owner = owner,
+		.hold = hold,
+		.release = release,
 	};
 	effect_scope_init(&scope->effects, ticket, lane);
 }
@@ -69,6 +75,25 @@ void scope_end(struct shoal_scope *scope)
 		call->cancel(call);
 	}
 	scope->release(scope->owner);
+}
+
+static uint64_t mix_in(uint64_t hash, uint64_t word)
+{
+	for (size_t shift = 0; shift < 64; shift += 8)
+		hash = (hash ^ ((word >> shift) & 0xFF)) * 0x100000001B3ULL; /* FNV-1a */
+	return hash;
+}
+
+uint64_t scope_token(struct shoal_scope *scope)
+{
+	struct event_key key = ticket_key(scope->ticket);
+	uint64_t hash = 0xCBF29CE484222325ULL;
+
+	if (key.scope == 0 && key.number == 0)
+		return 0;
+	hash = mix_in(mix_in(hash, key.scope), key.number);
+	hash = mix_in(hash, (uint64_t)scope->lane << 32 | scope->writes++);
+	return hash ? hash : 1;
 }
 
 void scope_enter(struct culprit_frame *frame, const struct shoal_scope *scope, enum culprit_kind kind)

@@ -31,6 +31,8 @@ struct shoal_scope {
 	uint64_t guild_id;
 	struct scope_call *calls;
 	uint32_t call_count;
+	uint32_t lane;
+	uint32_t writes; /* durable ones that were begun: their number is part of what they are */
 	bool ended;
 	void *owner;
 	/* The owner's count: a call holds it. */
@@ -51,6 +53,10 @@ void scope_done(struct scope_call *call);
 
 /* Ends it. Calls may begin others of other scopes from within; in this one nothing begins any more. */
 void scope_end(struct shoal_scope *scope);
+
+/* What tells the scope's next durable write from all others, and is the same when its event is begun again: counts one
+ * up. 0: it is of no event, and nothing is begun again. */
+uint64_t scope_token(struct shoal_scope *scope);
 
 /* Entering the scope's module, for @kind. */
 void scope_enter(struct culprit_frame *frame, const struct shoal_scope *scope, enum culprit_kind kind);

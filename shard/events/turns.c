@@ -26,7 +26,7 @@ struct guild {
 	struct lane lanes[TURN_LANE_COUNT];
 	uint32_t open;
 	uint8_t next_lane;
-	bool in_ring;
+	bool in_ring, asleep;
 	struct guild *prev, *next;
 	UT_hash_handle hh;
 };
@@ -39,6 +39,8 @@ struct turns {
 	uint32_t spare_node_count, spare_guild_count;
 	uint32_t open_max;
 	size_t waiting;
+	turns_ready_fn ready;
+	void *ready_arg;
 };
 
 int turns_new(uint32_t open_max, struct turns **ret_turns)
@@ -147,7 +149,7 @@ static bool has_waiting(const struct guild *guild)
 /* Puts the guild where it belongs now: into the ring, out of it, or to the spare ones. */
 static void settle(struct turns *turns, struct guild *guild)
 {
-	bool may_begin = has_waiting(guild) && guild->open < turns->open_max;
+	bool may_begin = has_waiting(guild) && guild->open < turns->open_max && !guild->asleep;
 
 	if (may_begin && !guild->in_ring) {
 		DL_APPEND(turns->ring, guild);
@@ -191,9 +193,46 @@ int turns_add(struct turns *turns, enum turn_lane lane, const struct turn *turn)
 	return 0;
 }
 
+void turns_ask(struct turns *turns, turns_ready_fn ready, void *arg)
+{
+	turns->ready = ready;
+	turns->ready_arg = arg;
+}
+
+void turns_wake(struct turns *turns, uint64_t guild_id)
+{
+	struct guild *guild = find(turns, guild_id);
+
+	if (!guild)
+		return;
+	guild->asleep = false;
+	settle(turns, guild);
+}
+
+/* The first of the ring that is ready; the others fall asleep. */
+static struct guild *first_ready(struct turns *turns)
+{
+	struct guild *guild;
+
+	while ((guild = turns->ring) && turns->ready) {
+		guild->asleep = true;
+		settle(turns, guild); /* out of the ring before it is asked: it may be woken from within */
+		if (turns->ready(turns->ready_arg, guild->id))
+			guild->asleep = false;
+		if (guild->asleep)
+			continue;
+		if (!guild->in_ring) {
+			DL_PREPEND(turns->ring, guild);
+			guild->in_ring = true;
+		}
+		return guild;
+	}
+	return guild;
+}
+
 bool turns_next(struct turns *turns, struct turn *ret_turn)
 {
-	struct guild *guild = turns->ring;
+	struct guild *guild = first_ready(turns);
 	struct lane *lane;
 	struct node *node;
 

@@ -28,6 +28,12 @@ struct turn {
 int turns_new(uint32_t open_max, struct turns **ret_turns);
 struct turns *turns_free(struct turns *turns);
 
+/* Asked before an event of @guild_id is given out. False: the guild sleeps, nothing of it is given, until turns_wake(),
+ * which must come; it may come from within. Unset: all may. */
+typedef bool (*turns_ready_fn)(void *arg, uint64_t guild_id);
+void turns_ask(struct turns *turns, turns_ready_fn ready, void *arg);
+void turns_wake(struct turns *turns, uint64_t guild_id);
+
 /* Copies @turn to the end of its guild's queue. -ENOMEM. */
 int turns_add(struct turns *turns, enum turn_lane lane, const struct turn *turn);
 /* The next one whose guild may begin another; it is under way from now on until turns_done(). Within a guild the lanes

@@ -14,6 +14,10 @@
 #include "shard/modhost/actions.h"
 #include "shard/modhost/fetch.h"
 #include "shard/modhost/modhost.h"
+#include "shard/modhost/module_bus.h"
+#include "shard/modhost/module_http.h"
+#include "shard/modhost/module_settings.h"
+#include "shard/modhost/module_store.h"
 #include "shard/modhost/status.h"
 #include "shard/modhost/timers.h"
 #include "shared/base/cleanup.h"
@@ -210,4 +214,24 @@ const struct shoal_api api_table = {
 	.fetch = fetch_begin,
 	.status_get = status_get,
 	.fleet_ask = status_fleet,
+
+	.setting_get = module_setting_get,
+	.setting_peek = module_setting_peek,
+	.setting_set = module_setting_set,
+	.query = module_store_query,
+	.write = module_store_write,
+	.pending = module_store_pending,
+	.rows_count = module_store_rows_count,
+	.rows_affected = module_store_rows_affected,
+	.rows_is_null = module_store_rows_is_null,
+	.rows_int8 = module_store_rows_int8,
+	.rows_bool = module_store_rows_bool,
+	.rows_double = module_store_rows_double,
+	.rows_time = module_store_rows_time,
+	.rows_text = module_store_rows_text,
+	.rows_bytes = module_store_rows_bytes,
+	.bus_publish = module_bus_publish,
+	.bus_subscribe = module_bus_subscribe,
+	.bus_unsubscribe = module_bus_unsubscribe,
+	.http_request = module_http_request,
 };

@@ -157,10 +157,10 @@ static int check_rows(const struct shoal_module *rows, char *error)
 	size_t i;
 	int r = 0;
 
-	if (rows->setting_count || rows->job_count || rows->statement_count)
-		return refuse(error, -SHOAL_EVERSION,
-			      "it has settings, jobs or statements, which this worker does not serve yet");
-	if (rows->command_count > ROWS_MAX || rows->event_count > ROWS_MAX || rows->component_count > ROWS_MAX)
+	if (rows->job_count)
+		return refuse(error, -SHOAL_EVERSION, "it has jobs, which this worker does not serve yet");
+	if (rows->command_count > ROWS_MAX || rows->event_count > ROWS_MAX || rows->component_count > ROWS_MAX ||
+	    rows->setting_count > ROWS_MAX || rows->statement_count > ROWS_MAX)
 		return refuse(error, -EINVAL, "it has more than %d rows of a kind", ROWS_MAX);
 	for (i = 0; r == 0 && i < rows->command_count; i++)
 		r = registration_check(rows->commands[i], error);
@@ -289,9 +289,13 @@ int loader_add(const struct shoal_module *descriptor, const char *file, char err
 	if (r == 0)
 		r = check_conflicts(module, error);
 	if (r == 0)
+		r = declared_take(&module->rows, module->name, &module->declared, error);
+	if (r == 0)
 		r = register_rows(module, error);
-	if (r < 0)
+	if (r < 0) {
+		declared_finish(&module->declared);
 		return r;
+	}
 	module->lane = lane_of(module->name);
 	*module->rows.api = &api_table;
 	module_count++;
@@ -463,8 +467,32 @@ void loader_add_files(const char *given_dir, const char *names)
 	}
 }
 
+int loader_register(struct schemas *schemas, struct db *db)
+{
+	char error[VALUE_ERROR_SIZE] = "";
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < module_count; i++) {
+		const struct declared *declared = &modules[i].declared;
+
+		if (declared->schema.count)
+			r = schemas_add(schemas, &declared->schema, error);
+		if (r == 0 && declared->statements.count && db)
+			r = db_add_set(db, &declared->statements);
+		if (r < 0)
+			log_error(NULL, "modules.not_registered", KV_STR("module_name", modules[i].name),
+				  KV_STR("reason", error), KV_ERR(r));
+	}
+	return r;
+}
+
 void loader_clear(void)
 {
+	size_t i;
+
+	for (i = 0; i < module_count; i++)
+		declared_finish(&modules[i].declared);
 	module_count = 0;
 	json_decref(refused);
 	refused = NULL;

@@ -14,6 +14,9 @@
 
 #include "shard/events/culprit.h"
 #include "shard/events/scope.h"
+#include "shard/modhost/declared.h"
+#include "shared/db/db.h"
+#include "shared/settings/schema.h"
 
 #define LOADER_ERROR_SIZE 512
 #define LOADER_PATH_SIZE  4096
@@ -27,7 +30,8 @@ enum loaded_state {
 struct loaded_module {
 	struct shoal_module rows; /* a copy; what an older descriptor lacks is zero */
 	char name[SHOAL_MODULE_NAME_MAX + 1];
-	char file[256]; /* "": linked in */
+	char file[256];           /* "": linked in */
+	struct declared declared; /* settings and statements, in the core's terms */
 	struct module_entry entry;
 	uint32_t lane; /* of its events' effects */
 	enum loaded_state state;
@@ -51,6 +55,10 @@ void loader_default_dir(char dir[LOADER_PATH_SIZE]);
 json_t *loader_refused(void);
 /* Forgets all (tests). */
 void loader_clear(void);
+
+/* Registers what the loaded modules declare: their settings; their statements (@db may be NULL). A module whose rows
+ * are refused here had been checked before, so that is an error of ours: -errno. */
+int loader_register(struct schemas *schemas, struct db *db);
 
 size_t loader_count(void);
 struct loaded_module *loader_get(size_t i);

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "shard/modhost/status.h"
+#include "shard/modhost/module_http.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
@@ -476,6 +477,7 @@ void modhost_close(struct modhost *modhost)
 	}
 	for (i = loader_count(); i-- > 0;)
 		cleanup(loader_get(i));
+	module_http_close();
 }
 
 struct modhost *modhost_free(struct modhost *modhost)

@@ -14,12 +14,23 @@
 #include "shard/modhost/breaker.h"
 #include "shard/modhost/loader.h"
 #include "shared/board/board.h"
+#include "shared/bus/bus.h"
+#include "shared/db/db.h"
+#include "shared/db/outbox.h"
 #include "shared/loop/loop.h"
+#include "shared/settings/settings.h"
 
 /* A scope that its module still holds after so long is told of: it keeps its event from being handled. */
 #define MODHOST_HELD_S 60
 
 struct modhost;
+
+/* How modules' writes go through the outbox; NULL: there is none. As outbox_write(), outbox_pending(). */
+struct modhost_outbox {
+	int (*write)(void *arg, const struct outbox_write *write, outbox_fn fn, void *fn_arg);
+	bool (*pending)(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value, size_t *ret_len);
+	void *arg;
+};
 
 struct modhost_options {
 	struct loop *loop;
@@ -34,6 +45,11 @@ struct modhost_options {
 	/* Whether a module may run in a guild: an admin's switch. NULL: everywhere. */
 	bool (*allowed)(void *arg, const struct module_entry *module, uint64_t guild_id);
 	void *allowed_arg;
+	struct settings *settings; /* NULL: none (tests) */
+	struct db *db;             /* may be off, or NULL */
+	struct bus *bus;           /* may be off, or NULL */
+	struct modhost_outbox outbox;
+	bool http_private; /* modules may ask private and local addresses */
 };
 
 /* Gives every loaded module (loader.h) its row on the board and decides which are switched off. Nothing of theirs is

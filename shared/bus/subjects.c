@@ -22,11 +22,13 @@ const struct subject_row subject_rows[SUBJECT_COUNT] = {
 			     "export of raw dispatches (JetStream)" },
 	[SUBJECT_IDENTIFY] = { "identify", "identify.{bucket}", SUBJECT_PART_BUCKET, "identify grants across hosts" },
 	[SUBJECT_ALERTS] = { "alerts", "alerts", 0, "what an operator must see" },
+	[SUBJECT_MODULE] = { "module", "module.{module}.{topic}", SUBJECT_PART_MODULE | SUBJECT_PART_TOPIC,
+			     "a module's own messages between its shards" },
 	[SUBJECT_REPLY] = { "reply", "reply.{inbox}.{token}", SUBJECT_PART_INBOX | SUBJECT_PART_TOKEN,
 			    "answers to one requester" },
 };
 
-enum part_kind { PART_NUMBER, PART_NAME, PART_HEX };
+enum part_kind { PART_NUMBER, PART_NAME, PART_HEX, PART_WORD };
 
 struct part_row {
 	const char *braced;
@@ -54,6 +56,8 @@ static const struct part_row part_rows[] = {
 	STRING("event", SUBJECT_PART_EVENT, PART_NAME, event),
 	STRING("inbox", SUBJECT_PART_INBOX, PART_HEX, inbox),
 	STRING("token", SUBJECT_PART_TOKEN, PART_HEX, token),
+	STRING("module", SUBJECT_PART_MODULE, PART_WORD, module),
+	STRING("topic", SUBJECT_PART_TOPIC, PART_WORD, topic),
 };
 
 static bool char_fits(enum part_kind kind, char c)
@@ -62,6 +66,8 @@ static bool char_fits(enum part_kind kind, char c)
 		return true;
 	if (kind == PART_HEX)
 		return c >= 'a' && c <= 'f';
+	if (kind == PART_WORD)
+		return (c >= 'a' && c <= 'z') || c == '_' || c == '-';
 	return kind == PART_NAME && ((c >= 'A' && c <= 'Z') || c == '_');
 }
 

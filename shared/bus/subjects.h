@@ -13,6 +13,7 @@ enum subject_id {
 	SUBJECT_EVENTS,    /* optional export of raw dispatches */
 	SUBJECT_IDENTIFY,  /* identify grants across hosts */
 	SUBJECT_ALERTS,    /* what an operator must see */
+	SUBJECT_MODULE,    /* a module's own messages to itself on other shards */
 	SUBJECT_REPLY,     /* answers to one requester: its private inbox */
 	SUBJECT_COUNT,
 };
@@ -25,6 +26,8 @@ enum subject_part {
 	SUBJECT_PART_BUCKET = 1 << 3,
 	SUBJECT_PART_INBOX = 1 << 4,
 	SUBJECT_PART_TOKEN = 1 << 5,
+	SUBJECT_PART_MODULE = 1 << 6,
+	SUBJECT_PART_TOPIC = 1 << 7,
 };
 
 /* Values for the pattern's parts; those it does not name are ignored. A part in @any becomes the wildcard "*"
@@ -36,7 +39,9 @@ struct subject_params {
 	uint32_t bucket;
 	const char *inbox; /* hex */
 	const char *token; /* hex */
-	uint32_t any;      /* set of enum subject_part */
+	/* Lower-case letters, digits, _ and -. */
+	const char *module, *topic;
+	uint32_t any; /* set of enum subject_part */
 };
 
 struct subject_row {

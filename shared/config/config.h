@@ -69,6 +69,8 @@ struct config {
 	/* [modules] */
 	char *modules_load; /* "*": all of modules_dir; else names joined by commas */
 	char *modules_dir;
+	char *modules_default; /* those that are on in a server which has not said otherwise */
+	bool modules_http_private;
 	uint32_t modules_slow_ms;
 	uint32_t modules_breaker_crashes; /* 0 = off */
 	uint32_t modules_breaker_window_s;

@@ -121,6 +121,11 @@ const struct config_option config_options[] = {
 	  "built in" },
 	{ "modules.dir", OPTION_STR, AT(modules_dir), "", 0, 4095, OPTION_PATH, NULL, NULL,
 	  "where NAME.so is looked for; empty: modules beside shoal-shard, else ../lib/shoal/modules from there" },
+	{ "modules.default", OPTION_STR, AT(modules_default), "*", 0, 1023, 0, NULL, NULL,
+	  "modules that are on in a server whose admins have not said otherwise (/module), by name, joined by commas; "
+	  "*: all; -NAME: not this one" },
+	{ "modules.http_private", OPTION_BOOL, AT(modules_http_private), "no", 0, 0, 0, NULL, NULL,
+	  "modules may ask private and local addresses by HTTP: what runs on this machine and beside it" },
 	{ "modules.slow_ms", OPTION_U32, AT(modules_slow_ms), "100", 0, 60000, 0, "off", NULL,
 	  "a call into a module that takes longer is named in the log and counted: the whole shard waits for it" },
 	{ "modules.breaker_crashes", OPTION_U32, AT(modules_breaker_crashes), "3", 0, 1000, 0, "off", NULL,

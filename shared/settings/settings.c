@@ -105,6 +105,7 @@ struct settings {
 	struct loop_hook tick, pass_end;
 	struct bus_subscription *subscription;
 	struct settings_stats stats;
+	uint64_t generation;
 };
 
 static const char *const layer_names[SETTINGS_LAYER_COUNT] = { "default", "global", "guild", "channel", "user" };
@@ -345,6 +346,7 @@ static void on_loaded(void *arg, int error, const struct db_result *result)
 	struct rows *rows = NULL;
 
 	scope->loading = false;
+	settings->generation++;
 	if (error == 0)
 		error = take_rows(settings, result, &rows);
 	if (error == 0) {
@@ -628,6 +630,22 @@ int settings_peek(struct settings *settings, const struct settings_place *place,
 	return 0;
 }
 
+int settings_known(struct settings *settings, const struct settings_place *place, const char *name,
+		   struct setting_answer *ret_answer)
+{
+	const struct schema_row *row = schemas_find(settings->options.schemas, name);
+
+	if (!row)
+		return -ENOENT;
+	resolve(settings, place, row, false, ret_answer);
+	return 0;
+}
+
+uint64_t settings_generation(const struct settings *settings)
+{
+	return settings->generation;
+}
+
 static void tell(struct waiter *waiter, bool sure)
 {
 	struct setting_answer answer;
@@ -701,6 +719,7 @@ static void make_stale(struct settings *settings, enum scope_kind kind, uint64_t
 {
 	struct scope *scope = find_scope(settings, kind, id);
 
+	settings->generation++;
 	if (!scope)
 		return;
 	settings->stats.stale++;

@@ -95,6 +95,12 @@ struct setting_answer {
 int settings_peek(struct settings *settings, const struct settings_place *place, const char *name,
 		  struct setting_answer *ret_answer);
 
+/* What is known, however old: the last known value, or the default. -ENOENT. */
+int settings_known(struct settings *settings, const struct settings_place *place, const char *name,
+		   struct setting_answer *ret_answer);
+/* Another number whenever something of what is known became another thing, or may have. */
+uint64_t settings_generation(const struct settings *settings);
+
 /* @answer is borrowed. Exactly once, on the loop, maybe from within. */
 typedef void (*settings_fn)(void *arg, const struct setting_answer *answer);
 /* -ENOENT: there is no such setting; -ENOMEM: @fn is not called. */

@@ -17,6 +17,8 @@ static const struct subject_params all = {
 	.bucket = 3,
 	.inbox = "0123456789abcdef",
 	.token = "fedcba9876543210",
+	.module = "poll",
+	.topic = "ended-1",
 };
 
 static const char *const expected[SUBJECT_COUNT] = {
@@ -26,6 +28,7 @@ static const char *const expected[SUBJECT_COUNT] = {
 	[SUBJECT_EVENTS] = "shoal.main.events.MESSAGE_CREATE.613425648685547541",
 	[SUBJECT_IDENTIFY] = "shoal.main.identify.3",
 	[SUBJECT_ALERTS] = "shoal.main.alerts",
+	[SUBJECT_MODULE] = "shoal.main.module.poll.ended-1",
 	[SUBJECT_REPLY] = "shoal.main.reply.0123456789abcdef.fedcba9876543210",
 };
 
