@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shard/commands/seal.h"
+#include <shoal/snowflake.h>
+
 #include "shard/commands/fleet_stats.h"
+#include "shard/commands/seal.h"
 #include "shard/crash.h"
 #include "shard/events/event_key.h"
 #include "shard/gauges.h"
@@ -834,6 +836,23 @@ static int start_modules(struct worker *worker)
 	return 0;
 }
 
+/* What is no id is passed over. */
+static size_t read_operators(struct worker *worker)
+{
+	const char *text = worker->config->discord_operators;
+	size_t count = 0;
+
+	while (*text && count < WORKER_OPERATORS_MAX) {
+		size_t len = strspn(text, "0123456789");
+
+		if (len > 0 && shoal_snowflake_parse(text, len, &worker->operators[count]) == 0)
+			count++;
+		text += len;
+		text += strcspn(text, "0123456789");
+	}
+	return count;
+}
+
 static int worker_start(struct worker *worker, const json_t *secrets, char error[CONFIG_ERROR_SIZE])
 {
 	struct command_services services;
@@ -881,7 +900,9 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .gateway_latency_us = gateway_latency_us,
 					      .gateway_arg = worker,
 					      .module_allowed = on_module_allowed,
-					      .module_arg = worker };
+					      .module_arg = worker,
+					      .operators = worker->operators,
+					      .operator_count = read_operators(worker) };
 	r = commands_init(&worker->commands, &services);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "commands can't be set up: %s", error_text(r));

@@ -40,6 +40,8 @@ enum worker_phase {
 
 #define WORKER_RATE_TICKS 40 /* events/s is measured over 10 s */
 
+#define WORKER_OPERATORS_MAX 50
+
 struct worker {
 	struct worker_options options;
 	struct loop loop;
@@ -71,6 +73,7 @@ struct worker {
 	struct keeper_stats keeper_seen;
 	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;
+	uint64_t operators[WORKER_OPERATORS_MAX]; /* discord.operators */
 	struct modhost *modhost;
 	struct switches *switches;
 	struct preload *preload;

@@ -34,7 +34,8 @@ struct shoal_act {
 	int64_t now_ms;        /* shoal_now_ms() */
 };
 
-/* Why not. @phrase and @words are for shoal_refuse(); no word names anything that the asker did not name himself. */
+/* Why not. @phrase and @words are for shoal_refuse(); no word names anything that the asker did not name himself. The
+ * words point into the struct: don't copy it. */
 struct shoal_act_bar {
 	const struct shoal_phrase *phrase;
 	struct shoal_word words[3];

@@ -15,7 +15,7 @@ static inline const char *shoal_phrase_print(const struct shoal_phrase *phrase, 
 	return shoal_api_table->phrase_print(phrase, language, words, word_count, text, size);
 }
 
-/* The language for what all members of a server read: what its admins set (commands.language), else the language that
+/* The language for what all members of a server read: what its admins set (locale.language), else the language that
  * Discord says the server has, as far as they are known at once; else English. */
 static inline enum shoal_language shoal_guild_language(struct shoal_scope *scope, uint64_t guild_id)
 {
@@ -24,7 +24,7 @@ static inline enum shoal_language shoal_guild_language(struct shoal_scope *scope
 
 /* What a member wrote (a name, a topic, a reason), made fit to stand in a sentence of ours: one line, at most
  * @most_characters of it, no markdown, no mention, nothing that hides or turns text, no towers of accents. An empty
- * rest is "?". Returns @text (@size bytes; four a character are enough, and one). */
+ * rest is "?". Returns @text (@size bytes; four a character and four more are enough). */
 static inline const char *shoal_clean(const char *from, size_t most_characters, char *text, size_t size)
 {
 	return shoal_api_table->clean(from, most_characters, text, size);

@@ -23,8 +23,9 @@
 #include "shared/log/log.h"
 
 #define ARGUMENTS_TEXT_MAX 4096
-#define WAITING_LEN_MAX    16384 /* bytes of a message that waits for its guild's prefix; Discord's have 4000 characters \
-				  */
+#define WAITING_LEN_MAX                                                                               \
+	16384 /* bytes of a message that waits for its guild's prefix; Discord's have 4000 characters \
+	       */
 
 enum { TYPE_USER = 2, TYPE_MESSAGE = 3 }; /* of interaction data */
 
@@ -46,8 +47,12 @@ int commands_init(struct commands *commands, const struct command_services *serv
 	memset(commands, 0, sizeof(*commands));
 	commands->services = *services;
 	r = cooldowns_new(0, &commands->cooldowns);
-	if (r < 0)
+	if (r == 0 && services->settings)
+		r = access_new(services->settings, &commands->access);
+	if (r < 0) {
+		commands->cooldowns = cooldowns_free(commands->cooldowns);
 		return r;
+	}
 	loop_at_tick(services->loop, &commands->tick, tick, commands);
 	return 0;
 }
@@ -69,6 +74,7 @@ void commands_finish(struct commands *commands)
 {
 	loop_remove_hook(&commands->tick);
 	commands->cooldowns = cooldowns_free(commands->cooldowns);
+	commands->access = access_free(commands->access);
 	if (commands->open)
 		log_error(NULL, "commands.leaked", KV_MSG("a command was never released by its handler"),
 			  KV_STR("command", commands->open->path));
@@ -149,6 +155,7 @@ static void add_to_rule(struct gate_rule *rule, const struct shoal_command *comm
 	if (command->contexts && !(command->contexts & (SHOAL_IN_BOT_DMS | SHOAL_IN_OTHER_DMS)))
 		rule->flags |= SHOAL_COMMAND_GUILD_ONLY;
 	rule->permissions |= command->permissions;
+	rule->level = command->level > rule->level ? command->level : rule->level;
 	rule->key = command;
 	if (command->cooldown_count > 0) {
 		rule->cooldowns = command->cooldowns;
@@ -263,6 +270,8 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 		return;
 	}
 	rule.permissions = row->permissions;
+	rule.level = (enum shoal_level)row->level;
+	rule.flags = row->flags & SHOAL_COMPONENT_EITHER ? SHOAL_COMMAND_EITHER : 0;
 	rule.key = row;
 	name_path(inv, row->prefix);
 	if (!gate_is_on(inv, owner))

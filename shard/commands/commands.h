@@ -9,6 +9,7 @@
 #include <shoal/event.h>
 
 #include "shard/cache/cache.h"
+#include "shard/commands/access.h"
 #include "shard/commands/cooldowns.h"
 #include "shard/commands/invocation.h"
 #include "shard/commands/prefixes.h"
@@ -41,6 +42,8 @@ struct command_services {
 	/* Whether @module may run in @guild_id: an admin's switch. NULL: everywhere. */
 	bool (*module_allowed)(void *arg, const struct module_entry *module, uint64_t guild_id);
 	void *module_arg;
+	const uint64_t *operators; /* users who run the bot */
+	size_t operator_count;
 };
 
 /* Message commands whose guild's prefix is being loaded; more than this are matched with the default at once. */
@@ -49,7 +52,9 @@ struct command_services {
 struct commands {
 	struct command_services services;
 	struct cooldowns *cooldowns;
-	uint64_t user_id; /* the bot's own; 0 until READY */
+	struct access *access;             /* NULL without settings (tests): nobody is given or kept from anything */
+	uint64_t audit_ns, audit_left_out; /* gate.c */
+	uint64_t user_id;                  /* the bot's own; 0 until READY */
 	struct shoal_invocation *open;
 	struct loop_hook tick;
 	uint32_t pending;

@@ -52,6 +52,7 @@ struct shoal_invocation {
 	uint64_t message_id; /* that a component stands on, or that a message command is; 0: none */
 	bool permissions_known;
 	uint64_t permissions;
+	enum shoal_level level;       /* once it is through the gate */
 	enum shoal_language language; /* of the member, else of the server */
 	char *token;                  /* of the interaction; a secret; NULL for messages */
 	struct arguments arguments;

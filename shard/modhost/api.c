@@ -9,6 +9,7 @@
 #include <shoal/snowflake.h>
 
 #include "shard/commands/followup.h"
+#include "shard/commands/gate.h"
 #include "shard/commands/invocation.h"
 #include "shard/commands/suggest.h"
 #include "shard/modhost/actions.h"
@@ -23,7 +24,10 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/discord/hierarchy.h"
 #include "shared/log/log.h"
+#include "shared/phrases/clean.h"
+#include "shared/phrases/phrases.h"
 
 #define LOG_TEXT_SIZE 1024
 
@@ -110,6 +114,19 @@ static uint32_t shard_id(struct shoal_scope *scope)
 {
 	(void)scope;
 	return modhost_services()->shard_id;
+}
+
+static int invocation_level(const struct shoal_invocation *inv)
+{
+	return (int)gate_level(inv);
+}
+
+static enum shoal_language guild_language(struct shoal_scope *scope, uint64_t guild_id)
+{
+	struct commands *commands = modhost_services()->commands;
+
+	(void)scope;
+	return commands ? gate_guild_language(commands, guild_id) : SHOAL_ENGLISH;
 }
 
 static const char *event_name(int type)
@@ -210,6 +227,14 @@ const struct shoal_api api_table = {
 	.reply_phrase = invocation_phrase,
 	.reply_incident = invocation_incident,
 	.custom_id = invocation_custom_id_make,
+
+	.invocation_level = invocation_level,
+	.invocation_by_operator = gate_by_operator,
+	.invocation_member = gate_member,
+	.act_allowed = hierarchy_allows,
+	.phrase_print = phrases_print_text,
+	.guild_language = guild_language,
+	.clean = phrases_clean,
 
 	.fetch = fetch_begin,
 	.status_get = status_get,

@@ -1,6 +1,8 @@
 /* Strict UTF-8. Any thread, no state. */
 #include "shared/base/utf8.h"
 
+#include "shared/base/cleanup.h"
+
 size_t utf8_decode(const char *text, uint32_t *ret_point)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -25,4 +27,23 @@ size_t utf8_decode(const char *text, uint32_t *ret_point)
 		return 0;
 	*ret_point = point;
 	return len;
+}
+
+/* What nobody sees, or what turns the text around it about. */
+static const struct {
+	uint32_t first, last;
+} unseen[] = {
+	{ 0x0000, 0x0020 }, { 0x007F, 0x00A0 }, { 0x00AD, 0x00AD }, { 0x034F, 0x034F },   { 0x061C, 0x061C },
+	{ 0x115F, 0x1160 }, { 0x1680, 0x1680 }, { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x2000, 0x200F },
+	{ 0x2028, 0x202F }, { 0x205F, 0x206F }, { 0x2800, 0x2800 }, { 0x3000, 0x3000 },   { 0x3164, 0x3164 },
+	{ 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFC }, { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF },
+};
+
+bool utf8_is_unseen(uint32_t point)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unseen); i++) {
+		if (point >= unseen[i].first && point <= unseen[i].last)
+			return true;
+	}
+	return false;
 }

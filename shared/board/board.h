@@ -127,7 +127,8 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(retention_rows, "rows removed because they were too old")                              \
 	X(guilds_removed, "servers whose data was removed after the bot had left")               \
 	X(members_forgotten, "requests of members to be forgotten that this worker carried out") \
-	X(suggestions, "suggestions asked of an option's function")
+	X(suggestions, "suggestions asked of an option's function")                              \
+	X(commands_refused, "commands and buttons refused before their handler")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

@@ -23,6 +23,7 @@ struct config {
 	char *discord_gateway_url;    /* "" = from GET /gateway/bot; else also replaces resume_gateway_url's host */
 	char *discord_ca_file;        /* "" = system */
 	uint32_t discord_compress;    /* enum config_compress */
+	char *discord_operators;      /* ids joined by commas */
 	char *discord_intents;        /* "auto", or a number, or names joined by commas */
 	uint32_t discord_shard_count; /* 0 = auto */
 	/* [supervisor] */

@@ -34,6 +34,8 @@ const struct config_option config_options[] = {
 	  "auto: what the loaded modules need; else a number, or names joined by commas" },
 	{ "discord.shard_count", OPTION_U32, AT(discord_shard_count), "auto", 0, 16384, 0, "auto", NULL,
 	  "shards of the whole bot" },
+	{ "discord.operators", OPTION_STR, AT(discord_operators), "", 0, 1024, 0, NULL, NULL,
+	  "ids of the users who run this bot, joined by commas: commands of the level operator are theirs alone" },
 
 	{ "supervisor.runtime_dir", OPTION_STR, AT(supervisor_runtime_dir), "/run/shoal", 1, 90, OPTION_PATH, NULL,
 	  NULL, "boards and the control socket, on tmpfs; short, because a socket's path is" },

@@ -4,6 +4,8 @@
 
 #include <shoal/phrase.h>
 
+#include "shared/phrases/access.h"
+
 /* clang-format off */
 #define CORE_PHRASES(P) \
 	P(HELLO, \
@@ -230,6 +232,7 @@
 
 #define P(id, en, de, es, it) extern const struct shoal_phrase phrase_##id;
 CORE_PHRASES(P)
+ACCESS_PHRASES(P)
 #undef P
 
 /* All of them, for the test that holds them together. */

@@ -7,13 +7,16 @@
 
 #include "shared/base/cleanup.h"
 
+#define PRINT_MAX 65536
+
 #define P(id, en, de, es, it) const struct shoal_phrase phrase_##id = SHOAL_PHRASE(en, de, es, it);
 CORE_PHRASES(P)
+ACCESS_PHRASES(P)
 #undef P
 
 const struct shoal_phrase *const core_phrases[] = {
 #define P(id, en, de, es, it) &phrase_##id,
-	CORE_PHRASES(P)
+	CORE_PHRASES(P) ACCESS_PHRASES(P)
 #undef P
 };
 const size_t core_phrase_count = ARRAY_SIZE(core_phrases);
@@ -79,6 +82,25 @@ void phrases_print(struct buf *out, const struct shoal_phrase *phrase, enum shoa
 		}
 	}
 	buf_append_str(out, text);
+}
+
+const char *phrases_print_text(const struct shoal_phrase *phrase, enum shoal_language language,
+			       const struct shoal_word *words, size_t word_count, char *text, size_t size)
+{
+	CLEANUP(buf_finish) struct buf out;
+	size_t len;
+
+	if (size == 0)
+		return text;
+	buf_init(&out, PRINT_MAX);
+	phrases_print(&out, phrase, language, words, word_count);
+	len = out.len < size ? out.len : size - 1;
+	while (len > 0 && len < out.len && ((unsigned char)out.data[len] & 0xC0) == 0x80)
+		len--;
+	if (len > 0)
+		memcpy(text, out.data, len);
+	text[len] = '\0';
+	return text;
 }
 
 static const struct {

@@ -20,6 +20,10 @@ const char *phrases_text(const struct shoal_phrase *phrase, enum shoal_language 
 void phrases_print(struct buf *out, const struct shoal_phrase *phrase, enum shoal_language language,
 		   const struct shoal_word *words, size_t word_count);
 
+/* The same into @text, cut between two characters when it does not fit. Returns @text. */
+const char *phrases_print_text(const struct shoal_phrase *phrase, enum shoal_language language,
+			       const struct shoal_word *words, size_t word_count, char *text, size_t size);
+
 /* Seconds as people say them ("4 seconds", "2 Minuten"), rounded up, into @text. */
 #define PHRASES_DURATION_SIZE 48
 const char *phrases_duration(uint64_t ms, enum shoal_language language, char text[PHRASES_DURATION_SIZE]);

@@ -65,10 +65,13 @@ static const char *what_is_wrong(const struct shoal_setting *row)
 		return "there is no such type";
 	if (row->layers == 0 || (row->layers & ~(uint32_t)LAYERS_ALL))
 		return "no layer, or one that does not exist";
-	if (row->flags & ~(uint32_t)SHOAL_SETTING_SENSITIVE)
+	if (row->flags & ~(uint32_t)(SHOAL_SETTING_SENSITIVE | SHOAL_SETTING_NAMES_MEMBERS))
 		return "a flag that does not exist";
 	if ((row->flags & SHOAL_SETTING_SENSITIVE) && row->type != SHOAL_SETTING_TEXT)
 		return "only texts can be sensitive";
+	if ((row->flags & SHOAL_SETTING_NAMES_MEMBERS) &&
+	    (row->type != SHOAL_SETTING_TEXT || (row->flags & SHOAL_SETTING_SENSITIVE)))
+		return "only texts that are not sensitive can name members";
 	if (row->min > row->max || row->number_min > row->number_max)
 		return "the least is above the most";
 	if (row->type == SHOAL_SETTING_ENUM && (!row->choices || !row->choices[0]))

@@ -5,25 +5,8 @@
 #include <string.h>
 
 #include "shared/base/cleanup.h"
-
-/* What nobody sees, or what turns the text around it about: a prefix of it could not be typed again. */
-static const struct {
-	uint32_t first, last;
-} unseen[] = {
-	{ 0x0000, 0x0020 }, { 0x007F, 0x00A0 }, { 0x00AD, 0x00AD }, { 0x034F, 0x034F },   { 0x061C, 0x061C },
-	{ 0x115F, 0x1160 }, { 0x1680, 0x1680 }, { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x2000, 0x200F },
-	{ 0x2028, 0x202F }, { 0x205F, 0x206F }, { 0x2800, 0x2800 }, { 0x3000, 0x3000 },   { 0x3164, 0x3164 },
-	{ 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFC }, { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF },
-};
-
-static bool is_unseen(uint32_t point)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(unseen); i++) {
-		if (point >= unseen[i].first && point <= unseen[i].last)
-			return true;
-	}
-	return false;
-}
+#include "shared/base/utf8.h"
+#include "shared/settings/access_rules.h"
 
 /* The next code point of valid UTF-8 (broken bytes count as one each, unseen), moving @text. */
 static uint32_t next_point(const unsigned char **text)
@@ -55,7 +38,7 @@ const char *prefix_check(const char *prefix)
 		uint32_t point = next_point(&text);
 
 		/* A variation selector is part of many an emoji, and nothing without one. */
-		if (is_unseen(point) || (characters == 0 && point >= 0xFE00 && point <= 0xFE0F))
+		if (utf8_is_unseen(point) || (characters == 0 && point >= 0xFE00 && point <= 0xFE0F))
 			return "The prefix can't hold spaces, control characters or ones that can't be seen.";
 		characters++;
 	}
@@ -84,6 +67,36 @@ static const struct shoal_setting command_rows[] = {
 	},
 };
 
+static const struct shoal_setting locale_rows[] = {
+	{
+		.name = "language",
+		.type = SHOAL_SETTING_ENUM,
+		.layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD,
+		.choices = "auto|en|de|es|it",
+		.fallback = "auto",
+		.description = "the language of answers; auto: commands in the member's, messages in the server's",
+	},
+};
+
+static const struct shoal_setting access_rows[] = {
+	{
+		.name = "rules",
+		.type = SHOAL_SETTING_TEXT,
+		.layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD,
+		.flags = SHOAL_SETTING_NAMES_MEMBERS,
+		.description = "who may use what: /permissions shows and changes it",
+		.check = access_rules_check,
+	},
+	{
+		.name = "from_permissions",
+		.type = SHOAL_SETTING_BOOL,
+		.layers = SHOAL_LAYER_GUILD,
+		.fallback = "yes",
+		.description = "Discord's own permissions give levels, too (Manage Server: admin; Kick, Ban or Timeout "
+			       "Members: moderator; Manage Messages: helper)",
+	},
+};
+
 static const struct shoal_setting privacy_rows[] = {
 	{
 		.name = "history_days",
@@ -98,7 +111,9 @@ static const struct shoal_setting privacy_rows[] = {
 };
 
 static const struct shoal_settings_schema schemas_of_core[] = {
+	{ .owner = "access", .version = 1, .rows = access_rows, .count = ARRAY_SIZE(access_rows) },
 	{ .owner = "commands", .version = 1, .rows = command_rows, .count = ARRAY_SIZE(command_rows) },
+	{ .owner = "locale", .version = 1, .rows = locale_rows, .count = ARRAY_SIZE(locale_rows) },
 	{ .owner = "privacy", .version = 1, .rows = privacy_rows, .count = ARRAY_SIZE(privacy_rows) },
 };
 

@@ -5,6 +5,7 @@
 #include "shared/settings/schema.h"
 
 #define SETTING_PREFIX       "commands.prefix"
+#define SETTING_LANGUAGE     "locale.language"
 #define SETTING_HISTORY_DAYS "privacy.history_days"
 
 #define PREFIX_SIZE           33 /* bytes; 8 characters of a member's choice */

@@ -59,6 +59,7 @@ struct scope {
 	struct scope_key key;
 	struct settings *settings;
 	struct rows *rows;   /* NULL: never loaded */
+	uint64_t stamp;      /* of what it says now */
 	uint64_t checked_ns; /* when the rows were surely right; 0: to be loaded again */
 	uint64_t begun_ns;   /* of the load under way */
 	uint64_t retry_ns;   /* 0: the last load went well */
@@ -97,6 +98,7 @@ struct settings {
 	struct keyring *keys;
 	struct scope *scopes;
 	size_t bytes;
+	uint64_t stamps; /* the last that was given out */
 	struct rows *gone_rows;
 	struct passing *passing;
 	bool checking[SCOPE_KIND_COUNT];
@@ -229,6 +231,7 @@ static struct scope *find_or_add_scope(struct settings *settings, enum scope_kin
 		return NULL;
 	scope->key = (struct scope_key){ kind, id };
 	scope->settings = settings;
+	scope->stamp = ++settings->stamps;
 	HASH_ADD(hh, settings->scopes, key, sizeof(scope->key), scope);
 	return scope;
 }
@@ -352,6 +355,7 @@ static void on_loaded(void *arg, int error, const struct db_result *result)
 	if (error == 0) {
 		retire_rows(settings, scope->rows);
 		scope->rows = rows;
+		scope->stamp = ++settings->stamps;
 		settings->bytes += rows->bytes;
 		scope->checked_ns = scope->begun_ns;
 		scope->retry_ns = 0;
@@ -646,6 +650,23 @@ uint64_t settings_generation(const struct settings *settings)
 	return settings->generation;
 }
 
+uint64_t settings_stamp(struct settings *settings, uint64_t guild_id, bool *ret_sure)
+{
+	uint64_t now_ns = clock_monotonic_ns(), ids[] = { 0, guild_id }, stamp = 1;
+
+	*ret_sure = true;
+	for (size_t i = 0; i < ARRAY_SIZE(ids) && settings_is_on(settings); i++) {
+		struct scope *scope = find_scope(settings, SCOPE_GUILD, ids[i]);
+
+		*ret_sure = *ret_sure && is_usable(scope, now_ns) && !scope->retry_ns;
+		if (scope) {
+			scope->used = true;
+			stamp += scope->stamp; /* each only rises */
+		}
+	}
+	return stamp;
+}
+
 static void tell(struct waiter *waiter, bool sure)
 {
 	struct setting_answer answer;
@@ -723,6 +744,7 @@ static void make_stale(struct settings *settings, enum scope_kind kind, uint64_t
 	if (!scope)
 		return;
 	settings->stats.stale++;
+	scope->stamp = ++settings->stamps;
 	scope->checked_ns = 0;
 	if (scope->loading)
 		scope->again = true;

@@ -100,6 +100,9 @@ int settings_known(struct settings *settings, const struct settings_place *place
 		   struct setting_answer *ret_answer);
 /* Another number whenever something of what is known became another thing, or may have. */
 uint64_t settings_generation(const struct settings *settings);
+/* The same for the guild alone, with what is global: who makes something of several values by settings_known() keeps it
+ * as long as this is the same. *ret_sure: what is known is what the database says. */
+uint64_t settings_stamp(struct settings *settings, uint64_t guild_id, bool *ret_sure);
 
 /* @answer is borrowed. Exactly once, on the loop, maybe from within. */
 typedef void (*settings_fn)(void *arg, const struct setting_answer *answer);

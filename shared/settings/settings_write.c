@@ -10,12 +10,15 @@
 
 #include <sodium.h>
 
+#include <shoal/snowflake.h>
+
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
 #include "shared/settings/statements_settings.h"
 
 #define PARAMS_MAX 9
+#define NAMED_MAX  400 /* members in one value */
 
 /* A change under way. */
 struct job {
@@ -266,7 +269,7 @@ static int send_by_outbox(struct job *job, size_t row, const struct db_param *pa
 static void submit(struct job *job, const struct stored *stored, bool reset)
 {
 	const struct settings_options *parts = settings_parts(job->settings);
-	struct db_param params[PARAMS_MAX], users[SHOAL_SETTING_IDS_MAX];
+	struct db_param params[PARAMS_MAX], users[NAMED_MAX];
 	size_t row = statement_of(job->change.layer, reset), count;
 	int r;
 
@@ -369,9 +372,34 @@ static void send_sealed(struct job *job, const struct shoal_setting_value *value
 		submit(job, &stored, false);
 }
 
+/* The members in a text, each once. -E2BIG: more than there may be. */
+static int find_members(const char *text, uint64_t ids[NAMED_MAX], size_t *ret_count)
+{
+	size_t count = 0;
+
+	for (; (text = strstr(text, "<@")); text++) {
+		const char *digits = text + 2 + (text[2] == '!');
+		size_t len = strspn(digits, "0123456789"), at = 0;
+		uint64_t id;
+
+		if (digits[len] != '>' || shoal_snowflake_parse(digits, len, &id) < 0 || id == 0 || id > INT64_MAX)
+			continue;
+		while (at < count && ids[at] != id)
+			at++;
+		if (at < count)
+			continue;
+		if (count == NAMED_MAX)
+			return -E2BIG;
+		ids[count++] = id;
+	}
+	*ret_count = count;
+	return 0;
+}
+
 static void send_value(struct job *job, const struct shoal_setting_value *value)
 {
 	enum shoal_setting_type type = value->type;
+	uint64_t named[NAMED_MAX];
 	struct stored stored = { .schema_version = job->row->schema->version };
 	CLEANUP(cleanup_free) char *text = NULL;
 	json_t *json;
@@ -391,6 +419,13 @@ static void send_value(struct job *job, const struct shoal_setting_value *value)
 	if (type == SHOAL_SETTING_USER || type == SHOAL_SETTING_USERS) {
 		stored.users = value->ids;
 		stored.user_count = value->id_count;
+	}
+	if (job->row->row->flags & SHOAL_SETTING_NAMES_MEMBERS) {
+		if (find_members(value->text, named, &stored.user_count) < 0) {
+			refuse(job, -E2BIG, "It names too many members. Nothing was changed.");
+			return;
+		}
+		stored.users = named;
 	}
 	submit(job, &stored, false);
 }
