@@ -124,11 +124,11 @@ def must(build, env, *argv):
         raise StackError(f"`{' '.join(argv)}` ended with status {done.returncode}:\n{done.stdout}{done.stderr}".rstrip())
 
 
-def leave_database(runtime_dir, url):
-    """Where the private database is, for `shoalctl migrate` in a second terminal; goes with the folder."""
+def leave_addresses(runtime_dir, database, nats):
+    """Where the private database is, for `shoalctl migrate` and its kin in a second terminal; goes with the folder."""
     with open(os.open(os.path.join(runtime_dir, "private.ini"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w",
               encoding="utf-8") as f:
-        f.write(f"[postgres]\nconninfo = {url}\n")
+        f.write(f"[postgres]\nconninfo = {database}\n[nats]\nurl = {nats}\n")
 
 
 def banner(build, facts):
@@ -164,7 +164,7 @@ def run(build):
         for path in (runtime_dir, state_dir):
             os.mkdir(path, 0o700)
         if want_postgres:
-            leave_database(runtime_dir, env["DATABASE_URL"])
+            leave_addresses(runtime_dir, env["DATABASE_URL"], env["NATS_URL"])
         http, http_note = pick_http_listen()
         env.setdefault("SHOAL_SUPERVISOR_RUNTIME_DIR", runtime_dir)
         env.setdefault("SHOAL_SUPERVISOR_STATE_DIR", state_dir)

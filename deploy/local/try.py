@@ -2,15 +2,18 @@
 """Uses a command of the bot in a running `make run`, as a member of the fake Discord, and prints the answer:
 
     deploy/local/try.py ADDRESS hello whom=world
+    deploy/local/try.py ADDRESS settings show name=commands.prefix
 
-ADDRESS is what `make run` prints after "act". Values are taken as text, whole numbers as integers."""
+ADDRESS is what `make run` prints after "act". Values are taken as text, whole numbers as integers, true and false as
+such. The member may manage the server."""
 
 import json
 import sys
 import time
 import urllib.request
 
-STRING, INTEGER = 3, 4
+SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN = 1, 2, 3, 4, 5
+MANAGER = str(1 << 5)
 WAIT_S = 10
 
 
@@ -25,7 +28,18 @@ def option(text):
     name, _, value = text.partition("=")
     if value.lstrip("-").isdigit():
         return {"name": name, "type": INTEGER, "value": int(value)}
+    if value in ("true", "false"):
+        return {"name": name, "type": BOOLEAN, "value": value == "true"}
     return {"name": name, "type": STRING, "value": value}
+
+
+def options_of(words):
+    """What stands before the first value are the names of a subcommand and its group."""
+    names = [word for word in words if "=" not in word]
+    options = [option(word) for word in words if "=" in word]
+    for name, kind in zip(reversed(names), (SUBCOMMAND, GROUP)):
+        options = [{"name": name, "type": kind, "options": options}]
+    return options
 
 
 def find_commands(state):
@@ -39,8 +53,9 @@ def find_commands(state):
             yield from find_commands(one)
 
 
-def main(address, command, *options):
-    used = ask(f"{address}/interaction", {"name": command, "guild_index": 0, "options": [option(one) for one in options]})
+def main(address, command, *words):
+    used = ask(f"{address}/interaction", {"name": command, "guild_index": 0, "options": options_of(words),
+                                          "permissions": MANAGER})
     deadline = time.monotonic() + WAIT_S
     while not ask(f"{address}/trace?id={used['id']}")["entry"]["answers"]:
         if time.monotonic() > deadline:
@@ -50,6 +65,8 @@ def main(address, command, *options):
     application = next(one["application_id"] for one in find_commands(ask(f"{address}/state")["commands"]))
     answer = ask(f"{ask(f'{address}/urls')['api']}/webhooks/{application}/{used['token']}/messages/@original")
     print(answer["content"])
+    for one in answer.get("attachments") or []:
+        print(f"[file {one.get('filename')}, {one.get('size')} bytes]")
     for row in answer.get("components") or []:
         print("  ".join(f"[{one.get('label') or one.get('custom_id')}]" for one in row["components"]))
 

@@ -61,6 +61,7 @@ static const struct shoal_setting command_rows[] = {
 		.name = "prefix",
 		.type = SHOAL_SETTING_TEXT,
 		.layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD | SHOAL_LAYER_CHANNEL,
+		.max = PREFIX_SIZE - 1,
 		.fallback = "!",
 		.description = "what commands typed as messages begin with",
 		.check = check_prefix,

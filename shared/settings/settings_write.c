@@ -308,6 +308,9 @@ static bool place_fits(enum settings_layer layer, const struct settings_place *p
 	}
 }
 
+static const char *const layer_places[SETTINGS_LAYER_COUNT] = { "", "all servers", "a server", "a channel",
+								"a member" };
+
 static void layers_in_words(uint32_t layers, char *text, size_t size)
 {
 	size_t len = 0;
@@ -315,8 +318,7 @@ static void layers_in_words(uint32_t layers, char *text, size_t size)
 	text[0] = '\0';
 	for (enum settings_layer layer = SETTINGS_GLOBAL; layer < SETTINGS_LAYER_COUNT; layer++)
 		if ((layers & layer_bits[layer]) && len < size)
-			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "",
-						settings_layer_name(layer));
+			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "", layer_places[layer]);
 }
 
 /* NULL: @fn was told why not. */
@@ -333,8 +335,8 @@ static struct job *begin(struct settings *settings, const struct settings_change
 		snprintf(outcome.words, sizeof(outcome.words), "There is no setting `%.64s`.", change->name);
 	} else if (!(row->row->layers & layer_bits[change->layer])) {
 		layers_in_words(row->row->layers, layers, sizeof(layers));
-		snprintf(outcome.words, sizeof(outcome.words), "`%s` can't be set for a %s; it can be for: %s.",
-			 row->name, settings_layer_name(change->layer), layers);
+		snprintf(outcome.words, sizeof(outcome.words), "`%s` can't be set for %s; it can be for: %s.",
+			 row->name, layer_places[change->layer], layers);
 	} else if (!place_fits(change->layer, &change->place)) {
 		snprintf(outcome.words, sizeof(outcome.words), "`%s` can't be set here.", row->name);
 	} else {

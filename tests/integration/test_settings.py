@@ -74,6 +74,19 @@ def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
     assert "Manage Server" in refused
 
 
+@pytest.mark.parametrize("child, typed, wanted", [
+    ("show", "pref", ["commands.prefix"]),
+    ("set", "HIST", ["privacy.history_days"]),
+    ("rollback", "nothing of that name", []),
+])
+def test_names_are_suggested(sim, make_fleet, child, typed, wanted):
+    make_fleet(sim).ready(shards=4)
+    row = {"name": "name", "type": 3, "value": typed, "focused": True}
+    asked = sim.use("settings", [{"name": child, "type": 1, "options": [row]}], type=4, **MANAGER)
+    found = [one["value"] for one in sim.answer(asked)["choices"]]
+    assert found == wanted, found
+
+
 def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
     fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
     fleet.ready(shards=4)
@@ -88,6 +101,8 @@ def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
     assert got["value"] == "&" and got["from"] == "guild" and got["sure"], got
     assert [one["layer"] for one in got["layers"] if one["set"]] == ["default", "global", "guild"], got
     assert fleet.ctl("config", "history", "--guild", guild)[0]["value"] == "&"
+    bad = fleet.ctl_run("config", "set", "privacy.history_days", "3")
+    assert bad.returncode == 1 and "can't be set for all servers; it can be for: a server" in bad.stderr, bad
     bad = fleet.ctl_run("config", "set", "commands.prefix", "a b")
     assert bad.returncode == 1 and "spaces" in bad.stderr, bad
     assert fleet.ctl_run("config", "sideways").returncode == 2
