@@ -118,7 +118,7 @@ class Campaign:
             try:
                 order()
             except (AssertionError, procs.StackError) as e:  # a line of the report; the rest goes on
-                self.failures.append(str(e).splitlines()[0])
+                self.failures.append(" ".join(str(e).split())[:300])
                 if self.fleet.process.poll() is not None:
                     raise
         time.sleep(max(0, began + self.seconds - time.monotonic()))

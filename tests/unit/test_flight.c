@@ -13,6 +13,7 @@
 #include "shard/events/flight.h"
 #include "shard/events/inbox.h"
 #include "shared/base/cleanup.h"
+#include "tests/unit/stepping.h"
 #include "tests/unit/tmpdir.h"
 
 #define RING (64 * 1024)
@@ -282,6 +283,54 @@ static void nowhere_to_write(void **state)
 	flight_free(flight);
 }
 
+/* --- killed while it writes ------------------------------------------------------------------------------------------
+ */
+
+static void save_one(void *arg)
+{
+	struct flight *flight = arg;
+
+	_exit(flight_save(flight) < 0);
+}
+
+/* A recording has its name when it is whole; halves go with the next one; the bounds hold. */
+static void killed_at_every_system_call(void **state)
+{
+	struct flight_options flight_options = options();
+	struct flight *flight;
+	struct stepping what;
+	uint64_t nth = 0;
+	bool more = true;
+	struct stat st;
+	off_t whole;
+
+	(void)state;
+	for (uint64_t n = 1; n <= 20; n++)
+		append(n, true);
+	assert_int_equal(flight_capture(&flight_options, inbox, &flight), 0);
+	what = (struct stepping){ .fn = save_one, .arg = flight };
+	assert_int_equal(flight_save(flight), 0);
+	assert_int_equal(stat(flight_path(flight), &st), 0);
+	whole = st.st_size;
+	while (more) {
+		CLEANUP(cleanup_free) char *text = NULL;
+		char path[FLIGHT_PATH_SIZE];
+		size_t len;
+
+		unlink(flight_path(flight));
+		more = stepping_kill(&what, PTRACE_SYSCALL, ++nth);
+		if (stat(flight_path(flight), &st) == 0)
+			assert_int_equal(st.st_size, whole);
+		else
+			assert_true(more);
+		assert_true(count_files() <= 5); /* four, and a half */
+		text = save(&flight_options, path, &len);
+		assert_true(count_files() <= 4);
+	}
+	assert_true(nth > 20);
+	flight_free(flight);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -293,6 +342,7 @@ int main(void)
 		TEST(the_oldest_go),
 		TEST(a_member_is_erased),
 		TEST(nowhere_to_write),
+		TEST(killed_at_every_system_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

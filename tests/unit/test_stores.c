@@ -3,7 +3,9 @@
  * test_cache.c.) */
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/board/board.h"
 #include "tests/unit/stepping.h"
@@ -222,14 +224,183 @@ static void it_writes_into_the_copy_that_does_not_count(void **state)
 	step(write_session, look_at_session);
 }
 
+/* --- a module's row: words that each are checked by who reads --------------------------------------------------------
+ */
+
+static const struct board_module module_old = {
+	.name = "welcome-to-all-guilds", .state = BOARD_MODULE_ON, .crashes = 2, .window_ns = 100, .until_ns = 0
+};
+static const struct board_module module_new = {
+	.name = "welcome-to-all-guilds", .state = BOARD_MODULE_OFF, .trips = 1, .window_ns = 100, .until_ns = 900
+};
+
+static void write_module(void *arg)
+{
+	(void)arg;
+	board_shard_set_module(writer, 3, &module_new);
+}
+
+/* State and numbers go at one instruction, and the times that belong to a state are there before it. */
+static void look_at_module(void)
+{
+	struct board_module module;
+
+	assert_true(board_shard_module(reader, 3, &module));
+	assert_string_equal(module.name, module_old.name);
+	assert_int_equal(module.window_ns, 100);
+	if (module.state == BOARD_MODULE_ON) {
+		assert_true(module.crashes == 2 && module.trips == 0);
+		assert_true(module.until_ns == 0 || module.until_ns == 900);
+		count(false);
+	} else {
+		assert_memory_equal(&module, &module_new, sizeof(module));
+		count(true);
+	}
+}
+
+static void a_modules_row_goes_at_one_instruction(void **state)
+{
+	(void)state;
+	board_shard_set_module(writer, 3, &module_old);
+	step(write_module, look_at_module);
+}
+
+/* --- whole files: made, put back, lengthened again ------------------------------------------------------------------
+ */
+
+static void make_page(void *arg)
+{
+	bool damaged;
+
+	(void)arg;
+	_exit(board_shard_create(dir, 7, 0, 1, 64, &damaged) < 0 || board_host_create(dir, &damaged) < 0);
+}
+
+static void look_at_new_page(void)
+{
+	struct board_session session;
+	struct board_shard *page;
+	bool damaged = true;
+	uint64_t sequence;
+
+	assert_int_equal(board_shard_create(dir, 7, 0, 1, 64, &damaged), 0);
+	assert_false(damaged); /* what its maker left is no page yet, or a whole one */
+	assert_int_equal(board_shard_open(dir, 7, 0, true, &page), 0);
+	assert_false(board_shard_session(page, &session, &sequence));
+	assert_int_equal(board_shard_lock(page), 0);
+	board_shard_close(page);
+}
+
+static void a_page_is_made_or_not_whoever_is_killed(void **state)
+{
+	const struct stepping what = { .fn = make_page };
+	char path[TMPDIR_SIZE + 32];
+	uint64_t nth;
+
+	(void)state;
+	assert_int_equal(board_shard_path(dir, 7, 0, path, sizeof(path)), 0);
+	for (nth = 1; stepping_kill(&what, PTRACE_SYSCALL, nth); nth++) {
+		look_at_new_page();
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_true(nth > 15);
+}
+
+static void delete_and_restore(void *arg)
+{
+	(void)arg;
+	_exit(board_shard_restore(writer, 1, 0) != 1);
+}
+
+/* A deleted file is put back: it is not there, or all of it is. */
+static void a_page_is_put_back_whole(void **state)
+{
+	const struct stepping what = { .fn = delete_and_restore };
+	char path[TMPDIR_SIZE + 32];
+	uint64_t nth = 0;
+	bool more = true;
+
+	(void)state;
+	assert_int_equal(board_shard_path(dir, 1, 0, path, sizeof(path)), 0);
+	while (more) {
+		struct board_session session;
+		struct board_shard *page;
+		uint64_t sequence;
+		int r;
+
+		unlink(path);
+		more = stepping_kill(&what, PTRACE_SYSCALL, ++nth);
+		r = board_shard_open(dir, 1, 0, false, &page);
+		if (r < 0) {
+			assert_int_equal(r, -ENOENT);
+			continue;
+		}
+		assert_true(board_shard_session(page, &session, &sequence));
+		assert_memory_equal(&session, &session_old, sizeof(session));
+		assert_int_equal(sequence, 41);
+		board_shard_close(page);
+	}
+	assert_true(nth > 10);
+}
+
+static void rescue(void *arg)
+{
+	(void)arg;
+	_exit(board_shard_rescue(writer) < 0);
+}
+
+/* A file that was cut off is lengthened and written back. Who dies in the midst of that leaves a page that says itself
+ * that it is none, or one with the session; never one with a session of its own making. */
+static void a_rescue_is_whole_or_seen_through(void **state)
+{
+	const struct stepping what = { .fn = rescue };
+	uint64_t nth = 0, damaged_pages = 0, whole = 0;
+	char path[TMPDIR_SIZE + 32];
+	bool more = true;
+
+	(void)state;
+	assert_int_equal(board_shard_path(dir, 1, 0, path, sizeof(path)), 0);
+	board_shard_close(reader);
+	reader = NULL;
+	while (more) {
+		struct board_session session;
+		struct board_shard *page;
+		uint64_t sequence;
+
+		assert_int_equal(truncate(path, nth % 3 * 5000), 0);
+		more = stepping_kill(&what, PTRACE_SINGLESTEP, nth++ * 7 + 1);
+		if (board_shard_open(dir, 1, 0, false, &page) < 0) {
+			damaged_pages++;
+			continue;
+		}
+		if (board_shard_session(page, &session, &sequence)) {
+			assert_memory_equal(&session, &session_old, sizeof(session));
+			assert_true(sequence == 40 || sequence == 41); /* back to what was handled */
+			whole++;
+		} else {
+			damaged_pages++;
+		}
+		board_shard_close(page);
+	}
+	print_message("%u damaged, %u whole\n", (unsigned)damaged_pages, (unsigned)whole);
+	assert_true(damaged_pages > 3 && whole > 3);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_session_is_whole_at_every_instruction), TEST(a_session_goes_at_one_instruction),
-		TEST(an_exit_is_whole_at_every_instruction),   TEST(an_owner_is_whole_at_every_instruction),
-		TEST(a_ledger_is_whole_at_every_instruction),  TEST(it_writes_into_the_copy_that_does_not_count),
+		TEST(a_session_is_whole_at_every_instruction),
+		TEST(a_session_goes_at_one_instruction),
+		TEST(an_exit_is_whole_at_every_instruction),
+		TEST(an_owner_is_whole_at_every_instruction),
+		TEST(a_ledger_is_whole_at_every_instruction),
+		TEST(it_writes_into_the_copy_that_does_not_count),
+		TEST(a_modules_row_goes_at_one_instruction),
+		TEST(a_page_is_made_or_not_whoever_is_killed),
+		TEST(a_page_is_put_back_whole),
+		TEST(a_rescue_is_whole_or_seen_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
