@@ -723,6 +723,7 @@ static int start_pipeline(struct worker *worker)
 					    .shard_id = worker->options.shard_id,
 					    .shard_count = worker->shard_count,
 					    .guild_open_max = config->inbox_guild_open_tickets,
+					    .shed_percent = config->inbox_shed_percent,
 					    .stage_max_mib = config->inbox_parked_max_mib,
 					    .parked_max_mib = config->parked_max_mib,
 					    .parked_max_age_days = config->parked_max_age_days,

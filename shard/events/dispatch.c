@@ -88,6 +88,16 @@ void dispatch_handle(struct dispatch *dispatch, const struct envelope *envelope,
 	board_count(dispatch->counters, BOARD_COUNTER_events_handled, 1);
 }
 
+bool dispatch_is_sheddable(enum shoal_event_type type)
+{
+	static const bool sheddable[SHOAL_EVENT_COUNT] = {
+		[SHOAL_EVENT_TYPING_START] = true,
+		[SHOAL_EVENT_PRESENCE_UPDATE] = true,
+	};
+
+	return (unsigned)type < SHOAL_EVENT_COUNT && sheddable[type];
+}
+
 uint32_t dispatch_intents(const struct dispatch_row *rows, size_t row_count)
 {
 	uint32_t intents = 0;

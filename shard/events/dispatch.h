@@ -4,6 +4,7 @@
 #define SHOAL_SHARD_EVENTS_DISPATCH_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,9 @@ const struct dispatch_row *dispatch_row_of(struct dispatch *dispatch, const stru
 void dispatch_apply(struct dispatch *dispatch, const struct envelope *envelope);
 /* Decodes and calls the row's event function, which there is. */
 void dispatch_handle(struct dispatch *dispatch, const struct envelope *envelope, struct ticket *ticket);
+
+/* May an event of this type be dropped under overload? Who types and who is online is news for a moment only. */
+bool dispatch_is_sheddable(enum shoal_event_type type);
 
 /* All bits that @rows need together. */
 uint32_t dispatch_intents(const struct dispatch_row *rows, size_t row_count);

@@ -20,6 +20,7 @@
 /* A pass commits the cache at its end, or after so much of it. */
 #define COMMIT_FRAMES 64
 #define COMMIT_BYTES  (1024 * 1024)
+#define SHED_TELL_NS  (10 * NS_PER_S)
 
 /* --- tickets
  * ---------------------------------------------------------------------------------------------------------- */
@@ -521,6 +522,33 @@ int pipeline_queue_parked(struct pipeline *pipeline, const struct parked_head *h
 	return r;
 }
 
+/* Before anything is parked, who types and who is online makes room for the rest; said once in ten seconds. What
+ * changes the cache is never dropped. */
+static bool shed(struct pipeline *pipeline, const struct dispatch_row *row, const struct envelope *envelope)
+{
+	uint64_t now_ns;
+
+	if (pipeline->shed_bytes == 0 || row->raw || !dispatch_is_sheddable(envelope->type) ||
+	    inbox_used(pipeline->inbox) < pipeline->shed_bytes)
+		return false;
+	/* Frames that only wait for the cache's commit are no overload. */
+	if (pipeline->applied_frames > 0)
+		pipeline_commit_cache(pipeline);
+	if (inbox_used(pipeline->inbox) < pipeline->shed_bytes)
+		return false;
+	board_count(pipeline->counters, BOARD_COUNTER_events_shed, 1);
+	now_ns = clock_monotonic_ns();
+	if (pipeline->shed_told_ns == 0 || now_ns - pipeline->shed_told_ns >= SHED_TELL_NS) {
+		pipeline->shed_told_ns = now_ns;
+		log_warn(NULL, "pipeline.shedding",
+			 KV_MSG("more comes than is handled: typing and presence events are dropped "
+				"(inbox.shed_percent)"),
+			 KV_U64("inbox_used", inbox_used(pipeline->inbox)),
+			 KV_U64("waiting", turns_waiting(pipeline->turns)));
+	}
+	return true;
+}
+
 int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, const char *payload, size_t len)
 {
 	const struct dispatch_row *row = dispatch_row_of(pipeline->dispatch, envelope);
@@ -533,6 +561,10 @@ int pipeline_take(struct pipeline *pipeline, const struct envelope *envelope, co
 	if (!row)
 		return 0;
 	pipeline->dirty = true;
+	if (shed(pipeline, row, envelope)) {
+		pipeline->last_sequence = envelope->sequence;
+		return 0;
+	}
 	r = append(pipeline, envelope, payload, len, &turn.position);
 	if (r == -EMSGSIZE) {
 		r = take_large(pipeline, row, envelope, payload, len);
@@ -651,6 +683,8 @@ int pipeline_new(struct loop *loop, const struct pipeline_options *options, stru
 	/* A cache in which nothing is has to be told all. */
 	pipeline->applied_until = has_session && cache->applied(dispatch->arg) > 0 ? board_shard_applied(board) : 0;
 	r = pipeline->state_dir ? open_inbox(pipeline) : -ENOMEM;
+	if (r == 0 && options->shed_percent > 0)
+		pipeline->shed_bytes = inbox_size(pipeline->inbox) / 100 * options->shed_percent;
 	if (r == 0)
 		r = turns_new(options->guild_open_max, &pipeline->turns);
 	if (r == 0 && options->ready)

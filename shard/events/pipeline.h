@@ -56,6 +56,7 @@ struct pipeline_options {
 	const char *runtime_dir, *state_dir;
 	uint32_t generation, shard_id, shard_count;
 	uint32_t guild_open_max;
+	uint32_t shed_percent; /* of the inbox in use, from which on sheddable events are dropped; 0: never */
 	uint32_t stage_max_mib, parked_max_mib, parked_max_age_days; /* see parked_options */
 	uint32_t flight_keep, flight_max_mib;                        /* see flight.h; 0: off */
 	bool crashed;        /* the last worker died of its own making (SEGV, BUS, ILL, FPE, ABRT) */

@@ -46,6 +46,8 @@ struct pipeline {
 	uint64_t last_sequence;
 	uint64_t applied_session, applied_until; /* what of it the cache had when we took over */
 	uint64_t replayed;
+	size_t shed_bytes;       /* of the inbox in use, from which on sheddable events are dropped; 0: never */
+	uint64_t shed_told_ns;   /* when that was logged */
 	uint64_t dropped_told;   /* dead letters that were dropped, counted already */
 	uint32_t applied_frames; /* since the last commit */
 	size_t applied_bytes;

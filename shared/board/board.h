@@ -128,7 +128,8 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(guilds_removed, "servers whose data was removed after the bot had left")               \
 	X(members_forgotten, "requests of members to be forgotten that this worker carried out") \
 	X(suggestions, "suggestions asked of an option's function")                              \
-	X(commands_refused, "commands and buttons refused before their handler")
+	X(commands_refused, "commands and buttons refused before their handler")                 \
+	X(events_shed, "typing and presence events dropped because the inbox was nearly full")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

@@ -59,6 +59,7 @@ struct config {
 	uint32_t inbox_ring_kib; /* when the shard's page is made; one that is there keeps its size */
 	uint32_t inbox_guild_open_tickets;
 	uint32_t inbox_parked_max_mib;
+	uint32_t inbox_shed_percent; /* 0: never */
 	/* [parked] */
 	uint32_t parked_max_mib;
 	uint32_t parked_max_age_days;

@@ -99,6 +99,9 @@ const struct config_option config_options[] = {
 	  "events of one guild that may be handled at the same time; the rest of its events wait" },
 	{ "inbox.parked_max_mib", OPTION_U32, AT(inbox_parked_max_mib), "64", 1, 65536, 0, NULL, NULL,
 	  "room a shard, in the runtime directory, for events that had to leave the inbox and are not on disk yet" },
+	{ "inbox.shed_percent", OPTION_U32, AT(inbox_shed_percent), "75", 0, 100, 0, "never", NULL,
+	  "use of the inbox from which on typing and presence events are dropped; all others are parked when it is "
+	  "full" },
 
 	{ "parked.max_mib", OPTION_U32, AT(parked_max_mib), "256", 1, 65536, 0, NULL, NULL,
 	  "room a shard, in supervisor.state_dir, for parked events and dead letters; half of it for the latter" },

@@ -233,9 +233,11 @@ static void pump(struct conn *conn)
 		}
 		e = session_next(s);
 		if (e) {
-			/* A RESUMED of an earlier connection is no event to repeat. */
+			/* A RESUMED of an earlier connection is no event to repeat: a hole, to who never read it. */
 			if (e->kind != ENTRY_RESUMED || e->seq == s->resumed_seq)
 				send_entry(g, s, e);
+			else
+				losses_note(LOSS_GAP, s, e->seq, e->seq, 0);
 			session_sent(s);
 		} else if (!s->flood || !flood_pump(g)) {
 			return;

@@ -50,9 +50,21 @@ static int on_guild(void *arg, const struct envelope *envelope)
 	return 0;
 }
 
+static size_t fleeting_count;
+
+static void on_fleeting(void *arg, const struct shoal_event *event, struct ticket *ticket)
+{
+	(void)arg;
+	(void)event;
+	(void)ticket;
+	fleeting_count++;
+}
+
 static const struct dispatch_row rows[] = {
 	{ SHOAL_EVENT_MESSAGE_CREATE, 0, NULL, on_message },
 	{ SHOAL_EVENT_GUILD_CREATE, 0, on_guild, NULL },
+	{ SHOAL_EVENT_TYPING_START, 0, NULL, on_fleeting },
+	{ SHOAL_EVENT_PRESENCE_UPDATE, 0, NULL, on_fleeting },
 };
 
 static uint64_t committed;
@@ -83,6 +95,7 @@ static void start_worker(bool crashed)
 					    .generation = 1,
 					    .shard_id = 0,
 					    .guild_open_max = 1000,
+					    .shed_percent = 75,
 					    .state_dir = state_dir,
 					    .stage_max_mib = 4,
 					    .parked_max_mib = 4,
@@ -300,6 +313,67 @@ static void a_full_ring_parks_and_goes_on(void **state)
 		assert_true(again[400 + n]);
 }
 
+static uint64_t shed_count(void)
+{
+	return board_shard_counters(board)[BOARD_COUNTER_events_shed];
+}
+
+static int take_typing(uint64_t sequence)
+{
+	char payload[256];
+	struct envelope envelope;
+	int len = snprintf(payload, sizeof(payload),
+			   "{\"op\":0,\"t\":\"%s\",\"s\":%llu,\"d\":{\"channel_id\":\"6\",\"guild_id\":\"9\","
+			   "\"user_id\":\"7\",\"user\":{\"id\":\"7\"},\"timestamp\":1}}",
+			   sequence % 2 ? "TYPING_START" : "PRESENCE_UPDATE", (unsigned long long)sequence);
+
+	assert_int_equal(envelope_scan(payload, (size_t)len, &envelope), ENVELOPE_OK);
+	return pipeline_take(pipeline, &envelope, payload, (size_t)len);
+}
+
+/* The order of giving way: who types and who is online is dropped, and counted, before anything else is parked. */
+static void what_is_fleeting_gives_way_first(void **state)
+{
+	uint64_t n = 1, shed = 0;
+	size_t kept;
+
+	(void)state;
+	hold_all = true;
+	fleeting_count = 0;
+	for (; shed_count() == 0; n += 2) {
+		assert_int_equal(take_typing(n), 0);
+		assert_int_equal(take_sized(n + 1, "MESSAGE_CREATE", 500), 0);
+		pass();
+		assert_int_equal(stats().parked, 0); /* not yet */
+		assert_true(n < 400);
+	}
+	assert_true(stats().inbox_used >= stats().inbox_size / 100 * 75);
+	kept = fleeting_count;
+	assert_true(kept > 20);
+	for (uint64_t end = n + 300; n < end; n += 2) {
+		assert_int_equal(take_typing(n), 0);
+		assert_int_equal(take_sized(n + 1, "MESSAGE_CREATE", 500), 0);
+		pass();
+	}
+	shed = shed_count();
+	assert_true(shed > 100 && stats().parked > 50);
+	assert_int_equal(fleeting_count + shed, n / 2);
+	assert_int_equal(seen_count, n / 2); /* of the messages none is missing */
+	/* Its sequence counts; with room again nothing is dropped. */
+	while (held_count > 0)
+		ticket_release(held[--held_count]);
+	hold_all = false;
+	pass();
+	pass();
+	assert_int_equal(stats().inbox_used, 0);
+	kept = fleeting_count;
+	assert_int_equal(take_typing(n), 0);
+	pass();
+	assert_int_equal(fleeting_count, kept + 1);
+	assert_int_equal(shed_count(), shed);
+	assert_int_equal(board_shard_handled(board), n);
+}
+
 static void what_does_not_fit_the_ring_is_parked_at_once(void **state)
 {
 	(void)state;
@@ -491,6 +565,7 @@ int main(void)
 		TEST(what_was_taken_is_handled_by_the_successor),
 		TEST(what_was_begun_is_begun_again),
 		TEST(a_full_ring_parks_and_goes_on),
+		TEST(what_is_fleeting_gives_way_first),
 		TEST(what_does_not_fit_the_ring_is_parked_at_once),
 		TEST(killed_while_it_was_parked_it_is_handled_once),
 		TEST(killed_while_it_was_set_aside_it_is_not_tried_again),
