@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shard/commands/layout.h"
 #include "shared/base/cleanup.h"
 
 #define EMBEDS_MAX      10
@@ -133,7 +134,7 @@ static int check_custom_id(const char *custom_id, char *error)
 	return 0;
 }
 
-static int make_button(const struct shoal_button *button, char *error, json_t **ret_json)
+int content_button(const struct shoal_button *button, char error[PAYLOAD_ERROR_SIZE], json_t **ret_json)
 {
 	int style = button->style ? (int)button->style : SHOAL_BUTTON_SECONDARY;
 	json_auto_t *json = json_pack("{s:i, s:i}", "type", TYPE_BUTTON, "style", style);
@@ -182,7 +183,7 @@ static int add_choices(const struct shoal_select *select, char *error, json_t *j
 	return json_object_set(json, "options", list) < 0 ? -ENOMEM : 0;
 }
 
-static int make_select(const struct shoal_select *select, char *error, json_t **ret_json)
+static int make_select(const struct shoal_select *select, char error[PAYLOAD_ERROR_SIZE], json_t **ret_json)
 {
 	int kind = select->kind ? (int)select->kind : SHOAL_SELECT_STRING;
 	json_auto_t *json = json_pack("{s:i}", "type", kind);
@@ -206,7 +207,7 @@ static int make_select(const struct shoal_select *select, char *error, json_t **
 	return 0;
 }
 
-static int make_row(const struct shoal_action_row *row, char *error, json_t **ret_json)
+int content_row(const struct shoal_action_row *row, char error[PAYLOAD_ERROR_SIZE], json_t **ret_json)
 {
 	json_auto_t *items = json_array();
 	size_t i;
@@ -217,7 +218,7 @@ static int make_row(const struct shoal_action_row *row, char *error, json_t **re
 	for (i = 0; i < row->button_count; i++) {
 		json_t *button = NULL;
 
-		r = make_button(&row->buttons[i], error, &button);
+		r = content_button(&row->buttons[i], error, &button);
 		if (r < 0)
 			return r;
 		json_array_append_new(items, button);
@@ -243,7 +244,7 @@ static int make_rows(const struct shoal_content *from, char *error, json_t **ret
 		return refuse(error, -E2BIG, "%zu rows, Discord allows %d", from->row_count, ROWS_MAX);
 	for (i = 0; i < from->row_count; i++) {
 		json_t *row = NULL;
-		int r = make_row(&from->rows[i], error, &row);
+		int r = content_row(&from->rows[i], error, &row);
 
 		if (r < 0)
 			return r;
@@ -296,15 +297,21 @@ int content_new(const struct shoal_content *from, char error[PAYLOAD_ERROR_SIZE]
 	snprintf(error, PAYLOAD_ERROR_SIZE, "no memory");
 	if (!content)
 		return -ENOMEM;
-	content->flags = from->flags;
+	content->flags = from->flags & ~(uint32_t)PAYLOAD_COMPONENTS_V2; /* which follows from the blocks */
 	if (from->text)
 		content->text = payload_clip(from->text, PAYLOAD_CONTENT_MAX);
 	if (from->text && !content->text)
 		return -ENOMEM;
 	if (from->embed_count || from->clear_embeds)
 		r = make_embeds(from, error, &content->embeds);
-	if (r == 0 && (from->row_count || from->clear_rows))
+	if (r == 0 && from->block_count && (from->text || from->embed_count || from->row_count))
+		r = refuse(error, -EINVAL, "a message that is laid out has neither text, embeds nor rows beside");
+	if (r == 0 && from->block_count) {
+		r = layout_make(from->blocks, from->block_count, error, &content->components);
+		content->flags |= PAYLOAD_COMPONENTS_V2;
+	} else if (r == 0 && (from->row_count || from->clear_rows)) {
 		r = make_rows(from, error, &content->components);
+	}
 	if (r == 0)
 		r = copy_mentions(&from->mentions, error, content);
 	if (r < 0)
@@ -339,7 +346,7 @@ struct payload_message content_message(const struct content *content, uint32_t f
 	return (struct payload_message){ .content = content->text,
 					 .embeds = content->embeds,
 					 .components = content->components,
-					 .flags = content->flags & flags,
+					 .flags = content->flags & (flags | PAYLOAD_COMPONENTS_V2),
 					 .mentions = content->mentions };
 }
 

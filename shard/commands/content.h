@@ -24,6 +24,10 @@ struct content *content_free(struct content *content);
 /* The message that it is, borrowed from @content; @flags: what may be set where it goes. */
 struct payload_message content_message(const struct content *content, uint32_t flags);
 
+/* A button or a row of them as JSON, which the caller owns. -EINVAL with @error; -ENOMEM. */
+int content_button(const struct shoal_button *button, char error[PAYLOAD_ERROR_SIZE], json_t **ret_json);
+int content_row(const struct shoal_action_row *row, char error[PAYLOAD_ERROR_SIZE], json_t **ret_json);
+
 /* A form's components. Caller owns. NULL with @error. */
 json_t *content_modal(const struct shoal_modal *modal, char error[PAYLOAD_ERROR_SIZE]);
 

@@ -453,7 +453,12 @@ static int build(const struct kind_row *kind, const struct payload_message *mess
 	if (message->content && (message->content[0] || !kind->create))
 		r |= json_object_set_new(body, "content",
 					 message->content[0] ? json_string(message->content) : json_null());
-	if (message->embeds)
+	/* A plain message becomes a laid-out one only if its text and embeds are taken away with it. */
+	if (flags & PAYLOAD_COMPONENTS_V2 && !kind->create && !message->content)
+		r |= json_object_set_new(body, "content", json_null());
+	if (flags & PAYLOAD_COMPONENTS_V2 && !kind->create)
+		r |= json_object_set_new(body, "embeds", json_array());
+	else if (message->embeds)
 		r |= json_object_set(body, "embeds", (json_t *)message->embeds);
 	if (message->components)
 		r |= json_object_set(body, "components", (json_t *)message->components);

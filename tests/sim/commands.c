@@ -7,7 +7,7 @@
 
 #include "tests/sim/options.h"
 #include "tests/sim/util.h"
-#include "tests/sim/validate.h"
+#include "tests/sim/validate_command.h"
 #include "tests/sim/waits.h"
 #include "tests/sim/world.h"
 

@@ -258,7 +258,11 @@ static bool choices_good(struct rest_call *c, const json_t *data)
 	{
 		const char *name = json_string_value(json_object_get(one, "name"));
 
-		if (!name || !name[0] || utf16_length(name) > 100 || !json_object_get(one, "value")) {
+		const json_t *value = json_object_get(one, "value");
+
+		if (!name || !name[0] || utf16_length(name) > 100 ||
+		    (!json_is_string(value) && !json_is_number(value)) ||
+		    (json_is_string(value) && utf16_length(json_string_value(value)) > 100)) {
 			rest_invalid(c, "data.choices", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.");
 			return false;
 		}

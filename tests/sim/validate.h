@@ -9,7 +9,4 @@ enum message_use { MESSAGE_CREATE, MESSAGE_EDIT, MESSAGE_INTERACTION, MESSAGE_WE
 
 /* Checks @body. True when it is good; otherwise the call was answered and is over. */
 bool validate_message(struct rest_call *c, const json_t *body, enum message_use use);
-/* One application command. @at: path of it in the errors tree. */
-bool validate_command(struct rest_call *c, const json_t *command, const char *at);
-
 #endif
