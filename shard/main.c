@@ -15,6 +15,7 @@
 #include "shard/modhost/loader.h"
 #include "shard/worker.h"
 #include "shared/base/build_id.h"
+#include "shared/control/control.h"
 #include "shared/log/log.h"
 
 static const char usage[] =
@@ -103,12 +104,53 @@ static int refuse(const char *what)
 	return EXIT_CODE_USAGE;
 }
 
+/* Whether @name is one of @names, joined by commas. */
+static bool listed(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *names; names += strcspn(names, ","), names += *names == ',') {
+		if (strcspn(names, ",") == len && strncmp(names, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whoever reads the manifest is told what is being loaded, so that it knows what this program died of. */
+static int before_loading(void *arg, const char *name, const char *path, char *error)
+{
+	(void)path;
+	if (listed(arg, name)) {
+		snprintf(error, LOADER_ERROR_SIZE, "left out as asked ($" MANIFEST_LEAVE_OUT_VARIABLE ")");
+		return -ECANCELED;
+	}
+	printf(MANIFEST_LOADING "%s\n", name);
+	fflush(stdout);
+	return 0;
+}
+
+static void after_loading(void *arg, const char *name, bool loaded)
+{
+	(void)arg;
+	(void)name;
+	(void)loaded;
+	puts(MANIFEST_LOADING);
+	fflush(stdout);
+}
+
 static int print_manifest(const char *modules_dir, const char *modules)
 {
+	const struct loader_guard guard = { .before = before_loading,
+					    .after = after_loading,
+					    .arg = getenv(MANIFEST_LEAVE_OUT_VARIABLE) };
 	int r;
+
+	if (guard.arg)
+		loader_set_guard(&guard);
 
 	loader_tell(false); /* its reader has them from the manifest */
 	loader_add_files(modules_dir, modules ? modules : "*");
+	loader_set_guard(NULL);
 	r = manifest_print(stdout);
 
 	if (r < 0)

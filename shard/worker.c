@@ -18,6 +18,7 @@
 #include "shard/gauges.h"
 #include "shard/keeping.h"
 #include "shard/letter_orders.h"
+#include "shard/modhost/trial.h"
 #include "shard/outbox_orders.h"
 #include "shard/subscriptions.h"
 #include "shared/base/build_id.h"
@@ -800,6 +801,29 @@ static int start_fill(struct worker *worker)
 	return fill_new(worker->cache, worker->rest, &options, &worker->fill);
 }
 
+static struct breaker_rules breaker_rules(const struct config *config)
+{
+	return (struct breaker_rules){ .crashes = config->modules_breaker_crashes,
+				       .window_s = config->modules_breaker_window_s,
+				       .retry_s = config->modules_breaker_retry_s,
+				       .retry_cap_s = config->modules_breaker_retry_cap_s,
+				       .stable_s = config->modules_breaker_window_s };
+}
+
+/* @left_out: modules that this program died of when the supervisor asked it for its manifest. */
+static void load_modules(struct worker *worker, const json_t *left_out)
+{
+	const struct breaker_rules rules = breaker_rules(worker->config);
+	const struct trial_options trial = {
+		.board = worker->board, .rules = &rules, .culprit = worker->culprit, .left_out = left_out
+	};
+
+	culprit_init(worker->board, worker->config->modules_slow_ms);
+	trial_begin(&trial);
+	loader_add_files(worker->config->modules_dir, worker->config->modules_load);
+	trial_end();
+}
+
 static int start_modules(struct worker *worker)
 {
 	const struct config *config = worker->config;
@@ -811,11 +835,7 @@ static int start_modules(struct worker *worker)
 					   .board = worker->board,
 					   .counters = worker->counters,
 					   .shard_id = worker->options.shard_id,
-					   .rules = { .crashes = config->modules_breaker_crashes,
-						      .window_s = config->modules_breaker_window_s,
-						      .retry_s = config->modules_breaker_retry_s,
-						      .retry_cap_s = config->modules_breaker_retry_cap_s,
-						      .stable_s = config->modules_breaker_window_s },
+					   .rules = breaker_rules(config),
 					   .culprit = worker->culprit,
 					   .allowed = on_module_allowed,
 					   .allowed_arg = worker,
@@ -832,7 +852,6 @@ static int start_modules(struct worker *worker)
 		return r;
 	/* The breakers know now. */
 	board_shard_set_culprit(worker->board, &nobody);
-	culprit_init(worker->board, config->modules_slow_ms);
 	modhost_start(worker->modhost);
 	return 0;
 }
@@ -872,7 +891,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
-	loader_add_files(worker->config->modules_dir, worker->config->modules_load);
+	load_modules(worker, json_object_get(secrets, "modules_left_out"));
 	r = start_outside(worker, &what);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));

@@ -9,14 +9,24 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "shared/base/buf.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
+#include "shared/control/control.h"
 #include "supervisor/program.h"
+
+#define LOADING_NAME_MAX 64
 
 struct manifest_run {
 	manifest_fn fn;
 	void *arg;
+	struct loop *loop;
+	char *path;
+	char **envp; /* ours; NULL-terminated, with room for the last three */
+	size_t env_count;
 	uint64_t deadline_ms;
+	json_t *left_out; /* [{name, reason}] */
+	bool leave_out;
 	struct program_run *program;
 };
 
@@ -59,6 +69,7 @@ void manifest_finish(struct manifest *manifest)
 	json_decref(manifest->events);
 	json_decref(manifest->modules);
 	json_decref(manifest->refused);
+	json_decref(manifest->left_out);
 	memset(manifest, 0, sizeof(*manifest));
 }
 
@@ -70,86 +81,235 @@ void manifest_take(struct manifest *to, const struct manifest *from)
 	json_incref(copy.events);
 	json_incref(copy.modules);
 	json_incref(copy.refused);
+	json_incref(copy.left_out);
 	manifest_finish(to);
 	*to = copy;
+}
+
+/* The last line of what it printed: what modules print while they are loaded stands before. */
+static void find_answer(const char **out, size_t *len)
+{
+	const char *end = *out + *len, *begin;
+
+	while (end > *out && end[-1] == '\n')
+		end--;
+	begin = memrchr(*out, '\n', (size_t)(end - *out));
+	begin = begin ? begin + 1 : *out;
+	*out = begin;
+	*len = (size_t)(end - begin);
+}
+
+/* Which module was being loaded when the program ended. False: none. */
+static bool find_loading(const char *out, size_t len, char name[LOADING_NAME_MAX])
+{
+	static const size_t head = sizeof(MANIFEST_LOADING) - 1;
+	const char *line = out, *end = out + len;
+
+	name[0] = '\0';
+	while (line < end) {
+		const char *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t size = (size_t)((stop ? stop : end) - line);
+
+		if (stop && size >= head && memcmp(line, MANIFEST_LOADING, head) == 0)
+			snprintf(name, LOADING_NAME_MAX, "%.*s", (int)(size - head), line + head);
+		line = stop ? stop + 1 : end;
+	}
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) && name[0];
+}
+
+/* What the program died of stands among what was refused, with its reason. */
+static void note_left_out(const struct manifest_run *run, struct manifest *manifest)
+{
+	json_t *refused = json_array();
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(manifest->refused, i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "name"));
+		const json_t *other;
+		bool known = false;
+		size_t j;
+
+		json_array_foreach(run->left_out, j, other) known |=
+			name && strcmp(name, json_string_value(json_object_get(other, "name"))) == 0;
+		if (!known)
+			json_array_append(refused, one);
+	}
+	json_array_extend(refused, run->left_out);
+	json_decref(manifest->refused);
+	manifest->refused = refused;
+	manifest->left_out = json_incref(run->left_out);
 }
 
 static void tell_success(struct manifest_run *run, const char *out, size_t len)
 {
 	struct manifest manifest;
 
+	if (run->left_out)
+		find_answer(&out, &len);
 	if (manifest_parse(out, len, &manifest) < 0) {
 		run->fn(run->arg, -EBADMSG, NULL,
 			"the worker program's --manifest is no manifest: is it of this version?");
 		return;
 	}
+	if (json_array_size(run->left_out) > 0)
+		note_left_out(run, &manifest);
 	run->fn(run->arg, 0, &manifest, "");
 	manifest_finish(&manifest);
+}
+
+static void program_ended(void *arg, int error, int status, const char *out, size_t len);
+
+static int start(struct manifest_run *run)
+{
+	char *argv[] = { "shoal-shard", "--manifest", NULL };
+	const struct program_spec spec = { .path = run->path,
+					   .argv = argv,
+					   .envp = run->envp,
+					   .deadline_ms = run->deadline_ms,
+					   .output_max = MANIFEST_SIZE_MAX };
+
+	return program_run(run->loop, &spec, program_ended, run, &run->program);
+}
+
+/* $SHOAL_MODULES_LEAVE_OUT, the last of the environment. */
+static int set_left_out(struct manifest_run *run)
+{
+	CLEANUP(buf_finish) struct buf names;
+	const json_t *one;
+	char *entry;
+	size_t i;
+
+	buf_init(&names, (LOADING_NAME_MAX + 1) * MANIFEST_LEFT_OUT_MAX + 64);
+	buf_append_str(&names, MANIFEST_LEAVE_OUT_VARIABLE "=");
+	json_array_foreach(run->left_out, i, one)
+		buf_printf(&names, "%s%s", i > 0 ? "," : "", json_string_value(json_object_get(one, "name")));
+	entry = buf_cstr(&names) ? strdup(buf_cstr(&names)) : NULL;
+	if (!entry)
+		return -ENOMEM;
+	free(run->envp[run->env_count - 1]);
+	run->envp[run->env_count - 1] = entry;
+	return 0;
+}
+
+/* The program died in a module: asked again without it. False: that can't be. */
+static bool ask_without(struct manifest_run *run, const char *name, const char *why)
+{
+	char reason[160];
+	json_t *one;
+
+	if (!run->leave_out || json_array_size(run->left_out) >= MANIFEST_LEFT_OUT_MAX)
+		return false;
+	snprintf(reason, sizeof(reason), "the worker program %s while it was loaded", why);
+	one = json_pack("{s:s, s:s}", "name", name, "reason", reason);
+	if (!one || json_array_append_new(run->left_out, one) < 0 || set_left_out(run) < 0)
+		return false;
+	program_close(TAKE(run->program));
+	return start(run) >= 0;
 }
 
 static void program_ended(void *arg, int error, int status, const char *out, size_t len)
 {
 	struct manifest_run *run = arg;
-	char text[160];
+	char why[96], name[LOADING_NAME_MAX], text[256];
+	bool in_module = run->left_out && find_loading(out, len, name);
 
 	if (error == -ETIMEDOUT)
-		snprintf(text, sizeof(text), "the worker program's --manifest did not end within %" PRIu64 " ms",
-			 run->deadline_ms);
+		snprintf(why, sizeof(why), "did not end within %" PRIu64 " ms", run->deadline_ms);
 	else if (error < 0)
-		snprintf(text, sizeof(text), "the worker program's --manifest: %s", error_text(error));
-	else if (status != 0)
-		snprintf(text, sizeof(text), "the worker program's --manifest ended with %s %d",
-			 WIFSIGNALED(status) ? "signal" : "exit code",
+		snprintf(why, sizeof(why), "failed: %s", error_text(error));
+	else if (status != 0 || in_module)
+		snprintf(why, sizeof(why), "ended with %s %d", WIFSIGNALED(status) ? "signal" : "exit code",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	else {
 		tell_success(run, out, len);
 		return;
 	}
+	if (in_module && ask_without(run, name, why))
+		return;
+	if (in_module)
+		snprintf(text, sizeof(text), "the worker program's --manifest %s while module %s was loaded", why,
+			 name);
+	else
+		snprintf(text, sizeof(text), "the worker program's --manifest %s", why);
 	run->fn(run->arg, error < 0 ? error : -EIO, NULL, text);
 }
 
-int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_t deadline_ms, manifest_fn fn,
-		 void *arg, struct manifest_run **ret_run)
+static void run_free(struct manifest_run *run)
 {
-	char *argv[] = { "shoal-shard", "--manifest", NULL };
-	const struct program_spec spec = {
-		.path = path, .argv = argv, .envp = envp, .deadline_ms = deadline_ms, .output_max = MANIFEST_SIZE_MAX
-	};
+	for (size_t i = 0; run->envp && i < run->env_count; i++)
+		free(run->envp[i]);
+	free(run->envp);
+	free(run->path);
+	json_decref(run->left_out);
+	free(run);
+}
+
+/* The environment with @more behind it. */
+static int copy_env(struct manifest_run *run, char *const *envp, size_t more)
+{
+	size_t count = 0;
+
+	while (envp && envp[count])
+		count++;
+	run->envp = calloc(count + more + 1, sizeof(*run->envp));
+	if (!run->envp)
+		return -ENOMEM;
+	for (; run->env_count < count; run->env_count++) {
+		run->envp[run->env_count] = strdup(envp[run->env_count]);
+		if (!run->envp[run->env_count])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_modules(struct manifest_run *run, const struct manifest_modules *modules)
+{
+	run->leave_out = modules->leave_out;
+	run->left_out = modules->left_out ? json_deep_copy(modules->left_out) : json_array();
+	if (!run->left_out || asprintf(&run->envp[run->env_count], "SHOAL_MODULES_DIR=%s", modules->dir) < 0)
+		return -ENOMEM;
+	run->env_count++;
+	if (asprintf(&run->envp[run->env_count], "SHOAL_MODULES_LOAD=%s", modules->load) < 0)
+		return -ENOMEM;
+	run->env_count += 2;
+	return set_left_out(run);
+}
+
+static int run_new(struct loop *loop, const char *path, char *const *envp, const struct manifest_modules *modules,
+		   uint64_t deadline_ms, manifest_fn fn, void *arg, struct manifest_run **ret_run)
+{
 	struct manifest_run *run = calloc(1, sizeof(*run));
 	int r;
 
 	if (!run)
 		return -ENOMEM;
-	run->fn = fn;
-	run->arg = arg;
-	run->deadline_ms = deadline_ms;
-	r = program_run(loop, &spec, program_ended, run, &run->program);
+	*run = (struct manifest_run){ .fn = fn, .arg = arg, .loop = loop, .deadline_ms = deadline_ms };
+	run->path = strdup(path);
+	r = run->path ? copy_env(run, envp, 3) : -ENOMEM;
+	if (r == 0 && modules)
+		r = add_modules(run, modules);
+	if (r == 0)
+		r = start(run);
 	if (r < 0) {
-		free(run);
+		run_free(run);
 		return r;
 	}
 	*ret_run = run;
 	return 0;
 }
 
-int manifest_run_with(struct loop *loop, const char *path, char *const *envp, const char *dir, const char *load,
+int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_t deadline_ms, manifest_fn fn,
+		 void *arg, struct manifest_run **ret_run)
+{
+	return run_new(loop, path, envp, NULL, deadline_ms, fn, arg, ret_run);
+}
+
+int manifest_run_with(struct loop *loop, const char *path, char *const *envp, const struct manifest_modules *modules,
 		      manifest_fn fn, void *arg, struct manifest_run **ret_run)
 {
-	CLEANUP(cleanup_free) char *dir_entry = NULL, *load_entry = NULL;
-	CLEANUP(cleanup_free) char **env = NULL;
-	size_t count = 0;
-
-	while (envp && envp[count])
-		count++;
-	env = calloc(count + 3, sizeof(*env));
-	if (!env || asprintf(&dir_entry, "SHOAL_MODULES_DIR=%s", dir) < 0 ||
-	    asprintf(&load_entry, "SHOAL_MODULES_LOAD=%s", load) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		env[i] = envp[i];
-	env[count] = dir_entry;
-	env[count + 1] = load_entry;
-	return manifest_run(loop, path, env, MANIFEST_DEADLINE_MS, fn, arg, ret_run);
+	return run_new(loop, path, envp, modules, MANIFEST_DEADLINE_MS, fn, arg, ret_run);
 }
 
 void manifest_close(struct manifest_run *run)
@@ -157,5 +317,5 @@ void manifest_close(struct manifest_run *run)
 	if (!run)
 		return;
 	program_close(run->program);
-	free(run);
+	run_free(run);
 }

@@ -3,6 +3,7 @@
 #ifndef SHOAL_SUPERVISOR_MANIFEST_H
 #define SHOAL_SUPERVISOR_MANIFEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -11,6 +12,7 @@
 
 #define MANIFEST_SIZE_MAX     (1024 * 1024)
 #define MANIFEST_DEADLINE_MS  15000
+#define MANIFEST_LEFT_OUT_MAX 16  /* modules; more are an error */
 #define MANIFEST_COMMANDS_MAX 131 /* 100 slash, 15 user, 15 message, 1 entry point */
 
 struct manifest {
@@ -19,6 +21,7 @@ struct manifest {
 	json_t *commands; /* array of objects as PUT to Discord */
 	json_t *modules;  /* array of {name, version, …}; NULL: of an older program */
 	json_t *refused;  /* array of {name, file, reason}; likewise */
+	json_t *left_out; /* array of {name, reason}: those of refused that the program died of; NULL: none */
 	char hash[80];
 	char build_id[32]; /* "" where the program does not say */
 };
@@ -33,9 +36,15 @@ typedef void (*manifest_fn)(void *arg, int error, const struct manifest *manifes
  */
 int manifest_run(struct loop *loop, const char *path, char *const *envp, uint64_t deadline_ms, manifest_fn fn,
 		 void *arg, struct manifest_run **ret_run);
-/* The same with the modules of @dir and @load (modules.dir, modules.load) in its environment, where a program that
- * knows of no modules passes them over. */
-int manifest_run_with(struct loop *loop, const char *path, char *const *envp, const char *dir, const char *load,
+struct manifest_modules {
+	const char *dir, *load; /* modules.dir, modules.load */
+	const json_t *left_out; /* as manifest.left_out: those are not loaded; may be NULL */
+	bool leave_out; /* another one that ends the program while it is loaded is left out, too, and the program
+			 * asked again, each time with the whole deadline; else it is an error that names it */
+};
+
+/* The same with modules in its environment, where a program that knows of none passes them over. Copies @modules. */
+int manifest_run_with(struct loop *loop, const char *path, char *const *envp, const struct manifest_modules *modules,
 		      manifest_fn fn, void *arg, struct manifest_run **ret_run);
 /* Kills the program if it runs; @fn is not called any more. NULL is nothing to do. To be called also after @fn was. */
 void manifest_close(struct manifest_run *run);

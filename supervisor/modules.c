@@ -270,12 +270,28 @@ static void with_module(const struct supervisor *supervisor, const char *name, c
 			 strchr(now, '*') ? "" : name);
 }
 
+/* Those that are left out already stay so, but for the one that is asked about. New reference; NULL: none. */
+static json_t *without(const json_t *left_out, const char *name)
+{
+	json_t *others = json_array();
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(left_out, i, one)
+	{
+		if (strcmp(json_string_value(json_object_get(one, "name")), name) != 0)
+			json_array_append(others, one);
+	}
+	return others;
+}
+
 void modules_handle(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
 	const char *name = json_string_value(json_object_get(request, "name"));
 	struct modules_order *order = &supervisor->modules;
 	char load[LOAD_SIZE];
+	json_t *left_out;
 	int r;
 
 	if (strcmp(op, "list") == 0) {
@@ -300,8 +316,12 @@ void modules_handle(struct supervisor *supervisor, struct control_peer *peer, in
 	if (!order->reload)
 		with_module(supervisor, name, load);
 	snprintf(order->name, sizeof(order->name), "%s", name);
+	left_out = without(supervisor->manifest.left_out, name);
 	r = manifest_run_with(supervisor->loop, supervisor->worker_path, supervisor->worker_env,
-			      supervisor->config->modules_dir, load, manifest_came, supervisor, &order->run);
+			      &(struct manifest_modules){
+				      .dir = supervisor->config->modules_dir, .load = load, .left_out = left_out },
+			      manifest_came, supervisor, &order->run);
+	json_decref(left_out);
 	if (r < 0) {
 		fail(peer, id, r, "the worker program can't be started for its manifest");
 		return;

@@ -242,8 +242,12 @@ static void checked(void *arg, int error, int status, const char *out, size_t le
 	r = read_answer(reexec, answer, text, sizeof(text));
 	json_decref(answer);
 	if (r >= 0) {
-		r = manifest_run_with(reexec->supervisor->loop, reexec->answer.worker, reexec->supervisor->worker_env,
-				      reexec->supervisor->config->modules_dir, reexec->supervisor->config->modules_load,
+		const struct supervisor *supervisor = reexec->supervisor;
+		const struct manifest_modules modules = { .dir = supervisor->config->modules_dir,
+							  .load = supervisor->config->modules_load,
+							  .left_out = supervisor->manifest.left_out };
+
+		r = manifest_run_with(supervisor->loop, reexec->answer.worker, supervisor->worker_env, &modules,
 				      manifest_came, reexec, &reexec->manifest);
 		if (r < 0)
 			snprintf(text, sizeof(text), "the worker program %.400s can't be started: %s",

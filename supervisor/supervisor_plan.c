@@ -339,10 +339,8 @@ static void manifest_came(void *arg, int error, const struct manifest *manifest,
 		return;
 	if (error < 0) {
 		snprintf(cause, sizeof(cause), "%s (%s)", text, supervisor->worker_path);
-		supervisor_stop_fatally(
-			supervisor, EXIT_CODE_CONFIG, cause,
-			"Set supervisor.worker to the shoal-shard of this installation; if it is a module "
-			"that ends it while it is loaded, take that out of modules.load");
+		supervisor_stop_fatally(supervisor, EXIT_CODE_CONFIG, cause,
+					"Set supervisor.worker to the shoal-shard of this installation");
 		return;
 	}
 	manifest_take(&supervisor->manifest, manifest);
@@ -414,6 +412,8 @@ json_t *supervisor_secrets(const struct supervisor *supervisor, const struct wor
 			    "user_id", (json_int_t)(info->user_id ? info->user_id : session.user_id), "max_concurrency",
 			    (json_int_t)info->limits.max_concurrency, "total_guilds_hint", (json_int_t)info->guilds);
 	add_keys(supervisor, secrets);
+	if (supervisor->manifest.left_out)
+		json_object_set(secrets, "modules_left_out", supervisor->manifest.left_out);
 	return secrets;
 }
 
@@ -441,6 +441,9 @@ static int open_upstream(struct supervisor *supervisor)
 
 int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code)
 {
+	const struct manifest_modules modules = { .dir = supervisor->config->modules_dir,
+						  .load = supervisor->config->modules_load,
+						  .leave_out = true };
 	char text[384];
 	int r;
 
@@ -453,9 +456,8 @@ int supervisor_ask(struct supervisor *supervisor, enum exit_code *ret_exit_code)
 	}
 	if (r < 0)
 		return r;
-	r = manifest_run_with(supervisor->loop, supervisor->worker_path, supervisor->worker_env,
-			      supervisor->config->modules_dir, supervisor->config->modules_load, manifest_came,
-			      supervisor, &supervisor->manifest_run);
+	r = manifest_run_with(supervisor->loop, supervisor->worker_path, supervisor->worker_env, &modules,
+			      manifest_came, supervisor, &supervisor->manifest_run);
 	if (r < 0) {
 		snprintf(text, sizeof(text), "the worker program %s (supervisor.worker) can't be started: %s",
 			 supervisor->worker_path, error_text(r));

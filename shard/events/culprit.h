@@ -32,7 +32,8 @@ struct module_entry {
 	X(TIMER, "a timer")          \
 	X(CONTINUATION, "an answer") \
 	X(SETUP, "its setup")        \
-	X(CLEANUP, "its cleanup")
+	X(CLEANUP, "its cleanup")    \
+	X(LOADING, "its loading")
 enum culprit_kind {
 #define X(name, words) CULPRIT_##name,
 	CULPRIT_KINDS(X)

@@ -74,6 +74,11 @@ static const edge_fn edges[BREAKER_STATE_COUNT][BREAKER_EVENT_COUNT] = {
 	[BREAKER_TRIAL] = { [BREAKER_CRASH] = trip, [BREAKER_TIME] = believe },
 };
 
+uint64_t breaker_pause_ns(const struct board_module *module, const struct breaker_rules *rules)
+{
+	return pause_ns(module->trips, rules);
+}
+
 void breaker_check(struct board_module *module, const struct breaker_rules *rules, uint64_t now_ns)
 {
 	uint64_t longest_s = rules->retry_cap_s > rules->stable_s ? rules->retry_cap_s : rules->stable_s;

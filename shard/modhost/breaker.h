@@ -29,6 +29,8 @@ struct breaker_rules {
 /* Makes sense of what came from the board: numbers that can't be are set right (a time beyond the longest pause, a
  * state that is none). */
 void breaker_check(struct board_module *module, const struct breaker_rules *rules, uint64_t now_ns);
+/* How long it is off after its last trip. */
+uint64_t breaker_pause_ns(const struct board_module *module, const struct breaker_rules *rules);
 /* BREAKER_CRASH: the last worker died in it. BREAKER_TIME: look at the clock. True: the state is another now. Times are
  * CLOCK_BOOTTIME. */
 bool breaker_step(struct board_module *module, enum breaker_event event, uint64_t now_ns,

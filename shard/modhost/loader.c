@@ -366,19 +366,21 @@ static int check_file(const char *path, char *error)
 	return object_file_check(path, error, LOADER_ERROR_SIZE);
 }
 
-static int add_file(const char *name, const char *path, char *error)
+static const struct loader_guard *guard;
+
+void loader_set_guard(const struct loader_guard *new_guard)
+{
+	guard = new_guard;
+}
+
+/* Never closed: what it has registered somewhere would be left hanging. */
+static int load(const char *name, const char *path, char *error)
 {
 	const struct shoal_module *descriptor;
 	char symbol[96];
 	void *object;
 	int r;
 
-	if (!is_name(name))
-		return refuse(error, -EINVAL, "a module's name is 1 to %d of a-z, 0-9 and '_'", SHOAL_MODULE_NAME_MAX);
-	r = check_file(path, error);
-	if (r < 0)
-		return r;
-	/* Never closed: what it has registered somewhere would be left hanging. */
 	object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!object)
 		return refuse(error, -ENOEXEC, "it can't be loaded: %s", dlerror());
@@ -392,6 +394,23 @@ static int add_file(const char *name, const char *path, char *error)
 	if (r == 0 && strcmp(modules[module_count - 1].name, name) != 0)
 		log_warn(NULL, "modules.name_differs", KV_STR("module_name", modules[module_count - 1].name),
 			 KV_STR("file", path));
+	return r;
+}
+
+static int add_file(const char *name, const char *path, char *error)
+{
+	int r;
+
+	if (!is_name(name))
+		return refuse(error, -EINVAL, "a module's name is 1 to %d of a-z, 0-9 and '_'", SHOAL_MODULE_NAME_MAX);
+	r = check_file(path, error);
+	if (r == 0 && guard)
+		r = guard->before(guard->arg, name, path, error);
+	if (r < 0)
+		return r;
+	r = load(name, path, error);
+	if (guard)
+		guard->after(guard->arg, name, r >= 0);
 	return r;
 }
 

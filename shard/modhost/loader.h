@@ -49,6 +49,16 @@ void loader_add_linked(void);
 void loader_add_files(const char *dir, const char *names);
 /* Whether refusals are logged too (default), or only noted. */
 void loader_tell(bool tell);
+/* Asked around each loading of a shared object, which runs code of its own before anything of it is known. */
+struct loader_guard {
+	/* Negative: it is left out, @error (LOADER_ERROR_SIZE) says why. */
+	int (*before)(void *arg, const char *name, const char *path, char *error);
+	/* Not called after a refusal. @loaded: it was taken up. */
+	void (*after)(void *arg, const char *name, bool loaded);
+	void *arg;
+};
+/* NULL: nobody (default). Keeps @guard. */
+void loader_set_guard(const struct loader_guard *guard);
 /* "modules" beside this program, or ../lib/shoal/modules where there is none. */
 void loader_default_dir(char dir[LOADER_PATH_SIZE]);
 /* [{name, file, reason}]. New reference. */

@@ -10,6 +10,7 @@
 
 #include "shard/modhost/status.h"
 #include "shard/modhost/module_http.h"
+#include "shard/modhost/trial.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
@@ -110,7 +111,7 @@ static void take_row(struct modhost *modhost, struct loaded_module *module)
 
 static void count_off(const struct modhost *modhost)
 {
-	uint64_t off = 0;
+	uint64_t off = trial_off_count();
 	size_t i;
 
 	for (i = 0; i < loader_count(); i++)
@@ -146,6 +147,8 @@ static void breaker(struct modhost *modhost, struct loaded_module *module, enum 
 		return;
 	breaker_check(&row, &modhost->options.rules, now_ns);
 	moved = breaker_step(&row, event, now_ns, &modhost->options.rules);
+	if (event == BREAKER_CRASH)
+		row.loading = false;
 	if (moved || event == BREAKER_CRASH)
 		board_shard_set_module(modhost->options.board, module->entry.row, &row);
 	if (!moved)
@@ -165,7 +168,8 @@ static void blame(struct modhost *modhost)
 	struct log_ctx ctx = { .shard = -1 };
 	size_t i;
 
-	if (!culprit->module || !board_shard_module(modhost->options.board, culprit->module - 1, &row))
+	if (!culprit->module || culprit->kind == CULPRIT_LOADING /* counted before it was loaded again: trial.c */ ||
+	    !board_shard_module(modhost->options.board, culprit->module - 1, &row))
 		return;
 	ctx.module = row.name;
 	log_error(&ctx, "modules.crashed", KV_MSG("the last worker crashed in a module's code"),

@@ -298,6 +298,7 @@ struct board_module {
 	uint32_t state;                    /* enum board_module_state */
 	uint32_t crashes, trips;
 	uint64_t window_ns, until_ns; /* boottime */
+	bool loading;                 /* the last crash came while it was loaded */
 };
 void board_shard_set_module(struct board_shard *board, uint32_t row, const struct board_module *module);
 /* False: a free row, or none. */

@@ -77,7 +77,7 @@ struct board_module_words {
 	_Atomic uint64_t name[BOARD_MODULE_NAME_SIZE / 8];
 	_Atomic uint64_t state; /* trips << 32 | crashes << 8 | state */
 	_Atomic uint64_t window_ns, until_ns;
-	_Atomic uint64_t unused;
+	_Atomic uint64_t flags; /* 1: loading */
 };
 
 struct board_shard_core {

@@ -552,6 +552,7 @@ static void put_module(struct board_module_words *words, const struct board_modu
 		atomic_store_explicit(&words->name[i], name[i], memory_order_relaxed);
 	atomic_store_explicit(&words->window_ns, module->window_ns, memory_order_relaxed);
 	atomic_store_explicit(&words->until_ns, module->until_ns, memory_order_relaxed);
+	atomic_store_explicit(&words->flags, module->loading, memory_order_relaxed);
 	atomic_store_explicit(&words->state,
 			      (uint64_t)module->trips << 32 | (uint64_t)(module->crashes & 0xffffff) << 8 |
 				      (module->state & 0xff),
@@ -582,6 +583,7 @@ bool board_shard_module(const struct board_shard *board, uint32_t row, struct bo
 	module.trips = (uint32_t)(state >> 32);
 	module.window_ns = atomic_load_explicit(&words->window_ns, memory_order_relaxed);
 	module.until_ns = atomic_load_explicit(&words->until_ns, memory_order_relaxed);
+	module.loading = atomic_load_explicit(&words->flags, memory_order_relaxed) & 1;
 	if (!module.name[0])
 		return false;
 	*ret_module = module;

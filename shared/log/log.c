@@ -330,6 +330,7 @@ static void tell_observer(const struct log_record *record)
 void log_write(enum log_level level, const struct log_ctx *ctx, const char *event, const struct log_field *fields,
 	       size_t field_count)
 {
+	struct log_ctx own;
 	struct log_record record = {
 		.level = level, .event = event, .fields = fields, .field_count = field_count, .wall_ms = clock_wall_ms()
 	};
@@ -338,7 +339,11 @@ void log_write(enum log_level level, const struct log_ctx *ctx, const char *even
 	if ((unsigned)level >= LOG_LEVEL_COUNT || level < log_get_level())
 		return;
 	pthread_mutex_lock(&state.lock);
-	record.ctx = ctx ? ctx : &state.default_ctx;
+	if (ctx) {
+		own = *ctx;
+		own.shard = own.shard < 0 ? state.default_ctx.shard : own.shard;
+	}
+	record.ctx = ctx ? &own : &state.default_ctx;
 	record.program = state.program[0] ? state.program : NULL;
 	record.secrets = &state.secrets;
 	if ((state.dropped_untold && !tell_dropped(record)) || !send_record(&record)) {

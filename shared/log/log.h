@@ -53,7 +53,8 @@ struct log_options {
 
 /* Main thread, before threads start. May be called again (reload). Before the first call: human on stderr, info. */
 void log_setup(const struct log_options *options);
-/* The context of every record that gives none itself (a worker sets its shard once). */
+/* The context of every record that gives none itself, and the shard of those that give no shard (a worker sets its own
+ * once). */
 void log_set_default(const struct log_ctx *ctx);
 /* Masks @secret wherever it would appear in a record, from now on. Copies it. At most 32; shorter than 6 bytes refused.
  */

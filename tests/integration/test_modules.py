@@ -89,6 +89,68 @@ def test_what_is_no_module_is_left_out_in_words(sim, make_fleet, folder):
     assert "LEFT OUT" in fleet.ctl_run("module", "list").stdout
 
 
+DIES = "#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) static void begin(void) { %s }\n"
+
+
+def test_one_that_ends_its_loader_is_left_out_by_name(sim, make_fleet, folder):
+    """Its code runs before anything of it is known: neither the fleet's start nor a supervisor's return may hang on it."""
+    modules = os.path.join(folder, "modules")
+    ways = {"aborts": "abort();", "exits": "_exit(0);", "segfaults": "raise(SIGSEGV);"}
+    for name, body in ways.items():
+        build(modules, name, DIES % body)
+    build(modules, "good", source("good", 'shoal_reply_text(inv, "good is there");'))
+    fleet = serve(make_fleet, sim, modules)
+    assert said(sim, sim.use("good")) == "good is there"
+    reasons = {one["name"]: one["reason"] for one in fleet.ctl("module", "list")["refused"]}
+    assert set(reasons) == set(ways)
+    assert all("while it was loaded" in reason for reason in reasons.values()), reasons
+    assert "signal 6" in reasons["aborts"] and "exit code 0" in reasons["exits"] and "signal 11" in reasons["segfaults"]
+    assert {one["msg"].split()[1] for one in fleet.records("modules.refused") if one["program"] == "shoald"} == set(ways)
+    assert not fleet.records("worker.died")
+    # A supervisor that comes back finds its workers, and they it.
+    pids, identifies = fleet.pids(), sim.summary()["identifies"]["total"]
+    fleet.kill_supervisor()
+    fleet.start().ready(shards=4)
+    assert fleet.pids() == pids and sim.summary()["identifies"]["total"] == identifies
+    # Mended it is taken in; until then reloading it is refused, by its name, and so is what would load another one.
+    refused = fleet.ctl_run("module", "reload", "aborts")
+    assert refused.returncode == 1 and "module aborts" in refused.stderr and "nothing was touched" in refused.stderr
+    build(modules, "aborts", source("aborts", 'shoal_reply_text(inv, "well again");'))
+    fleet.ctl("module", "reload", "aborts", timeout_s=60)
+    fleet.ready(shards=4)
+    sim.wait_requests(1, "PUT", "/commands")
+    assert said(sim, sim.use("aborts", guild=1)) == "well again"
+    assert set(one["name"] for one in fleet.ctl("module", "list")["refused"]) == {"exits", "segfaults"}
+
+
+def test_one_that_is_exchanged_for_one_that_crashes_while_it_is_loaded(sim, make_fleet, folder):
+    """The supervisor has not seen the new file: the worker that dies of it counts, and passes it by."""
+    modules = os.path.join(folder, "modules")
+    build(modules, "good", source("good", 'shoal_reply_text(inv, "good is there");'))
+    build(modules, "bad", source("bad", 'shoal_reply_text(inv, "not yet");'))
+    fleet = serve(make_fleet, sim, modules, **{"modules.breaker_crashes": 2})
+    assert said(sim, sim.use("bad")) == "not yet"
+    build(modules, "bad", DIES % "abort();")
+    identifies = sim.summary()["identifies"]["total"]
+    os.kill(fleet.pids()[0], signal.SIGKILL)
+    fleet.wait_record("modules.refused", shard=0, module_name="bad")
+    fleet.ready(shards=4)
+    assert len(fleet.records("modules.crashed", shard=0)) == 2
+    assert len(fleet.records("worker.died", shard=0)) == 3
+    guild = next(i for i in range(16) if int(sim.get("/guild", index=i)["id"]) >> 22 & 3 == 0)
+    assert said(sim, sim.use("good", guild=guild)) == "good is there"
+    # The next worker does not die of it either; when the file was changed it is tried.
+    os.kill(fleet.pids()[0], signal.SIGKILL)
+    fleet.wait_record("modules.refused", count=2, shard=0, module_name="bad")
+    fleet.ready(shards=4)
+    assert len(fleet.records("modules.crashed", shard=0)) == 2
+    build(modules, "bad", source("bad", 'shoal_reply_text(inv, "well again");'))
+    fleet.ctl("restart", "0", timeout_s=60)
+    fleet.ready(shards=4)
+    assert said(sim, sim.use("bad", guild=guild)) == "well again"
+    assert sim.summary()["identifies"]["total"] == identifies
+
+
 def test_only_what_is_named_is_loaded(sim, make_fleet, folder):
     modules = os.path.join(folder, "modules")
     for name in ("one", "two"):

@@ -202,18 +202,24 @@ struct outcome {
 	bool told;
 	int error;
 	uint32_t intents;
-	char text[256];
+	char text[256], left_out[256]; /* of what was refused */
 };
 
 static void came(void *arg, int error, const struct manifest *manifest, const char *text)
 {
 	struct outcome *outcome = arg;
+	const json_t *one;
+	size_t i;
 
 	assert_false(outcome->told);
 	outcome->told = true;
 	outcome->error = error;
 	outcome->intents = manifest ? manifest->intents : 0;
 	snprintf(outcome->text, sizeof(outcome->text), "%s", text);
+	json_array_foreach(manifest ? manifest->refused : NULL, i, one) snprintf(
+		outcome->left_out + strlen(outcome->left_out), sizeof(outcome->left_out) - strlen(outcome->left_out),
+		"%s: %s; ", json_string_value(json_object_get(one, "name")),
+		json_string_value(json_object_get(one, "reason")));
 }
 
 static bool was_told(void *arg)
@@ -275,6 +281,56 @@ static void test_manifest_of_programs(void **state)
 	assert_int_equal(outcome.error, -ETIMEDOUT);
 }
 
+/* A program that dies of some of its modules, by a script: which ones are loaded is asked of it again and again. */
+static void test_manifest_of_modules_that_kill(void **state)
+{
+	static const char script[] = "#!/bin/sh\n"
+				     "for one in good bad worse; do\n"
+				     "\tcase ,$SHOAL_MODULES_LEAVE_OUT, in *,$one,*) continue ;; esac\n"
+				     "\techo \"loading $one\"\n"
+				     "\t[ $one = bad ] && kill -SEGV $$\n"
+				     "\t[ $one = worse ] && exit 0\n"
+				     "\techo said by a module; echo 'loading '\n"
+				     "done\n"
+				     "echo "
+				     "'{\"intents\":7,\"commands\":[],\"hash\":\"x\",\"refused\":[{\"name\":\"bad\","
+				     "\"reason\":\"asked\"}]}'\n";
+	struct manifest_modules modules = { .dir = "/nowhere", .load = "*", .leave_out = true };
+	char dir[TMPDIR_SIZE], path[128];
+	char *env[] = { "PATH=/usr/bin:/bin", NULL };
+	struct manifest_run *run = NULL;
+	struct outcome outcome = { 0 };
+	struct loop loop;
+	FILE *file;
+
+	(void)state;
+	tmpdir_make(dir);
+	snprintf(path, sizeof(path), "%s/worker", dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(script, file);
+	fclose(file);
+	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(loop_init(&loop), 0);
+	assert_int_equal(manifest_run_with(&loop, path, env, &modules, came, &outcome, &run), 0);
+	assert_true(loop_wait_for(&loop, was_told, &outcome, 4 * MANIFEST_DEADLINE_MS));
+	manifest_close(run);
+	assert_int_equal(outcome.error, 0);
+	assert_int_equal(outcome.intents, 7);
+	assert_string_equal(outcome.left_out, "bad: the worker program ended with signal 11 while it was loaded; "
+					      "worse: the worker program ended with exit code 0 while it was loaded; ");
+	/* Not asked again: the first is an error that names it. */
+	modules.leave_out = false;
+	outcome = (struct outcome){ 0 };
+	assert_int_equal(manifest_run_with(&loop, path, env, &modules, came, &outcome, &run), 0);
+	assert_true(loop_wait_for(&loop, was_told, &outcome, MANIFEST_DEADLINE_MS));
+	manifest_close(run);
+	assert_int_equal(outcome.error, -EIO);
+	assert_non_null(strstr(outcome.text, "module bad"));
+	assert_int_equal(loop_finish(&loop), 0);
+	tmpdir_remove(dir);
+}
+
 static void test_manifest_of_no_program(void **state)
 {
 	char *env[] = { NULL };
@@ -291,10 +347,15 @@ static void test_manifest_of_no_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gateway_answer),       cmocka_unit_test(test_gateway_answers_that_are_none),
-		cmocka_unit_test(test_application_and_self), cmocka_unit_test(test_intents_parse),
-		cmocka_unit_test(test_intents_granted),      cmocka_unit_test(test_manifest_parse),
-		cmocka_unit_test(test_manifest_of_programs), cmocka_unit_test(test_manifest_of_no_program),
+		cmocka_unit_test(test_gateway_answer),
+		cmocka_unit_test(test_gateway_answers_that_are_none),
+		cmocka_unit_test(test_application_and_self),
+		cmocka_unit_test(test_intents_parse),
+		cmocka_unit_test(test_intents_granted),
+		cmocka_unit_test(test_manifest_parse),
+		cmocka_unit_test(test_manifest_of_programs),
+		cmocka_unit_test(test_manifest_of_no_program),
+		cmocka_unit_test(test_manifest_of_modules_that_kill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
