@@ -17,6 +17,8 @@ LATE_US = 2_000_000
 # A kill and the request that it tore: the sim may come to read that a while after the death.
 KILL_SLACK_US = 500_000
 ARRIVES_US = 15_000
+# Routes of class NEVER that the campaign's events ask for, as the log and as the sim names them.
+OPERATIONS = {"EXECUTE_WEBHOOK": "execute_webhook", "CREATE_FOLLOWUP": "execute_webhook", "CREATE_THREAD": "create_thread"}
 # Load average a processor, beyond which times are those of the machine's other work.
 LOAD_MAX = 1.5
 
@@ -109,18 +111,30 @@ class Judge:
         return self
 
     def read_unknown(self):
-        """{(cause, number among the journalled)}, of events that the log names by their id or by session and sequence."""
+        """{cause: [record]}, of events that the log names by their id or by session and sequence."""
         deliveries = {}
         for cause in self.by_cause:
             for one in self.books.entries.get(cause, {"deliveries": []})["deliveries"]:
                 key = "session %08x/%d" % ((fnv(one["session"]) | 1 << 63) & 0xFFFFFFFF, one["seq"])
                 deliveries[key] = cause
-        found = {}
+        found = collections.defaultdict(list)
         for record in self.fleet.records("effects.unknown"):
             of = record["of"]
             match = re.fullmatch(r"\w+/(\d+)", of)
             cause = int(match.group(1)) if match else deliveries.get(of, 0)
-            found[(cause, int(record["step"]) & 0xFFFF)] = record
+            found[cause].append(record)
+        return found
+
+    def unknown_steps(self, event):
+        """{step: record}: which of the event's effects the log calls unknown, by what they ask for; of two that ask for
+        the same it is the one that is not there."""
+        found = {}
+        for record in sorted(self.unknown.get(event.cause, ()), key=lambda one: one["step"]):
+            steps = [(any(row["fate"] == "done" for row in self.rows_of(event, step, name, route)), step)
+                     for step, name, route, repeat in event.effects()
+                     if repeat == "never" and route == OPERATIONS.get(record["route"]) and step not in found]
+            if steps:
+                found[min(steps)[1]] = record
         return found
 
     def killed_between(self, shard, from_us, to_us):
@@ -160,8 +174,8 @@ class Judge:
         """Adds what is to be said of each effect of the event to verdicts[word of it]."""
         expired = self.is_expired(event)
         dead = event.poison
-        gone = None
-        for step, name, route, repeat, number in event.effects():
+        gone, unknown = None, self.unknown_steps(event)
+        for step, name, route, repeat in event.effects():
             rows = self.rows_of(event, step, name, route)
             done = [row for row in rows if row["fate"] == "done"]
             verdicts["planned"] += 1
@@ -172,10 +186,10 @@ class Judge:
                 verdicts["done"] += 1
                 verdicts["by_class"][repeat] += 1
                 verdicts["by_word"][name] += 1
-                if number is not None and (event.cause, number) in self.unknown:
+                if step in unknown:
                     verdicts["unknown_done"].append((event, step, name))
                 continue
-            if number is not None and (event.cause, number) in self.unknown:
+            if step in unknown:
                 verdicts["unknown_undone"].append((event, step, name, rows))
             elif expired:
                 verdicts["expired"].append((event, step, name))
@@ -291,13 +305,13 @@ class Judge:
     def unknowns(self, v):
         """Only NEVER, and only for what was torn between the intent and the answer."""
         wrong, between, before, by_reset = [], 0, 0, 0
-        for (cause, number), record in self.unknown.items():
+        torn = []
+        for cause, records in self.unknown.items():
             event = self.by_cause.get(cause)
-            plan = [one for one in event.effects() if one[4] == number] if event else []
-            if not plan or plan[0][3] != "never":
-                wrong.append(record)
-                continue
-            step, name, route = plan[0][:3]
+            steps = self.unknown_steps(event) if event else {}
+            wrong += [record for record in records if record not in steps.values()]
+            torn += [(event, one, steps[one[0]]) for one in event.effects() if one[0] in steps] if event else []
+        for event, (step, name, route, _), record in torn:
             rows = self.rows_of(event, step, name, route)
             if not rows:
                 before += 1
@@ -312,7 +326,7 @@ class Judge:
                 between += 1
             else:
                 wrong.append(record)
-        return [Line("unknown", len(self.unknown), not wrong,
+        return [Line("unknown", sum(map(len, self.unknown.values())), not wrong,
                      "NEVER all; %d killed between sending and answer, %d between intent and sending, %d whose answer a "
                      "fault swallowed" % (between, before, by_reset), wrong)]
 
@@ -395,7 +409,7 @@ class Judge:
             event = self.by_cause.get(kill.get("cause"))
             if not event:
                 continue
-            for step, name, route, _, _ in event.effects():
+            for step, name, route, _ in event.effects():
                 if name != word or kill["point"] not in ("after_send", "before_send", "after_reply"):
                     continue
                 rows = self.rows_of(event, step, name, route)

@@ -44,8 +44,8 @@ class Event:
         self.poison = "poison" in plan
 
     def effects(self):
-        """[(step, word, route, class, number among the journalled ones or None)]"""
-        found, journalled = [], 0
+        """[(step, word, route, class)]"""
+        found = []
         for step, word in enumerate(self.plan.split(), 1):
             name = word.partition(":")[0]
             if name not in WORDS:
@@ -53,8 +53,7 @@ class Event:
             if name == "thread" and ":" in word:
                 name = "topic"
             route, repeat = WORDS[name]
-            found.append((step, name, route, repeat, None if repeat == "safe" else journalled))
-            journalled += repeat != "safe"
+            found.append((step, name, route, repeat))
         return found
 
 
