@@ -77,8 +77,11 @@ static int await_running(const struct upgrade *upgrade)
 	}
 }
 
-static int roll(struct upgrade *upgrade, uint32_t from, uint32_t to)
+/* A shard that does not come back is told to the person; with @worse (the canaries') it is kept for the judgement. */
+static int roll(struct upgrade *upgrade, uint32_t from, uint32_t to, char *worse, size_t worse_size)
 {
+	uint64_t wait_ms = upgrade->options->timeout_given ? upgrade->options->timeout_ms
+							   : (uint64_t)(to - from) * SHARD_TIMEOUT_MS;
 	json_t *shards = json_array(), *answer = NULL;
 	int r;
 
@@ -88,11 +91,18 @@ static int roll(struct upgrade *upgrade, uint32_t from, uint32_t to)
 		json_decref(shards);
 		return CTL_OK;
 	}
-	r = ctl_ask(upgrade->options, json_pack("{s:s, s:b, s:o}", "verb", "restart", "rolling", 1, "shards", shards),
-		    (uint64_t)(to - from) * SHARD_TIMEOUT_MS, progress, upgrade, &answer);
+	r = control_call(upgrade->options->runtime_dir,
+			 json_pack("{s:s, s:b, s:o}", "verb", "restart", "rolling", 1, "shards", shards), wait_ms,
+			 progress, upgrade, &answer);
+	upgrade->identifies += ctl_int(answer, "identifies");
+	if (r >= 0 && worse && answer && !json_is_true(json_object_get(answer, "ok"))) {
+		snprintf(worse, worse_size, "a canary did not come back: %s", ctl_clean(ctl_text(answer, "message")));
+		json_decref(answer);
+		return CTL_OK;
+	}
+	r = ctl_judge(upgrade->options, r, answer, wait_ms); /* frees what is no success */
 	if (r == CTL_OK)
-		upgrade->identifies += ctl_int(answer, "identifies");
-	json_decref(answer);
+		json_decref(answer);
 	return r;
 }
 
@@ -177,7 +187,7 @@ static int turn_back(struct upgrade *upgrade)
 	if (r == CTL_OK)
 		r = await_running(upgrade);
 	if (r == CTL_OK)
-		r = roll(upgrade, 0, upgrade->canary);
+		r = roll(upgrade, 0, upgrade->canary, NULL, 0);
 	if (r != CTL_OK)
 		return r;
 	snprintf(text, sizeof(text), "turned back: %s", upgrade->worse);
@@ -211,8 +221,8 @@ static int run(struct upgrade *upgrade)
 	if (r != CTL_OK)
 		return r;
 	say(upgrade, "the supervisor is the new one");
-	r = roll(upgrade, 0, upgrade->canary);
-	if (r == CTL_OK && upgrade->canary > 0) {
+	r = roll(upgrade, 0, upgrade->canary, upgrade->worse, sizeof(upgrade->worse));
+	if (r == CTL_OK && upgrade->canary > 0 && !upgrade->worse[0]) {
 		snprintf(text, sizeof(text),
 			 "canary: %" PRIu32 " of %" PRIu32 " shards run it; watched for %" PRIu32
 			 " s beside the others",
@@ -224,7 +234,7 @@ static int run(struct upgrade *upgrade)
 	}
 	if (r != CTL_OK)
 		return r;
-	return upgrade->worse[0] ? turn_back(upgrade) : roll(upgrade, upgrade->canary, upgrade->shard_count);
+	return upgrade->worse[0] ? turn_back(upgrade) : roll(upgrade, upgrade->canary, upgrade->shard_count, NULL, 0);
 }
 
 static bool parse_count(const char *text, uint32_t max, uint32_t *ret_count)

@@ -111,6 +111,26 @@ def test_session_lost_in_the_supervisors_absence_is_begun_as_soon_as_it_is_back(
     answers(sim)
 
 
+def test_ends_of_adopted_workers_are_read_from_their_boards(sim, fleet):
+    """Nobody's child has a status to wait for: what it was is on its board."""
+    before, pids = spent(sim), fleet.pids()
+    fleet.kill_supervisor()
+    fleet.start()
+    fleet.wait_record("fleet.adopted", workers=4)
+    fleet.ready(shards=4)
+    for shard, number, expected in ((1, signal.SIGSEGV, "crash"), (2, signal.SIGKILL, "killed"), (3, signal.SIGTERM, "clean")):
+        died = len(fleet.records("worker.died", shard=shard)) + len(fleet.records("worker.ended", shard=shard))
+        os.kill(pids[shard], number)
+        procs.wait_until(lambda: len(fleet.records("worker.died", shard=shard)) +
+                         len(fleet.records("worker.ended", shard=shard)) > died, 30, f"the end of shard {shard}'s worker")
+        end = (fleet.records("worker.died", shard=shard) + fleet.records("worker.ended", shard=shard))[-1]
+        assert (end["pid"], end["class"]) == (pids[shard], expected), end
+        fleet.ready(shards=4)
+    assert "crashed by SIGSEGV" in fleet.records("worker.died", shard=1)[-1]["why"]
+    assert spent(sim)[0] == before[0]
+    answers(sim)
+
+
 # Where a board keeps its owner (shared/board/board_layout.h): two copies behind a flip, a checksum over each.
 OWNER_FLIP, OWNER, COPY_HEAD, OWNER_SIZE = 88, 96, 16, 32
 

@@ -169,6 +169,61 @@ def test_canary_that_crashes_is_turned_back(sim, fleet, new_build):
     assert all(after[shard] == pids[shard] for shard in (1, 2, 3)) and spent(sim) == before
 
 
+def canary(fleet, shoald):
+    """An upgrade with one canary, watched for a minute if it is not turned back before: its process."""
+    return subprocess.Popen([harness.program("shoalctl"), "upgrade", "--json", "--binary", shoald, "--canary", "1", "--soak", "60"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=fleet.folder,
+                            env={**fleet.env(), "SHOAL_SUPERVISOR_RUNTIME_DIR": fleet.runtime_dir})
+
+
+def is_turned_back(sim, fleet, upgrade, before, why):
+    """The old build everywhere, the others' workers as they were, nothing spent."""
+    out, err = upgrade.communicate(timeout=120)
+    assert upgrade.returncode == 1 and "turned back" in out and re.search(why, out), out + err
+    identifies, pids, old = before
+    fleet.ready(shards=4)
+    after = fleet.pids()
+    assert build_ids(fleet) == old
+    assert all(after[shard] == pids[shard] for shard in (1, 2, 3)) and spent(sim) == identifies
+
+
+def test_canary_that_never_starts_is_turned_back(sim, make_fleet, new_build, tmp_path):
+    """Its worker dies at once, again and again; the shard comes back with the old one, by RESUME."""
+    fleet = make_fleet(sim, config={"supervisor.restart_burst": 3, "supervisor.restart_cap_ms": 100})
+    fleet.ready(shards=4)
+    before = spent(sim), fleet.pids(), build_ids(fleet)
+    broken = str(tmp_path / "build")
+    os.mkdir(broken)
+    shutil.copy2(os.path.join(new_build, "shoald"), os.path.join(broken, "shoald"))
+    with open(os.path.join(broken, "shoal-shard"), "w", encoding="ascii") as f:
+        f.write(f'#!/bin/sh\ncase "$*" in *--shard*) kill -SEGV $$ ;; esac\nexec {new_build}/shoal-shard "$@"\n')
+    os.chmod(os.path.join(broken, "shoal-shard"), 0o755)
+    upgrade = canary(fleet, os.path.join(broken, "shoald"))
+    try:
+        is_turned_back(sim, fleet, upgrade, before, "did not come back.*keeps dying")
+    finally:
+        upgrade.kill()
+        upgrade.wait()
+
+
+def test_canary_whose_commands_fail_is_turned_back(sim, fleet, new_build):
+    """It lives, but what members ask of it goes wrong, on its shard alone."""
+    before = spent(sim), fleet.pids(), build_ids(fleet)
+    mine = [guild for guild in range(16) if (int(sim.get("/guild", index=guild)["id"]) >> 22) % 4 == 0]
+    upgrade = canary(fleet, os.path.join(new_build, "shoald"))
+    try:
+        procs.wait_until(lambda: [one for one in fleet.records("restart.done") if one["shard"] == 0], 30,
+                         "the canary restarted")
+        sim.fault("http_5xx", status=500, route="create_interaction_response", times=-1)
+        # Until it is seen: the first look, which the others are compared with, may come after some.
+        procs.wait_until(lambda: sim.use("ping", guild=mine[0]) and upgrade.poll() is not None, 60, "the upgrade's end",
+                         interval_s=0.5)
+        is_turned_back(sim, fleet, upgrade, before, "failed commands")
+    finally:
+        upgrade.kill()
+        upgrade.wait()
+
+
 def fleets_gone(pid):
     procs.wait_until(lambda: procs.process_start_ticks(pid) is None, 20, f"process {pid} gone")
 
