@@ -23,11 +23,12 @@
 #include "shared/log/log.h"
 
 #define ARGUMENTS_TEXT_MAX 4096
-#define WAITING_LEN_MAX                                                                               \
-	16384 /* bytes of a message that waits for its guild's prefix; Discord's have 4000 characters \
-	       */
+#define WAITING_LEN_MAX    16384 /* bytes of a message that waits for its guild's prefix */
+16384 /* bytes of a message that waits for its guild's prefix; Discord's have 4000 characters \
+       */
 
-enum { TYPE_USER = 2, TYPE_MESSAGE = 3 }; /* of interaction data */
+	enum { TYPE_USER = 2,
+	       TYPE_MESSAGE = 3 }; /* of interaction data */
 
 static void tick(void *arg)
 {
