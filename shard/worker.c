@@ -904,6 +904,9 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
+	if (command_tally_path(worker->options.runtime_dir, worker->options.generation, worker->options.shard_id,
+			       worker->tally_path, sizeof(worker->tally_path)) < 0)
+		worker->tally_path[0] = '\0';
 	services = (struct command_services){ .loop = &worker->loop,
 					      .rest = worker->rest,
 					      .effects = worker->effects,
@@ -921,6 +924,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 					      .gateway_arg = worker,
 					      .module_allowed = on_module_allowed,
 					      .module_arg = worker,
+					      .tally_path = worker->tally_path[0] ? worker->tally_path : NULL,
 					      .operators = worker->operators,
 					      .operator_count = read_operators(worker) };
 	r = commands_init(&worker->commands, &services);

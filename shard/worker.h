@@ -73,6 +73,7 @@ struct worker {
 	struct keeper_stats keeper_seen;
 	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;
+	char tally_path[512]; /* of the commands' counters; "": too long */
 	uint64_t operators[WORKER_OPERATORS_MAX]; /* discord.operators */
 	struct modhost *modhost;
 	struct switches *switches;

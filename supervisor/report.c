@@ -13,6 +13,7 @@
 #include "shared/base/clock.h"
 #include "shared/metrics/metrics.h"
 #include "supervisor/intents.h"
+#include "supervisor/report_commands.h"
 #include "supervisor/report_statements.h"
 
 static void put_int(json_t *object, const char *key, uint64_t value)
@@ -378,6 +379,7 @@ int report_metrics(const struct supervisor *supervisor, struct buf *out)
 		put_fleet_metrics(&metrics, supervisor);
 		put_board_metrics(&metrics, supervisor->fleet);
 		report_statements(&metrics, supervisor->fleet);
+		report_commands(&metrics, supervisor->fleet);
 	}
 	return metrics_end(&metrics);
 }

@@ -40,10 +40,10 @@ void report_commands(struct metrics *metrics, const struct fleet *fleet)
 	metrics_family(metrics, "command_seconds", METRICS_HISTOGRAM,
 		       "from the event to Discord's word that it has the first answer");
 	for (size_t i = 0; i < tally.count; i++)
-		metrics_histogram(metrics, "command_seconds", bounds, tally.rows[i].buckets, COMMAND_TALLY_BUCKETS,
-				  (double)tally.rows[i].total_us / 1e6,
-				  (const char *const[4]){ "module", tally.rows[i].module, "command",
-							  tally.rows[i].path });
+		metrics_histogram(
+			metrics, "command_seconds", bounds, tally.rows[i].buckets, COMMAND_TALLY_BUCKETS,
+			(double)tally.rows[i].total_us / 1e6,
+			(const char *const[4]){ "module", tally.rows[i].module, "command", tally.rows[i].path });
 }
 
 static int more_used(const void *a, const void *b)

@@ -14,6 +14,7 @@
 #include "shared/log/log.h"
 #include "supervisor/forecast.h"
 #include "supervisor/report.h"
+#include "supervisor/report_commands.h"
 
 #define METRICS_SLICE    (256 * 1024)
 #define METRICS_PAGE_MAX (16 * 1024 * 1024)
@@ -337,6 +338,17 @@ static void handle_plan(struct supervisor *supervisor, struct control_peer *peer
 	}
 }
 
+static void handle_commands(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
+{
+	json_t *list = report_commands_json(supervisor->fleet);
+
+	(void)request;
+	if (list)
+		control_peer_answer(peer, id, json_pack("{s:o}", "commands", list));
+	else
+		fail(peer, id, -ENOMEM, "out of memory");
+}
+
 static void handle_alerts(struct supervisor *supervisor, struct control_peer *peer, int64_t id, const json_t *request)
 {
 	json_t *list = alerts_report(&supervisor->alerts);
@@ -429,6 +441,7 @@ const struct verb_row verb_rows[] = {
 	  "list; plan NAME: what one more would cost; reload NAME: taken in by a rolling restart" },
 	{ "reload", VERB_OPERATOR, { { "binary", VERB_STR, false, 4000 } }, handle_reload,
 	  "re-executes the supervisor in place: new configuration, or a new binary" },
+	{ "commands", VERB_OPERATOR, { { 0 } }, handle_commands, "how commands are used, over this host's shards" },
 	{ "alerts", VERB_OPERATOR, { { "clear", VERB_BOOL, false, 0 } }, handle_alerts,
 	  "what went wrong, the latest first; clear: somebody has seen it" },
 	{ "alert", VERB_WORKER, { { "event", VERB_STR, true, ALERT_EVENT_SIZE - 1 }, { "text", VERB_STR, true, 1024 } },

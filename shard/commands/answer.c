@@ -9,6 +9,7 @@
 #include "shard/commands/commands.h"
 #include "shard/commands/followup.h"
 #include "shared/base/cleanup.h"
+#include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/discord/payload.h"
 #include "shared/discord/rest.h"
@@ -97,6 +98,11 @@ static void failed_to_send(struct shoal_invocation *inv, int error, const struct
 	uint32_t status = result ? result->http_status : 0;
 	uint32_t code = result ? result->discord_code : 0;
 
+	if (inv->form == INVOCATION_SUGGEST) { /* the member has typed on, or gone */
+		step(inv, FAILED);
+		return;
+	}
+	inv->outcome = COMMAND_OUTCOME_lost;
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
 	log_warn(&ctx, "commands.answer_failed", KV_MSG("an answer to a member did not get through"), KV_ERR(error),
 		 KV_INT("http_status", status), KV_INT("discord_code", code),
@@ -123,6 +129,8 @@ static void request_done(void *arg, const struct rest_result *result)
 	struct shoal_invocation *inv = arg;
 	struct log_ctx ctx = context_of(inv);
 
+	if (!result->error && !inv->answered_ns)
+		inv->answered_ns = clock_monotonic_ns();
 	/* A form that was shown before a crash: what the member types into it comes as an event of its own. */
 	if (result->error == 0 ||
 	    (result->discord_code == CODE_ALREADY_ACKNOWLEDGED && inv->answer.state == SENDING && inv->modal)) {
@@ -130,6 +138,7 @@ static void request_done(void *arg, const struct rest_result *result)
 	} else if (result->discord_code == CODE_ALREADY_ACKNOWLEDGED) {
 		step(inv, ALREADY);
 	} else if (is_expired(inv, result)) {
+		inv->outcome = COMMAND_OUTCOME_late;
 		board_count(inv->commands->services.counters, BOARD_COUNTER_interactions_expired, 1);
 		log_warn(&ctx, "commands.expired", KV_MSG("a crash came between an interaction and its answer in time"),
 			 KV_U64("interaction", inv->event_id), KV_MS("age", invocation_age_ms(inv)));

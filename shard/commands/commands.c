@@ -23,12 +23,22 @@
 #include "shared/log/log.h"
 
 #define ARGUMENTS_TEXT_MAX 4096
+#define TALLY_EVERY_NS     NS_PER_S
 #define WAITING_LEN_MAX    16384 /* bytes of a message that waits for its guild's prefix */
-16384 /* bytes of a message that waits for its guild's prefix; Discord's have 4000 characters \
-       */
 
-	enum { TYPE_USER = 2,
-	       TYPE_MESSAGE = 3 }; /* of interaction data */
+enum { TYPE_USER = 2, TYPE_MESSAGE = 3 }; /* of interaction data */
+
+static void write_tally(struct commands *commands)
+{
+	int r;
+
+	if (!commands->services.tally_path || !commands->tally.changes)
+		return;
+	r = command_tally_write(&commands->tally, commands->services.tally_path);
+	if (r < 0)
+		log_debug(NULL, "commands.uncounted", KV_ERR(r),
+			  KV_MSG("the counters of commands can't be written: /metrics lags"));
+}
 
 static void tick(void *arg)
 {
@@ -38,6 +48,10 @@ static void tick(void *arg)
 	for (inv = commands->open; inv; inv = next) {
 		next = inv->next;
 		answer_tick(inv);
+	}
+	if (clock_monotonic_ns() - commands->tallied_ns >= TALLY_EVERY_NS) {
+		commands->tallied_ns = clock_monotonic_ns();
+		write_tally(commands);
 	}
 }
 
@@ -52,8 +66,14 @@ int commands_init(struct commands *commands, const struct command_services *serv
 		r = access_new(services->settings, &commands->access);
 	if (r < 0) {
 		commands->cooldowns = cooldowns_free(commands->cooldowns);
+		write_tally(commands);
+		command_tally_finish(&commands->tally);
 		return r;
 	}
+	/* What can't be read is begun anew: these are numbers for a graph. */
+	if (services->tally_path && command_tally_read(&commands->tally, services->tally_path) < 0)
+		command_tally_finish(&commands->tally);
+	commands->tally.changes = 0;
 	loop_at_tick(services->loop, &commands->tick, tick, commands);
 	return 0;
 }
@@ -103,6 +123,7 @@ static void enter(struct shoal_invocation *inv, enum culprit_kind kind, void (*h
 {
 	struct culprit_frame frame;
 
+	inv->outcome = COMMAND_OUTCOME_answered; /* unless it comes otherwise */
 	scope_enter(&frame, &inv->scope, kind);
 	handle(inv);
 	culprit_leave(&frame);
@@ -138,6 +159,7 @@ static void refuse(struct shoal_invocation *inv, int error, const struct argumen
 {
 	CLEANUP(buf_finish) struct buf out;
 
+	inv->outcome = COMMAND_OUTCOME_wrong;
 	buf_init(&out, 2 * ARGUMENTS_TEXT_MAX);
 	if (error == -EINVAL)
 		arguments_error_print(what, inv->language, &out);
@@ -181,8 +203,10 @@ static const struct shoal_command *find_leaf(struct shoal_invocation *inv, const
 		return NULL;
 	}
 	name_path(inv, command->name);
+	inv->outcome = COMMAND_OUTCOME_off;
 	if (!gate_is_on(inv, registry_owner(command)))
 		return NULL;
+	inv->outcome = COMMAND_OUTCOME_denied;
 	add_to_rule(rule, command);
 	for (row = command; row != leaf;) { /* names and flags on the way down */
 		row = registry_child(row, row == command ? data->options.items[0].name
@@ -207,6 +231,7 @@ static bool has_target(struct shoal_invocation *inv, const struct shoal_interact
 	if (data->type == TYPE_USER ? resolved_find_user(&inv->resolved, data->target_id) != NULL
 				    : resolved_find_message(&inv->resolved, data->target_id) != NULL)
 		return true;
+	inv->outcome = COMMAND_OUTCOME_wrong;
 	invocation_refuse(inv, &phrase_TARGET_GONE, NULL, 0);
 	return false;
 }
@@ -275,9 +300,12 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 	rule.flags = row->flags & SHOAL_COMPONENT_EITHER ? SHOAL_COMMAND_EITHER : 0;
 	rule.key = row;
 	name_path(inv, row->prefix);
+	inv->outcome = COMMAND_OUTCOME_off;
 	if (!gate_is_on(inv, owner))
 		return;
+	inv->outcome = COMMAND_OUTCOME_denied;
 	if (!seal_holds(row, data->custom_id, inv->guild_id, inv->user_id)) {
+		inv->outcome = COMMAND_OUTCOME_wrong;
 		invocation_refuse(inv,
 				  row->flags & SHOAL_COMPONENT_OWN ? &phrase_COMPONENT_FOREIGN : &phrase_COMPONENT_GONE,
 				  NULL, 0);
@@ -430,10 +458,12 @@ static void run_typed(struct shoal_invocation *inv, struct shoal_str content)
 	int r = words_parse(inv->command, content, &inv->resolved, view_of(inv->commands, inv->guild_id),
 			    &inv->arguments, &error);
 
-	if (r < 0)
+	if (r < 0) {
 		refuse(inv, r, &error);
-	else
-		lookups_run(inv, run);
+		return;
+	}
+	inv->outcome = COMMAND_OUTCOME_wrong; /* should they not be found */
+	lookups_run(inv, run);
 }
 
 /* The words that may follow: subcommands. */
@@ -442,6 +472,7 @@ static void refuse_unfinished(struct shoal_invocation *inv, const struct shoal_c
 	CLEANUP(buf_finish) struct buf names;
 	size_t i;
 
+	inv->outcome = COMMAND_OUTCOME_wrong;
 	buf_init(&names, ARGUMENTS_TEXT_MAX);
 	for (i = 0; i < command->child_count; i++)
 		buf_printf(&names, "%s`%s`", i ? ", " : "", command->children[i].name);
@@ -497,6 +528,7 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		return;
 	}
 	name_path(inv, command->name);
+	inv->outcome = COMMAND_OUTCOME_off;
 	if (!gate_is_on(inv, registry_owner(command))) {
 		invocation_release(inv);
 		return;
@@ -510,6 +542,7 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		name_path(inv, command->name);
 		add_to_rule(&rule, command);
 	}
+	inv->outcome = COMMAND_OUTCOME_denied;
 	inv->flags = rule.flags;
 	inv->command = command;
 	if (command->child_count > 0)

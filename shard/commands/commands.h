@@ -20,6 +20,7 @@
 #include "shared/db/db.h"
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
+#include "shared/metrics/command_tally.h"
 
 struct keeper;
 
@@ -42,6 +43,7 @@ struct command_services {
 	/* Whether @module may run in @guild_id: an admin's switch. NULL: everywhere. */
 	bool (*module_allowed)(void *arg, const struct module_entry *module, uint64_t guild_id);
 	void *module_arg;
+	const char *tally_path;    /* where the counters of commands lie (command_tally_path()); NULL: nowhere */
 	const uint64_t *operators; /* users who run the bot */
 	size_t operator_count;
 };
@@ -56,6 +58,8 @@ struct commands {
 	uint64_t audit_ns, audit_left_out; /* gate.c */
 	uint64_t user_id;                  /* the bot's own; 0 until READY */
 	struct shoal_invocation *open;
+	struct command_tally tally;
+	uint64_t tallied_ns; /* when it was written */
 	struct loop_hook tick;
 	uint32_t pending;
 	bool closing;

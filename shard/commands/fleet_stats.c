@@ -1,4 +1,5 @@
-/* The question is {"ask":"stats"}; an answer {"guilds":n,"events_per_s_milli":n,"memory_kib":n}. Unknown questions get
+/* The question is {"ask":"stats"}; an answer {"guilds":n,"events_per_s_milli":n,"memory_kib":n,"commands":n,
+ * "commands_failed":n}. Unknown questions get
  * no answer: a newer shard may ask what we do not know. */
 #include "shard/commands/fleet_stats.h"
 
@@ -26,15 +27,18 @@ static void asked(void *arg, struct bus *bus, const struct bus_message *message)
 	_Atomic uint64_t *counters = arg;
 	json_t *question = json_loadb(message->payload, message->len, 0, NULL);
 	const char *ask = json_string_value(json_object_get(question, "ask"));
-	char answer[160];
+	char answer[256];
 	int len, r;
 
 	if (ask && strcmp(ask, "stats") == 0) {
 		len = snprintf(answer, sizeof(answer),
-			       "{\"guilds\":%llu,\"events_per_s_milli\":%llu,\"memory_kib\":%llu}",
+			       "{\"guilds\":%llu,\"events_per_s_milli\":%llu,\"memory_kib\":%llu,\"commands\":%llu,"
+			       "\"commands_failed\":%llu}",
 			       (unsigned long long)value_of(counters, BOARD_COUNTER_guilds),
 			       (unsigned long long)value_of(counters, BOARD_COUNTER_events_per_s_milli),
-			       (unsigned long long)value_of(counters, BOARD_COUNTER_memory_kib));
+			       (unsigned long long)value_of(counters, BOARD_COUNTER_memory_kib),
+			       (unsigned long long)value_of(counters, BOARD_COUNTER_commands),
+			       (unsigned long long)value_of(counters, BOARD_COUNTER_commands_failed));
 		r = bus_reply(bus, &message->reply_to, answer, (size_t)len);
 		if (r < 0)
 			log_debug(NULL, "fleet.reply_failed", KV_ERR(r));
@@ -63,6 +67,8 @@ static void gathered(void *arg, const struct bus_gather_result *result)
 		stats.events_per_s +=
 			(double)json_integer_value(json_object_get(answer, "events_per_s_milli")) / 1000.0;
 		stats.memory_kib += (uint64_t)json_integer_value(json_object_get(answer, "memory_kib"));
+		stats.commands += (uint64_t)json_integer_value(json_object_get(answer, "commands"));
+		stats.commands_failed += (uint64_t)json_integer_value(json_object_get(answer, "commands_failed"));
 		json_decref(answer);
 	}
 	question->fn(question->arg, result->error, result->error ? NULL : &stats);

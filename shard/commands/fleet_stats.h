@@ -15,6 +15,7 @@ struct fleet_stats {
 	uint64_t guilds;
 	double events_per_s;
 	uint64_t memory_kib;
+	uint64_t commands, commands_failed; /* used since the boards are there; of these answered by an apology */
 	size_t answered;
 	const uint32_t *missing; /* shards that did not answer, rising */
 	size_t missing_count;

@@ -188,8 +188,20 @@ static void free_data(struct shoal_invocation *inv)
 	free(inv->fields);
 }
 
+/* What was never found to be a command of ours has no name, and is nobody's use. */
+static void count(struct shoal_invocation *inv)
+{
+	uint64_t took_us = inv->answered_ns ? (inv->answered_ns - inv->received_ns) / NS_PER_US + 1 : 0;
+
+	if (!inv->path[0] || inv->commands->closing)
+		return;
+	command_tally_count(&inv->commands->tally, inv->scope.module ? inv->scope.module->name : "none", inv->path,
+			    inv->form == INVOCATION_SUGGEST ? COMMAND_OUTCOME_suggested : inv->outcome, took_us);
+}
+
 static void unlink_and_free(struct shoal_invocation *inv)
 {
+	count(inv);
 	if (inv->prev)
 		inv->prev->next = inv->next;
 	else
@@ -223,6 +235,7 @@ static int tell_incident(struct shoal_invocation *inv, const char *event, const 
 			       .module = inv->path };
 	char incident[INCIDENT_DIGITS + 1];
 
+	inv->outcome = COMMAND_OUTCOME_failed;
 	random_hex(incident, INCIDENT_DIGITS);
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
 	log_error(&ctx, event, KV_MSG(why), KV_STR("incident", incident));

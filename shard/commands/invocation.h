@@ -12,6 +12,7 @@
 #include "shard/events/scope.h"
 #include "shard/events/ticket.h"
 #include "shared/base/machine.h"
+#include "shared/metrics/command_tally.h"
 
 struct commands;
 
@@ -85,9 +86,10 @@ struct shoal_invocation {
 	bool updates;     /* deferred by type 6, and changes the message that it stands on */
 	bool keeps_modal; /* never deferred by itself: a form must be the first answer */
 	bool defer_ephemeral;
-	bool defer_raised; /* the handler has asked for it */
-	bool replied;      /* the handler has answered */
-	uint64_t received_ns;
+	bool defer_raised;                    /* the handler has asked for it */
+	bool replied;                         /* the handler has answered */
+	enum command_outcome outcome;         /* as it would be counted by now */
+	uint64_t received_ns, answered_ns;    /* answered: Discord has the first answer; 0: not yet */
 	struct shoal_invocation *prev, *next; /* in commands' list of open ones */
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,8 @@ struct header {
 	uint32_t crc; /* of the rows */
 };
 
-_Static_assert(sizeof(struct command_tally_row) ==
-		       COMMAND_TALLY_MODULE + COMMAND_TALLY_PATH +
-			       8 * (COMMAND_OUTCOME_COUNT + 2 + COMMAND_TALLY_BUCKETS),
+_Static_assert(sizeof(struct command_tally_row) == COMMAND_TALLY_MODULE + COMMAND_TALLY_PATH +
+							   8 * (COMMAND_OUTCOME_COUNT + 2 + COMMAND_TALLY_BUCKETS),
 	       "the file's rows have no padding");
 
 const char *const command_outcome_names[COMMAND_OUTCOME_COUNT] = {
@@ -108,7 +108,8 @@ uint64_t command_tally_share_us(const struct command_tally_row *row, double shar
 	return all ? row->max_us : 0;
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------ */
+/* --- the file ------------------------------------------------------------------------------------------------------
+ */
 
 int command_tally_path(const char *dir, uint32_t generation, uint32_t shard_id, char *path, size_t size)
 {

@@ -1,6 +1,6 @@
 /* How commands are used: for each how its uses ended and how long members waited, as a file on tmpfs beside the shard's
- * board. Written by the worker, read by the supervisor for /metrics and shoalctl. A successor goes on from what is there,
- * so the numbers only rise. No member, no server, no word of theirs is in it. */
+ * board. Written by the worker, read by the supervisor for /metrics and shoalctl. A successor goes on from what is
+ * there, so the numbers only rise. No member, no server, no word of theirs is in it. */
 #ifndef SHOAL_SHARED_METRICS_COMMAND_TALLY_H
 #define SHOAL_SHARED_METRICS_COMMAND_TALLY_H
 

@@ -153,6 +153,16 @@
 	  "Das sind mehr Wörter, als ich hier brauchen kann.", \
 	  "Hay más palabras de las que puedo usar.", \
 	  "Ci sono più parole di quante me ne servono.") \
+	P(STATS_COMMANDS, \
+	  "{count} commands used, {failed} went wrong.", \
+	  "{count} Befehle benutzt, {failed} gingen schief.", \
+	  "{count} comandos usados, {failed} fallaron.", \
+	  "{count} comandi usati, {failed} non riusciti.") \
+	P(STATS_MOST_USED, \
+	  "Most used on this shard: {commands}.", \
+	  "Am meisten benutzt auf diesem Shard: {commands}.", \
+	  "Los más usados en este shard: {commands}.", \
+	  "I più usati su questo shard: {commands}.") \
 	P(USAGE, \
 	  "Use it like this: `{usage}`", \
 	  "So geht es: `{usage}`", \

@@ -44,6 +44,7 @@ int ctl_module(int argc, char **argv, const struct ctl_options *options);
 int ctl_plan(int argc, char **argv, const struct ctl_options *options);
 int ctl_upgrade(int argc, char **argv, const struct ctl_options *options);
 int ctl_alerts(int argc, char **argv, const struct ctl_options *options);
+int ctl_commands(int argc, char **argv, const struct ctl_options *options);
 int ctl_outbox(int argc, char **argv, const struct ctl_options *options);
 int ctl_dead_letters(int argc, char **argv, const struct ctl_options *options);
 int ctl_stop(int argc, char **argv, const struct ctl_options *options);

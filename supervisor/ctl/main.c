@@ -29,6 +29,8 @@ static const struct verb {
 	  "session starts, seconds and memory that it would cost, and why; nothing is done" },
 	{ "upgrade", "[--binary PATH] [--canary N --soak S]", ctl_upgrade,
 	  "supervisor in place, workers rolling by RESUME; a canary that does worse is turned back" },
+	{ "commands", "", ctl_commands,
+	  "each command's uses, how they ended and how long they took, the most used first" },
 	{ "alerts", "[clear]", ctl_alerts, "what went wrong, the latest first; clear: it was seen" },
 	{ "outbox", "status | list [--dead] [--shard N] | retry ID...|--all | drop ID...|--all", ctl_outbox,
 	  "writes that wait for PostgreSQL, and those that it refused for good" },

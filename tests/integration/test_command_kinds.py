@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import harness
+import procs
 from harness.sim import text_of
 
 V2 = 1 << 15
@@ -316,3 +317,34 @@ def test_registered_as_the_rows_say(sim, kinds):
     assert rows["Quote"].get("description") == ""
     assert rows["grownup"]["nsfw"] is True and rows["grownup"]["contexts"] == [0]
     assert rows["grownup"]["default_member_permissions"] == "4" and rows["alone"]["contexts"] == [1]
+
+
+# --- how they are used -----------------------------------------------------------------------------------------------
+
+def test_uses_are_counted_by_how_they_ended(sim, kinds):
+    def row(path):
+        return next((one for one in kinds.ctl("commands")["commands"] if one["command"] == path), None)
+
+    for _ in range(3):
+        told(sim, sim.use("all", [TEXT]))
+    told(sim, sim.say("!all hi"))
+    told(sim, sim.use("all", []))
+    told(sim, sim.use("incident"))
+    told(sim, sim.use("grownup", guild=None, dm=True))
+    assert suggest(sim, "Ber")
+    press(sim, "kinds.mine:1")
+    press(sim, buttons_of(sim.answer(sim.use("layout")))["open"])
+    procs.wait_until(lambda: (row("all") or {}).get("uses") == 5 and (row("kinds") or {}).get("uses") == 1, 20, "the counters")
+    every = row("all")
+    assert (every["answered"], every["wrong"], every["suggested"], every["failed"]) == (4, 1, 1, 0), every
+    assert every["module"] == "kinds" and 0 < every["p50_us"] <= every["p99_us"] <= 3000000, every
+    assert row("incident")["failed"] == 1 and row("grownup")["denied"] == 1
+    assert row("kinds.mine")["wrong"] == 1 and row("kinds")["answered"] == 1
+    metrics = kinds.http("/metrics")[2]
+    assert 'shoal_command_uses{module="kinds",command="all",outcome="answered"} 4' in metrics
+    assert 'shoal_command_seconds_count{module="kinds",command="all"} 4' in metrics
+    assert re.search(r"(?m)^all +5 +4 +1 +0 ", kinds.ctl_run("commands").stdout)
+    # They outlive the workers.
+    kinds.ctl("restart", "--all")
+    told(sim, sim.use("all", [TEXT]))
+    procs.wait_until(lambda: row("all")["uses"] == 6, 20, "the counters")

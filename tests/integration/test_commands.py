@@ -24,7 +24,7 @@ EXPECTED = {
     "ping": r"(?si)pong.*shard",
     "help": r"(?s)ping.*(settings|shards)",
     "shards": r"(?s)0.*1.*2.*3",
-    "stats": r"4 of 4 shards.*16 servers",
+    "stats": r"(?s)4 of 4 shards.*16 servers.*commands used, \d+ went wrong",
 }
 
 
