@@ -10,6 +10,8 @@ const struct shoal_api *shoal_api_table = &api_table;
 
 static const struct shoal_module *const own[] = {
 	&shoal_module_core,
+	&shoal_module_admin,
+	&shoal_module_utility,
 };
 
 const struct shoal_module *table_module(size_t i)

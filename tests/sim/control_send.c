@@ -7,6 +7,7 @@
 #include "tests/sim/gateway.h"
 #include "tests/sim/interactions.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/members.h"
 #include "tests/sim/options.h"
 #include "tests/sim/rest_message.h"
 #include "tests/sim/traffic.h"
@@ -336,6 +337,26 @@ static json_t *new_member(uint64_t index, uint64_t user_id, const json_t *fields
 	return member;
 }
 
+/* What the events of a change (@fields) or a departure (NULL) tell of a member. New reference; NULL: there is none. */
+static json_t *changed_member(uint64_t index, uint64_t user_id, const json_t *fields)
+{
+	json_t *member = members_json(index, user_id), *d;
+	char key[24];
+
+	if (!member)
+		return NULL;
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)user_id);
+	if (fields) {
+		json_object_update(member, (json_t *)fields);
+		json_object_set_new(json_object_get(world_changes_make(index), "members"), key, json_deep_copy(member));
+		return member;
+	}
+	d = json_pack("{s:O}", "user", json_object_get(member, "user"));
+	json_object_set_new(json_object_get(world_changes_make(index), "members"), key, json_null());
+	json_decref(member);
+	return d;
+}
+
 json_t *control_guild(struct exchange *x)
 {
 	json_t *body = exchange_json(x), *changed, *d = NULL;
@@ -388,9 +409,22 @@ json_t *control_guild(struct exchange *x)
 		p = event_json("GUILD_MEMBER_ADD", false, d);
 		enter(p, id_of(body, "cause"), guild_id);
 		n = session_deliver(p, guild_id);
+	} else if ((!strcmp(action, "member_update") || !strcmp(action, "member_remove")) && id_of(body, "user_id")) {
+		bool update = !strcmp(action, "member_update");
+
+		d = changed_member(index, id_of(body, "user_id"), update ? json_object_get(body, "fields") : NULL);
+		if (!d) {
+			json_decref(body);
+			return error("there is no such member");
+		}
+		json_object_set_new(d, "guild_id", id_json(guild_id));
+		p = event_json(update ? "GUILD_MEMBER_UPDATE" : "GUILD_MEMBER_REMOVE", false, d);
+		enter(p, id_of(body, "cause"), guild_id);
+		n = session_deliver(p, guild_id);
 	} else {
 		json_decref(body);
-		return error("action is outage, restore, leave, join, update or member_add with a user_id");
+		return error("action is outage, restore, leave, join, update, or member_add, member_update or "
+			     "member_remove with a user_id");
 	}
 	json_decref(d);
 	json_decref(body);

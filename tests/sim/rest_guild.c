@@ -150,6 +150,42 @@ void rest_guild_roles(struct rest_call *c)
 		rest_json(c, 200, guild_list(index, "roles"));
 }
 
+/* {role id: members}, @everyone not among them. */
+void rest_role_counts(struct rest_call *c)
+{
+	json_t *roles, *role, *counts = json_object(), *held;
+	uint64_t index;
+	size_t i, j;
+
+	if (!guild_of(c, &index)) {
+		json_decref(counts);
+		return;
+	}
+	roles = guild_list(index, "roles");
+	json_array_foreach(roles, i, role)
+	{
+		const char *id = json_string_value(json_object_get(role, "id"));
+
+		if (snowflake_parse(id) != world_guild_id(index))
+			json_object_set_new(counts, id, json_integer(0));
+	}
+	for (uint32_t m = 0; m <= options.members; m++) {
+		json_t *member = members_json(index, m < options.members ? world_id(index, WORLD_USER, m)
+									 : options.application_id);
+
+		json_array_foreach(json_object_get(member, "roles"), j, held)
+		{
+			json_t *count = json_object_get(counts, json_string_value(held));
+
+			if (count)
+				json_integer_set(count, json_integer_value(count) + 1);
+		}
+		json_decref(member);
+	}
+	json_decref(roles);
+	rest_json(c, 200, counts);
+}
+
 void rest_role_create(struct rest_call *c)
 {
 	uint64_t index, id = snowflake_new();

@@ -8,6 +8,7 @@ void rest_guild_get(struct rest_call *c);
 void rest_guild_channels(struct rest_call *c);
 void rest_guild_threads(struct rest_call *c);
 void rest_guild_roles(struct rest_call *c);
+void rest_role_counts(struct rest_call *c);
 void rest_role_create(struct rest_call *c);
 void rest_role_one(struct rest_call *c); /* GET, PATCH, DELETE */
 void rest_member_get(struct rest_call *c);

@@ -79,6 +79,7 @@ const struct route rest_routes[] = {
 	{ "GET", GUILD "/threads/active", "get_active_guild_threads", "guild_threads", 10, 5000, 0, rest_guild_threads },
 	{ "GET", GUILD "/roles", "list_guild_roles", "guild_roles", 10, 5000, 0, rest_guild_roles },
 	{ "POST", GUILD "/roles", "create_guild_role", "guild_roles", 10, 5000, 0, rest_role_create },
+	{ "GET", GUILD "/roles/member-counts", "guild_role_member_counts", "role_counts", 10, 5000, 0, rest_role_counts },
 	{ "GET", GUILD "/roles/{}", "get_guild_role", "guild_role", 10, 5000, 0, rest_role_one },
 	{ "PATCH", GUILD "/roles/{}", "update_guild_role", "guild_role", 10, 5000, REST_BODY, rest_role_one },
 	{ "DELETE", GUILD "/roles/{}", "delete_guild_role", "guild_role", 10, 5000, 0, rest_role_one },

@@ -18,12 +18,15 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "tests/unit/pg_database.h"
+#include "tests/unit/tmpdir.h"
 
 #define HEADER   "-- what for\n-- oldest-program: 0.1.0\n"
 #define CORE_SQL "sql" /* the tree's own, seen from its top */
 
 static struct pg_database database;
 static char dir[64];
+/* A copy of the tree's core chain alone: what modules add does not concern these tests. */
+static char core_sql[TMPDIR_SIZE];
 static struct migrate_error error;
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
@@ -374,16 +377,16 @@ static void test_up_and_down(void **state)
 	struct seen seen;
 
 	(void)state;
-	assert_int_equal(state_of(migrate, CORE_SQL, "core", 1), MIGRATE_PENDING);
-	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), 0);
+	assert_int_equal(state_of(migrate, core_sql, "core", 1), MIGRATE_PENDING);
+	assert_int_equal(up(migrate, core_sql, 0, &seen), 0);
 	assert_true(seen.done >= 1);
-	assert_int_equal(state_of(migrate, CORE_SQL, "core", 1), MIGRATE_APPLIED);
+	assert_int_equal(state_of(migrate, core_sql, "core", 1), MIGRATE_APPLIED);
 	assert_string_equal(
 		pg_value(sql, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'shoal.guild_setting'::regclass"),
 		"64");
 	assert_string_equal(pg_value(sql, "SELECT program FROM shoal.migration WHERE owner = 'core' AND number = 1"),
 			    SHOAL_VERSION);
-	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), 0); /* again: nothing to do */
+	assert_int_equal(up(migrate, core_sql, 0, &seen), 0); /* again: nothing to do */
 	assert_int_equal(seen.begun, 0);
 
 	/* A guild's row lies in one partition, and a question for it goes to that alone. */
@@ -399,10 +402,10 @@ static void test_up_and_down(void **state)
 		sql, "SELECT shoal.create_keyed_table('of_users', ARRAY['user_id', 'x'], 'user_id bigint, x int')"));
 	assert_true(pg_exec(sql, "DROP TABLE shoal.of_users"));
 
-	assert_int_equal(down(migrate, CORE_SQL, 100, &seen), 0);
+	assert_int_equal(down(migrate, core_sql, 100, &seen), 0);
 	assert_true(seen.done >= 1);
 	assert_string_equal(pg_value(sql, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'shoal%'"), "0");
-	assert_int_equal(down(migrate, CORE_SQL, 1, &seen), 0);
+	assert_int_equal(down(migrate, core_sql, 1, &seen), 0);
 	assert_int_equal(seen.done, 0);
 	PQfinish(sql);
 	migrate_close(migrate);
@@ -419,7 +422,7 @@ static void test_roles(void **state)
 	pg_exec(database.admin, "DO $$ BEGIN CREATE ROLE shoal_app LOGIN PASSWORD 'hemmelig';"
 				" EXCEPTION WHEN duplicate_object THEN NULL; END $$");
 	migrate = open_ours();
-	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), 0);
+	assert_int_equal(up(migrate, core_sql, 0, &seen), 0);
 	sql = PQconnectdb(pg_conninfo(&database, NULL, NULL, "shoal_app", "hemmelig", NULL, NULL));
 	assert_int_equal(PQstatus(sql), CONNECTION_OK);
 	assert_true(pg_exec(sql, "INSERT INTO shoal.guild_setting (guild_id, name, value) VALUES (6, 'prefix', '1')"));
@@ -444,7 +447,7 @@ static void test_roles(void **state)
 		migrate_close(theirs);
 		remove_dir();
 	}
-	assert_int_equal(down(migrate, CORE_SQL, 100, &seen), 0);
+	assert_int_equal(down(migrate, core_sql, 100, &seen), 0);
 	migrate_close(migrate);
 }
 
@@ -473,10 +476,10 @@ static void test_changed_and_missing(void **state)
 	assert_int_equal(state_of(migrate, dir, "core", core_count() + 2), MIGRATE_PENDING);
 
 	/* A program that does not know the second one, an older one. */
-	assert_int_equal(state_of(migrate, CORE_SQL, "core", core_count() + 1), MIGRATE_MISSING);
-	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), -ESTALE);
+	assert_int_equal(state_of(migrate, core_sql, "core", core_count() + 1), MIGRATE_MISSING);
+	assert_int_equal(up(migrate, core_sql, 0, &seen), -ESTALE);
 	assert_non_null(strstr(error.text, "newer"));
-	assert_int_equal(down(migrate, CORE_SQL, 1, &seen), -ENOENT);
+	assert_int_equal(down(migrate, core_sql, 1, &seen), -ENOENT);
 
 	assert_int_equal(down(migrate, dir, 100, &seen), 0);
 	assert_int_equal(seen.done, core_count() + 1);
@@ -540,7 +543,7 @@ static void *migrate_thread(void *arg)
 	int r = migrate_open(database.conninfo, 60000, &migrate, &mine);
 
 	if (r == 0)
-		r = migrate_up(migrate, CORE_SQL, 0, 120000, NULL, NULL, &applied, &mine);
+		r = migrate_up(migrate, core_sql, 0, 120000, NULL, NULL, &applied, &mine);
 	if (r < 0)
 		print_error("%s\n", mine.text);
 	migrate_close(migrate);
@@ -587,8 +590,8 @@ static void test_two_owners(void **state)
 	assert_int_equal(state_of(migrate, dir, "core", core_count() + 1), MIGRATE_APPLIED);
 
 	/* A program without that owner's files (its module is gone) says so too, and changes nothing. */
-	assert_int_equal(up(migrate, CORE_SQL, 0, &seen), -ESTALE);
-	assert_int_equal(state_of(migrate, CORE_SQL, "zoo", 2), MIGRATE_MISSING);
+	assert_int_equal(up(migrate, core_sql, 0, &seen), -ESTALE);
+	assert_int_equal(state_of(migrate, core_sql, "zoo", 2), MIGRATE_MISSING);
 
 	write_file("zoo", "0001_beasts.up.sql",
 		   HEADER "SELECT shoal.create_keyed_table('beast', ARRAY['guild_id'], 'guild_id bigint NOT NULL');");
@@ -620,7 +623,7 @@ static void test_two_at_once(void **state)
 		assert_true(results[i] >= 0);
 		total += results[i];
 	}
-	assert_int_equal(state_of(migrate, CORE_SQL, "core", 1), MIGRATE_APPLIED);
+	assert_int_equal(state_of(migrate, core_sql, "core", 1), MIGRATE_APPLIED);
 	assert_true(total >= 1); /* each of them once, by whoever came first */
 	assert_string_equal(pg_value(holder, "SELECT count(*) = max(number) FROM shoal.migration"), "t");
 
@@ -664,14 +667,19 @@ static void test_cannot_connect(void **state)
 
 static int open_database(void **state)
 {
+	char command[160];
+
 	(void)state;
-	return pg_database_open(&database) ? 0 : -1;
+	tmpdir_make(core_sql);
+	snprintf(command, sizeof(command), "cp -r " CORE_SQL "/core '%s/core'", core_sql);
+	return system(command) == 0 && pg_database_open(&database) ? 0 : -1;
 }
 
 static int close_database(void **state)
 {
 	(void)state;
 	pg_database_close(&database);
+	tmpdir_remove(core_sql);
 	return 0;
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE shoal.utility__poll_vote;
+DROP TABLE shoal.utility__poll;
