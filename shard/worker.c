@@ -18,6 +18,7 @@
 #include "shard/gauges.h"
 #include "shard/keeping.h"
 #include "shard/letter_orders.h"
+#include "shard/modhost/jobs.h"
 #include "shard/modhost/trial.h"
 #include "shard/outbox_orders.h"
 #include "shard/subscriptions.h"
@@ -77,7 +78,7 @@ static void worker_stop(struct worker *worker, enum session_stop how, enum exit_
 static void drain(struct worker *worker)
 {
 	if (worker->phase == WORKER_DRAINING && !worker->session &&
-	    ((!worker->commands.open && !modhost_is_busy(worker->modhost)) ||
+	    ((!worker->commands.open && !modhost_is_busy(worker->modhost) && !schedule_is_busy(worker->schedule)) ||
 	     clock_monotonic_ns() >= worker->drain_deadline_ns))
 		close_parts(worker);
 }
@@ -116,6 +117,7 @@ static void close_parts(struct worker *worker)
 		commands_closing(&worker->commands);
 		settings_closing(worker->settings);
 		keeper_closing(worker->keeper);
+		schedule_closing(worker->schedule);
 		modhost_close(worker->modhost);
 	}
 	/* Who waits for a write is told before the database ends what is under way, which then is the next worker's. */
@@ -338,7 +340,7 @@ static void trust_journal(struct worker *worker)
 	struct pipeline_stats stats;
 
 	pipeline_stats(worker->pipeline, &stats);
-	if (stats.begun == 0)
+	if (stats.begun == 0 && schedule_begun_before(worker->schedule) == 0)
 		effects_trust(worker->effects);
 }
 
@@ -403,6 +405,7 @@ static void on_db_up(void *arg)
 
 	settings_db_up(worker->settings);
 	outbox_wake(worker->outbox);
+	schedule_wake(worker->schedule);
 }
 
 static const struct bus_events bus_events = { .up = on_bus_up };
@@ -731,7 +734,9 @@ static int start_pipeline(struct worker *worker)
 					    .flight_keep = config->flight_keep,
 					    .flight_max_mib = config->flight_max_mib,
 					    .crashed = worker->crashed,
-					    .blameless = worker->culprit.module && worker->culprit.session == 0,
+					    .blameless = worker->culprit.module &&
+							 (worker->culprit.session == 0 ||
+							  worker->culprit.session == TICKET_SESSION_JOBS),
 					    .letters_failed = worker->letters_failed,
 					    .culprit_session = worker->culprit.session,
 					    .culprit_sequence = worker->culprit.sequence,
@@ -824,6 +829,40 @@ static void load_modules(struct worker *worker, const json_t *left_out)
 	trial_end();
 }
 
+static void on_schedule_alert(void *arg, const char *event, const char *text)
+{
+	shard_alert(arg, event, text);
+}
+
+/* Before the modules: their setup may schedule. */
+static int start_schedule(struct worker *worker)
+{
+	const struct config *config = worker->config;
+	bool by_job = worker->culprit.module && worker->culprit.session == TICKET_SESSION_JOBS;
+	struct schedule_options options = { .loop = &worker->loop,
+					    .db = worker->db,
+					    .outbox = worker->outbox,
+					    .effects = worker->effects,
+					    .counters = worker->counters,
+					    .runtime_dir = worker->options.runtime_dir,
+					    .generation = worker->options.generation,
+					    .shard_id = worker->options.shard_id,
+					    .shard_count = worker->shard_count,
+					    .open_max = config->jobs_open_max,
+					    .guild_open_max = config->jobs_guild_open_max,
+					    .look_s = config->jobs_look_s,
+					    .crashed = worker->crashed,
+					    .culprit_known = worker->culprit.module != 0,
+					    .culprit_job_id = by_job ? worker->culprit.sequence : 0,
+					    .find = jobs_find,
+					    .module = jobs_module,
+					    .row = jobs_row,
+					    .alert = on_schedule_alert,
+					    .arg = worker };
+
+	return worker->outbox ? schedule_new(&options, &worker->schedule) : 0;
+}
+
 static int start_modules(struct worker *worker)
 {
 	const struct config *config = worker->config;
@@ -832,6 +871,7 @@ static int start_modules(struct worker *worker)
 					   .effects = worker->effects,
 					   .cache = worker->cache,
 					   .commands = &worker->commands,
+					   .schedule = worker->schedule,
 					   .board = worker->board,
 					   .counters = worker->counters,
 					   .shard_id = worker->options.shard_id,
@@ -934,7 +974,9 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 	}
 	cache_set_self(worker->cache, own_user_id(worker, secrets));
 	commands_set_user(&worker->commands, own_user_id(worker, secrets));
-	r = start_modules(worker);
+	r = start_schedule(worker);
+	if (r == 0)
+		r = start_modules(worker);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "the module host can't be set up: %s", error_text(r));
 		return r;
@@ -953,6 +995,7 @@ static int worker_start(struct worker *worker, const json_t *secrets, char error
 		return r;
 	}
 	r = keeping_start(worker);
+	schedule_start(worker->schedule);
 	if (r == 0)
 		r = start_session(worker, secrets);
 	if (r < 0)
@@ -1216,6 +1259,7 @@ static void finish(struct worker *worker)
 	schemas_free(worker->schemas);
 	modhost_free(worker->modhost);
 	switches_free(worker->switches);
+	schedule_free(worker->schedule);
 	pipeline_free(worker->pipeline);
 	cache_close(worker->cache);
 	dispatch_finish(&worker->dispatch);

@@ -15,6 +15,7 @@
 #include "shard/modhost/modhost.h"
 #include "shard/modhost/switches.h"
 #include "shard/preload.h"
+#include "shard/schedule/schedule.h"
 #include "shared/board/board.h"
 #include "shared/bus/bus.h"
 #include "shared/config/config.h"
@@ -78,6 +79,7 @@ struct worker {
 	struct modhost *modhost;
 	struct switches *switches;
 	struct preload *preload;
+	struct schedule *schedule; /* NULL without a database */
 	struct dispatch_row rows[SHOAL_EVENT_COUNT];
 	struct dispatch dispatch;
 	struct pipeline *pipeline;

@@ -29,7 +29,7 @@ check_format() {
 
 # --- includes ------------------------------------------------------------------------------------------------------
 # Rooms of shard/ in the order in which they may use each other.
-ROOMS=(gateway cache events commands modhost)
+ROOMS=(gateway cache events schedule commands modhost)
 LIBC='assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic
 	stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype'
 

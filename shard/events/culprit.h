@@ -33,7 +33,8 @@ struct module_entry {
 	X(CONTINUATION, "an answer") \
 	X(SETUP, "its setup")        \
 	X(CLEANUP, "its cleanup")    \
-	X(LOADING, "its loading")
+	X(LOADING, "its loading")    \
+	X(JOB, "a job")
 enum culprit_kind {
 #define X(name, words) CULPRIT_##name,
 	CULPRIT_KINDS(X)

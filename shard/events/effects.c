@@ -449,8 +449,11 @@ static int on_leaving(void *arg)
 {
 	struct effect *effect = arg;
 	struct effects *effects = effect->effects;
-	int r;
+	int r = ticket_may_act(effect->ticket);
 
+	/* A worker that was stopped for long goes on here: another may have its job by now. */
+	if (r < 0 || !effect->journalled)
+		return r;
 	KILL_POINT("before_intent", route_rows[effect->request.route].name);
 	r = journal_intend(effects->journal, effect->event, effect->step, effect->request.route, effect->target);
 	if (r < 0) {
@@ -512,10 +515,10 @@ static int transmit(struct effect *effect, const struct rest_request *request)
 {
 	struct rest_request copy = *request;
 
-	if (effect->journalled) {
+	if (effect->journalled || ticket_is_run(effect->ticket))
 		copy.leaving = on_leaving;
+	if (effect->journalled)
 		copy.stayed = on_stayed;
-	}
 	effect->state = SENDING;
 	return rest_send(effect->effects->rest, &copy, on_sent, effect, &effect->rest_handle);
 }
@@ -530,9 +533,7 @@ static uint64_t nonce_age_ms(const struct effect *effect, const struct journal_r
 
 	if (row)
 		return now_ns >= row->boot_ns ? (now_ns - row->boot_ns) / NS_PER_MS : UINT64_MAX;
-	if (!event_key_has_id(effect->event))
-		return UINT64_MAX;
-	return discord_time_age_ms(effect->event.number);
+	return ticket_age_ms(effect->ticket);
 }
 
 /* It may have left before: with the same nonce it does no harm, as long as Discord knows that. @row NULL: it is lost.

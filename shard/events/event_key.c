@@ -8,6 +8,7 @@
 #include "shared/letters/letter.h"
 
 #define SESSION_BIT (UINT64_C(1) << 63)
+#define JOB_BIT     (UINT64_C(1) << 62)
 
 /* FNV-1a, 64 bit: short texts, no adversary (Discord chooses session ids), the same in every version. */
 uint64_t event_key_session(const char *session_id)
@@ -63,9 +64,14 @@ struct event_key event_key_of_bytes(enum shoal_event_type type, uint64_t session
 	return (struct event_key){ .scope = session | SESSION_BIT, .number = sequence };
 }
 
+struct event_key event_key_of_job(uint64_t job_id, uint64_t run)
+{
+	return (struct event_key){ .scope = (job_id & (JOB_BIT - 1)) | JOB_BIT, .number = run };
+}
+
 bool event_key_has_id(struct event_key key)
 {
-	return !(key.scope & SESSION_BIT);
+	return !(key.scope & (SESSION_BIT | JOB_BIT));
 }
 
 bool event_key_equal(struct event_key a, struct event_key b)
@@ -77,6 +83,8 @@ char *event_key_print(struct event_key key, char text[EVENT_KEY_TEXT_SIZE])
 {
 	if (key.scope & SESSION_BIT)
 		snprintf(text, EVENT_KEY_TEXT_SIZE, "session %08" PRIx32 "/%" PRIu64, (uint32_t)key.scope, key.number);
+	else if (key.scope & JOB_BIT)
+		snprintf(text, EVENT_KEY_TEXT_SIZE, "job %" PRIu64 "/%" PRIu64, key.scope & ~JOB_BIT, key.number);
 	else
 		snprintf(text, EVENT_KEY_TEXT_SIZE, "%s/%" PRIu64,
 			 key.scope < SHOAL_EVENT_COUNT ? shoal_event_name((enum shoal_event_type)key.scope) : "?",

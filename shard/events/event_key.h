@@ -1,5 +1,6 @@
 /* What makes an event the same event, whoever handles it and however often it is delivered: {type, own snowflake} for
- * the types that have one of their own, {session, sequence} for all others. Pure; any thread. */
+ * the types that have one of their own, {session, sequence} for all others; {job, run} for a run of a job. Pure; any
+ * thread. */
 #ifndef SHOAL_SHARD_EVENTS_EVENT_KEY_H
 #define SHOAL_SHARD_EVENTS_EVENT_KEY_H
 
@@ -11,8 +12,9 @@
 
 /* No padding: compared and stored as 16 bytes. */
 struct event_key {
-	uint64_t scope;  /* bit 63 clear: the event type's number; set: a hash of the session id */
-	uint64_t number; /* the snowflake, or the sequence */
+	uint64_t scope;  /* bit 63 set: a hash of the session id; bit 62 alone: a job's id; else the event type's number
+			  */
+	uint64_t number; /* the snowflake, or the sequence, or the run's number */
 };
 
 #define EVENT_KEY_TEXT_SIZE 48
@@ -25,10 +27,12 @@ struct event_key event_key_make(const struct shoal_event *event, uint64_t sessio
  */
 struct event_key event_key_of_bytes(enum shoal_event_type type, uint64_t session, uint64_t sequence,
 				    const char *payload, size_t len);
+/* The key of a job's run. @job_id: below 2^62. */
+struct event_key event_key_of_job(uint64_t job_id, uint64_t run);
 /* Whether it is made of an id of the event's own. */
 bool event_key_has_id(struct event_key key);
 bool event_key_equal(struct event_key a, struct event_key b);
-/* "MESSAGE_CREATE/1534234506297475083" or "session 9f3a…/149", for logs and people. Returns @text. */
+/* "MESSAGE_CREATE/1534234506297475083", "session 9f3a…/149" or "job 17/3", for logs and people. Returns @text. */
 char *event_key_print(struct event_key key, char text[EVENT_KEY_TEXT_SIZE]);
 
 #endif

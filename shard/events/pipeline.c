@@ -88,6 +88,53 @@ static void finish_event(struct ticket *ticket)
 		pipeline_retry_ended(pipeline, letter_key_make(ticket->turn.session, ticket->turn.sequence), 0);
 }
 
+static void end_run(struct ticket *ticket)
+{
+	struct ticket_run run = ticket->run;
+
+	free(ticket);
+	run.over(run.arg);
+}
+
+struct ticket *ticket_of_run(const struct ticket_run *run)
+{
+	struct ticket *ticket = calloc(1, sizeof(*ticket));
+
+	if (!ticket)
+		return NULL;
+	ticket->run = *run;
+	ticket->refs = 1;
+	ticket->key = run->key;
+	ticket->turn.session = TICKET_SESSION_JOBS;
+	ticket->turn.sequence = run->job_id;
+	ticket->turn.again = run->again;
+	ticket->turn.doubtful = run->doubtful;
+	return ticket;
+}
+
+int ticket_may_act(const struct ticket *ticket)
+{
+	return ticket && !ticket->pipeline ? ticket->run.may_act(ticket->run.arg) : 0;
+}
+
+bool ticket_is_run(const struct ticket *ticket)
+{
+	return ticket && !ticket->pipeline;
+}
+
+uint64_t ticket_age_ms(const struct ticket *ticket)
+{
+	int64_t age_ms;
+
+	if (ticket && !ticket->pipeline) {
+		age_ms = discord_time_ms() - ticket->run.since_ms;
+		return age_ms > 0 ? (uint64_t)age_ms : 0;
+	}
+	if (!ticket || !event_key_has_id(ticket->key))
+		return UINT64_MAX;
+	return discord_time_age_ms(ticket->key.number);
+}
+
 struct ticket *ticket_hold(struct ticket *ticket)
 {
 	if (ticket)
@@ -99,6 +146,10 @@ void ticket_release(struct ticket *ticket)
 {
 	if (!ticket || --ticket->refs > 0)
 		return;
+	if (!ticket->pipeline) {
+		end_run(ticket);
+		return;
+	}
 	/* A handler that is broken off because we stop has not handled its event. */
 	if (!ticket->pipeline->closing)
 		finish_event(ticket);
@@ -126,7 +177,7 @@ uint64_t ticket_mark(struct ticket *ticket)
 {
 	struct ticket *before;
 
-	if (!ticket)
+	if (!ticket || !ticket->pipeline) /* a run has no place in the inbox; the board names it */
 		return 0;
 	before = ticket->pipeline->marked;
 	set_marked(ticket->pipeline, ticket);
@@ -136,7 +187,7 @@ uint64_t ticket_mark(struct ticket *ticket)
 /* Whoever was named is still being run: it holds its ticket. */
 void ticket_unmark(struct ticket *ticket, uint64_t before)
 {
-	if (ticket)
+	if (ticket && ticket->pipeline)
 		set_marked(ticket->pipeline, (struct ticket *)(uintptr_t)before);
 }
 

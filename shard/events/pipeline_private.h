@@ -10,7 +10,8 @@
 #include "shard/events/turns.h"
 
 struct ticket {
-	struct pipeline *pipeline;
+	struct pipeline *pipeline; /* NULL: a job's run */
+	struct ticket_run run;
 	struct turn turn;
 	struct event_key key;
 	uint32_t refs;

@@ -1,5 +1,5 @@
-/* A ticket stands for one event that is being handled. Whoever goes asynchronous holds it; when the last holder lets go
- * the event is handled and will not be begun again by a successor. Loop thread only. */
+/* A ticket stands for one event that is being handled, or one run of a job. Whoever goes asynchronous holds it; when
+ * the last holder lets go the event is handled and will not be begun again by a successor. Loop thread only. */
 #ifndef SHOAL_SHARD_EVENTS_TICKET_H
 #define SHOAL_SHARD_EVENTS_TICKET_H
 
@@ -33,5 +33,32 @@ struct event_key ticket_key(const struct ticket *ticket);
 void ticket_set_journalled(struct ticket *ticket);
 /* By who decodes: from now on ticket_key() knows. */
 void ticket_identify(struct ticket *ticket, const struct shoal_event *event);
+
+/* --- runs of jobs (shard/schedule/) ----------------------------------------------------------------------------------
+ */
+
+/* What ticket_origin() gives for the session of a run, with the job's id for the sequence. */
+#define TICKET_SESSION_JOBS 1
+
+struct ticket_run {
+	struct event_key key;
+	uint64_t job_id;
+	bool again, doubtful; /* as ticket_again(), ticket_is_doubtful() */
+	int64_t since_ms;     /* Discord's clock: not begun before; for effects whose rows are lost */
+	/* Who keeps the run: its last holder has let go, and the ticket is gone when this returns. */
+	void (*over)(void *arg);
+	/* Whether an effect may begin at this moment: 0, or -ECANCELED: the lease is over. */
+	int (*may_act)(void *arg);
+	void *arg;
+};
+
+/* A ticket that is held once. NULL: no memory. */
+struct ticket *ticket_of_run(const struct ticket_run *run);
+/* 0 for all but a run whose lease is over (-ECANCELED): asked before anything leaves. */
+int ticket_may_act(const struct ticket *ticket);
+/* Whether it is a run, and ticket_may_act() is to be asked. */
+bool ticket_is_run(const struct ticket *ticket);
+/* How old what it did may be at most, in ms, where no journal says it; UINT64_MAX: nobody knows. */
+uint64_t ticket_age_ms(const struct ticket *ticket);
 
 #endif

@@ -14,6 +14,7 @@
 #include "shard/commands/suggest.h"
 #include "shard/modhost/actions.h"
 #include "shard/modhost/fetch.h"
+#include "shard/modhost/jobs.h"
 #include "shard/modhost/modhost.h"
 #include "shard/modhost/module_bus.h"
 #include "shard/modhost/module_http.h"
@@ -28,6 +29,7 @@
 #include "shared/log/log.h"
 #include "shared/phrases/clean.h"
 #include "shared/phrases/phrases.h"
+#include "shared/schedule/when.h"
 
 #define LOG_TEXT_SIZE 1024
 
@@ -212,6 +214,14 @@ const struct shoal_api api_table = {
 	.permission_words = shoal_permission_words,
 	.event_name = event_name,
 	.error_text = error_text,
+
+	.job_schedule = jobs_schedule,
+	.job_cancel = jobs_cancel,
+	.job_list = jobs_list,
+	.job_again = jobs_again,
+	.zone_known = jobs_zone_known,
+	.zone_local = jobs_zone_local,
+	.when_parse = when_parse,
 
 	.invocation_has = invocation_has,
 	.invocation_language = invocation_language,

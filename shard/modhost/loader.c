@@ -21,6 +21,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
+#include "shared/schedule/repeat.h"
 
 #define ROWS_MAX      256
 #define LANE_FIRST    1
@@ -152,15 +153,35 @@ static bool is_name(const char *name)
 	return len > 0 && len <= SHOAL_MODULE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
+static int check_job(const struct shoal_module *rows, size_t at, char *error)
+{
+	const struct shoal_job *job = &rows->jobs[at];
+	char problem[REPEAT_ERROR_SIZE];
+	struct repeat repeat;
+	size_t i;
+
+	if (!job->name || !is_name(job->name) || !job->handle)
+		return refuse(error, -EINVAL,
+			      "job row %zu: a handler is needed, and a name of 1 to %d of a-z, 0-9 and '_'", at,
+			      SHOAL_JOB_NAME_MAX);
+	for (i = 0; i < at; i++) {
+		if (strcmp(rows->jobs[i].name, job->name) == 0)
+			return refuse(error, -EEXIST, "it has two jobs %s", job->name);
+	}
+	if ((uint32_t)job->late > SHOAL_JOB_LATE_TELL)
+		return refuse(error, -EINVAL, "job %s: there is no such policy for late runs", job->name);
+	if (job->repeat && repeat_parse(job->repeat, &repeat, problem) < 0)
+		return refuse(error, -EINVAL, "job %s: %s can't be read: %s", job->name, job->repeat, problem);
+	return 0;
+}
+
 static int check_rows(const struct shoal_module *rows, char *error)
 {
 	size_t i;
 	int r = 0;
 
-	if (rows->job_count)
-		return refuse(error, -SHOAL_EVERSION, "it has jobs, which this worker does not serve yet");
 	if (rows->command_count > ROWS_MAX || rows->event_count > ROWS_MAX || rows->component_count > ROWS_MAX ||
-	    rows->setting_count > ROWS_MAX || rows->statement_count > ROWS_MAX)
+	    rows->setting_count > ROWS_MAX || rows->statement_count > ROWS_MAX || rows->job_count > ROWS_MAX)
 		return refuse(error, -EINVAL, "it has more than %d rows of a kind", ROWS_MAX);
 	for (i = 0; r == 0 && i < rows->command_count; i++)
 		r = registration_check(rows->commands[i], error);
@@ -169,6 +190,8 @@ static int check_rows(const struct shoal_module *rows, char *error)
 		    !rows->events[i].handle)
 			r = refuse(error, -EINVAL, "event row %zu has no event or no handler", i);
 	}
+	for (i = 0; r == 0 && i < rows->job_count; i++)
+		r = check_job(rows, i, error);
 	return r;
 }
 

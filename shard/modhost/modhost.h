@@ -24,6 +24,7 @@
 #define MODHOST_HELD_S 60
 
 struct modhost;
+struct schedule;
 
 /* How modules' writes go through the outbox; NULL: there is none. As outbox_write(), outbox_pending(). */
 struct modhost_outbox {
@@ -37,6 +38,7 @@ struct modhost_options {
 	struct effects *effects;
 	struct cache *cache;        /* NULL: none (tests) */
 	struct commands *commands;  /* NULL: none (tests) */
+	struct schedule *schedule;  /* NULL: without a database there are no jobs */
 	struct board_shard *board;  /* writable */
 	_Atomic uint64_t *counters; /* the shard's; NULL: none */
 	uint32_t shard_id;

@@ -129,7 +129,14 @@ const char *shard_state_name(uint32_t state); /* "ready"; "unknown" for what is 
 	X(members_forgotten, "requests of members to be forgotten that this worker carried out") \
 	X(suggestions, "suggestions asked of an option's function")                              \
 	X(commands_refused, "commands and buttons refused before their handler")                 \
-	X(events_shed, "typing and presence events dropped because the inbox was nearly full")
+	X(events_shed, "typing and presence events dropped because the inbox was nearly full")   \
+	X(jobs_due, "jobs whose time has come and that are not begun (gauge)")                   \
+	X(jobs_running, "runs of jobs under way (gauge)")                                        \
+	X(jobs_done, "runs of jobs that are over")                                               \
+	X(jobs_late, "runs of jobs that were begun late")                                        \
+	X(jobs_skipped, "runs of jobs left out because they were too late")                      \
+	X(jobs_failed, "jobs set aside because they kept crashing their worker")                 \
+	X(jobs_fenced, "runs whose end did not count: cancelled meanwhile, or taken over")
 
 enum board_counter {
 #define X(name, help) BOARD_COUNTER_##name,

@@ -121,6 +121,13 @@ const struct config_option config_options[] = {
 	{ "effects.journal_max_mib", OPTION_U32, AT(effects_journal_max_mib), "64", 1, 65536, 0, NULL, NULL,
 	  "room a shard for what is remembered of effects, so that none is done twice after a crash" },
 
+	{ "jobs.open_max", OPTION_U32, AT(jobs_open_max), "64", 1, 4096, 0, NULL, NULL,
+	  "runs of jobs (reminders, ends of polls, recurring work) that a shard has under way at a time" },
+	{ "jobs.guild_open_max", OPTION_U32, AT(jobs_guild_open_max), "8", 1, 4096, 0, NULL, NULL,
+	  "of these, of one server" },
+	{ "jobs.look_s", OPTION_U32, AT(jobs_look_s), "10", 1, 25, 0, NULL, NULL,
+	  "a shard asks PostgreSQL this often which jobs are due within the next 30 s" },
+
 	{ "modules.load", OPTION_STR, AT(modules_load), "*", 0, 1023, 0, NULL, NULL,
 	  "modules that are loaded, by name, joined by commas; *: all that lie in modules.dir; empty: only what is "
 	  "built in" },

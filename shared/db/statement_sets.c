@@ -7,10 +7,11 @@
 #include "shared/db/statements_effects.h"
 #include "shared/db/statements_outbox.h"
 #include "shared/privacy/statements_privacy.h"
+#include "shared/schedule/statements_schedule.h"
 #include "shared/settings/statements_settings.h"
 
 const struct statement_set *const statement_sets[] = {
 	&core_statement_set,    &outbox_statement_set,   &effects_statement_set,
-	&privacy_statement_set, &settings_statement_set,
+	&privacy_statement_set, &settings_statement_set, &schedule_statement_set,
 };
 const size_t statement_set_count = ARRAY_SIZE(statement_sets);

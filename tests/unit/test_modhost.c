@@ -103,6 +103,12 @@ static void on_nothing(struct shoal_scope *scope, const struct shoal_event *even
 	(void)event;
 }
 
+static void on_job(struct shoal_scope *scope, const struct shoal_job_run *run)
+{
+	(void)scope;
+	(void)run;
+}
+
 static void wrong_rows_are_refused_whole(void **state)
 {
 	static const struct shoal_command nameless = { .description = "x", .handle = on_command },
@@ -125,6 +131,15 @@ static void wrong_rows_are_refused_whole(void **state)
 		{ .prefix = NULL, .handle = on_command }, { .prefix = "a", .handle = NULL },
 		{ .prefix = "", .handle = on_command },
 	};
+	static const struct shoal_job bad_jobs[] = {
+		{ .name = NULL, .handle = on_job },
+		{ .name = "A", .handle = on_job },
+		{ .name = "a" },
+		{ .name = "a", .handle = on_job, .repeat = "now and then" },
+		{ .name = "a", .handle = on_job, .late = (enum shoal_job_late)9 },
+	};
+	static const struct shoal_job twice[] = { { .name = "a", .handle = on_job },
+						  { .name = "a", .handle = on_job } };
 	struct shoal_module module;
 	char error[LOADER_ERROR_SIZE];
 	size_t i;
@@ -146,9 +161,16 @@ static void wrong_rows_are_refused_whole(void **state)
 	module.events = bad_events;
 	module.event_count = 1;
 	assert_int_equal(add(&module, error), -EINVAL);
+	for (i = 0; i < ARRAY_SIZE(bad_jobs); i++) {
+		module = module_a();
+		module.jobs = &bad_jobs[i];
+		module.job_count = 1;
+		assert_int_equal(add(&module, error), -EINVAL);
+	}
 	module = module_a();
-	module.job_count = 1;
-	assert_int_equal(add(&module, error), -SHOAL_EVERSION);
+	module.jobs = twice;
+	module.job_count = SHOAL_COUNT(twice);
+	assert_int_equal(add(&module, error), -EEXIST);
 	module = module_a();
 	module.name = "A b";
 	assert_int_equal(add(&module, error), -EINVAL);
