@@ -153,7 +153,7 @@ class Campaign:
                 orders += [getattr(self, "kill_at_" + point)] * count
             elif point in POINTS:
                 orders += [lambda point=point, i=i: self.kill_at(point, i) for i in range(count)]
-            elif point in ("poison", "kill_twice"):
+            elif point in ("poison", "kill_twice", "together"):
                 orders += [getattr(self, point)] * count
             else:
                 orders += [getattr(self, "fault_" + point)] * count
@@ -411,6 +411,21 @@ class Campaign:
         self.address = self.fleet.http_address()
         after = self.sim.counters()
         self.reconnects += after["connects"] - before["connects"]
+
+    def together(self):
+        """The supervisor and two workers die in one moment: nobody is there to see it, or to start them again."""
+        victims = [self.victim()]
+        victims.append(self.victim({victims[0][0]}))
+        listening = len(self.fleet.records("http.listening"))
+        for shard, pid in victims:
+            os.kill(pid, signal.SIGKILL)
+            self.killed(shard, "random", {"at_us": now_us()}, measured=False)
+        self.fleet.kill_supervisor()
+        self.struck["supervisor and two workers"] = self.struck.get("supervisor and two workers", 0) + 1
+        self.fleet.start()
+        self.fleet.wait_record("http.listening", listening + 1)
+        self.address = self.fleet.http_address()
+        self.fleet.ready(shards=self.shards)
 
     def prove_links(self):
         """Until every shard has answered: a link that is dead already, unseen, is not the supervisor's doing."""

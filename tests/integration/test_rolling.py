@@ -4,6 +4,8 @@ at the first that does not come back as it was."""
 import json
 import subprocess
 
+import pytest
+
 import harness
 import procs
 
@@ -60,3 +62,37 @@ def test_stops_at_the_first_that_lost_its_session(sim, fleet):
     status = procs.wait_until(lambda: (lambda s: s if len(s["alerts"]) >= 2 else None)(fleet.status()), 10, "alerts")
     assert {("restart.stopped", 1), ("gateway.loss_window", 1)} <= \
         {(one["event"], one["shard"]) for one in status["alerts"]}, status["alerts"]
+
+
+@pytest.mark.parametrize("stage", ["stopping", "starting"])
+def test_supervisor_killed_in_the_midst_of_it(make_sim, make_fleet, stage):
+    """Whichever worker was on its way out or in: the next supervisor brings all of them back, and spends nothing."""
+    sim = make_sim(guilds=64)
+    fleet = make_fleet(sim)
+    fleet.ready(shards=4)
+    before = spent(sim)
+    sim.post("/traffic", rate=200)
+    sim.wait_counter("traffic_made", 100)
+    pids = fleet.pids()
+    order = subprocess.Popen([harness.program("shoalctl"), "restart", "--rolling"], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, cwd=fleet.folder,
+                             env={**fleet.env(), "SHOAL_SUPERVISOR_RUNTIME_DIR": fleet.runtime_dir})
+    try:
+        for line in order.stdout:
+            if line.split()[:3] == ["shard", "1", stage]:
+                break
+        fleet.kill_supervisor()
+        out, err = order.communicate(timeout=30)
+        assert order.returncode != 0 and err, out
+    finally:
+        order.kill()
+        order.wait()
+    fleet.start().ready(shards=4, timeout_s=60)
+    sim.wait_counter("traffic_made", 200)
+    sim.post("/traffic", rate=0)
+    assert fleet.pids()[0] != pids[0]
+    summary = sim.wait_all_answered()
+    assert summary["identifies"]["total"] == before[0], summary
+    for kind in ("messages", "interactions"):
+        assert summary[kind]["doubled"] == 0, summary
+    assert sum(one["loss_windows"] for one in fleet.status()["shards"]) == 0
