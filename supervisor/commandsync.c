@@ -273,7 +273,12 @@ json_t *commandsync_body(const json_t *ours, const json_t *theirs)
 struct commandsync {
 	struct rest *rest;
 	uint64_t application_id;
-	json_t *ours, *body;
+	struct commandsync_scope *scopes;
+	size_t scope_count, at; /* at: the one at work */
+	commandsync_fn fn;
+	void *arg;
+	enum commandsync_state worst; /* of those that are through */
+	json_t *body;
 	struct commandsync_difference difference;
 	enum commandsync_state state;
 	struct timer timer;
@@ -299,11 +304,31 @@ static void try_later(struct commandsync *sync, const char *what, const char *te
 			"are registered already work meanwhile"));
 }
 
+static const struct commandsync_scope *scope_of(const struct commandsync *sync)
+{
+	return &sync->scopes[sync->at];
+}
+
+static struct log_ctx context_of(const struct commandsync *sync)
+{
+	return (struct log_ctx){ .shard = -1, .guild_id = scope_of(sync)->guild_id };
+}
+
 static void finish(struct commandsync *sync, enum commandsync_state state)
 {
-	sync->state = state;
 	json_decref(sync->body);
 	sync->body = NULL;
+	sync->failures = 0;
+	if (sync->at == 0 || state > sync->worst)
+		sync->worst = state;
+	if (sync->fn)
+		sync->fn(sync->arg, scope_of(sync)->guild_id, state);
+	if (++sync->at < sync->scope_count) {
+		sync->state = COMMANDSYNC_ASKING;
+		timer_start(&sync->timer, 0);
+	} else {
+		sync->state = sync->worst;
+	}
 }
 
 /* A refusal of the request itself (a 4xx that is no rate limit): the same request would be refused again. */
@@ -314,25 +339,28 @@ static bool is_refusal(const struct rest_result *result)
 
 static void refused(struct commandsync *sync, const char *what, const struct rest_result *result)
 {
-	finish(sync, COMMANDSYNC_REFUSED);
-	log_error(NULL, "commands.refused", KV_STR("during", what), KV_INT("http_status", result->http_status),
+	struct log_ctx ctx = context_of(sync);
+
+	log_error(&ctx, "commands.refused", KV_STR("during", what), KV_INT("http_status", result->http_status),
 		  KV_INT("discord_code", result->discord_code), KV_STR("why", result->message),
 		  KV_MSG("Discord refused the application's commands; it keeps those it had. Mend the command named "
 			 "here and restart"));
+	finish(sync, COMMANDSYNC_REFUSED);
 }
 
 static void put_answered(void *arg, const struct rest_result *result)
 {
 	struct commandsync *sync = arg;
+	struct log_ctx ctx = context_of(sync);
 
 	sync->handle = 0;
 	if (sync->closing || result->error == -ECANCELED)
 		return;
 	if (result->error == 0) {
-		finish(sync, COMMANDSYNC_WRITTEN);
-		log_info(NULL, "commands.registered", KV_INT("added", sync->difference.added),
+		log_info(&ctx, "commands.registered", KV_INT("added", sync->difference.added),
 			 KV_INT("changed", sync->difference.changed), KV_INT("removed", sync->difference.removed),
 			 KV_STR("commands", buf_cstr(&sync->difference.names)));
+		finish(sync, COMMANDSYNC_WRITTEN);
 	} else if (is_refusal(result))
 		refused(sync, "PUT commands", result);
 	else
@@ -342,8 +370,9 @@ static void put_answered(void *arg, const struct rest_result *result)
 static void put(struct commandsync *sync)
 {
 	struct rest_request request = {
-		.route = ROUTE_PUT_COMMANDS,
-		.args.ids[ROUTE_ID_APPLICATION] = sync->application_id,
+		.route = scope_of(sync)->guild_id ? ROUTE_PUT_GUILD_COMMANDS : ROUTE_PUT_COMMANDS,
+		.args.ids = { [ROUTE_ID_APPLICATION] = sync->application_id,
+			      [ROUTE_ID_GUILD] = scope_of(sync)->guild_id },
 		.json = json_incref(sync->body),
 		.deadline_ms = 60000,
 	};
@@ -356,6 +385,7 @@ static void put(struct commandsync *sync)
 static void get_answered(void *arg, const struct rest_result *result)
 {
 	struct commandsync *sync = arg;
+	struct log_ctx ctx = context_of(sync);
 	int r;
 
 	sync->handle = 0;
@@ -370,18 +400,19 @@ static void get_answered(void *arg, const struct rest_result *result)
 		return;
 	}
 	buf_finish(&sync->difference.names);
-	r = commandsync_compare(sync->ours, result->body, &sync->difference);
+	r = commandsync_compare(scope_of(sync)->commands, result->body, &sync->difference);
 	if (r < 0) {
 		try_later(sync, "GET commands", "the answer is not a list of commands");
 		return;
 	}
 	if (sync->difference.added + sync->difference.changed + sync->difference.removed == 0) {
+		log_info(&ctx, "commands.unchanged",
+			 KV_INT("commands", (int64_t)json_array_size(scope_of(sync)->commands)));
 		finish(sync, COMMANDSYNC_UNCHANGED);
-		log_info(NULL, "commands.unchanged", KV_INT("commands", (int64_t)json_array_size(sync->ours)));
 		return;
 	}
 	json_decref(sync->body);
-	sync->body = commandsync_body(sync->ours, result->body);
+	sync->body = commandsync_body(scope_of(sync)->commands, result->body);
 	sync->state = COMMANDSYNC_WRITING;
 	put(sync);
 }
@@ -389,8 +420,9 @@ static void get_answered(void *arg, const struct rest_result *result)
 static void ask(struct commandsync *sync)
 {
 	struct rest_request request = {
-		.route = ROUTE_GET_COMMANDS,
-		.args.ids[ROUTE_ID_APPLICATION] = sync->application_id,
+		.route = scope_of(sync)->guild_id ? ROUTE_GET_GUILD_COMMANDS : ROUTE_GET_COMMANDS,
+		.args.ids = { [ROUTE_ID_APPLICATION] = sync->application_id,
+			      [ROUTE_ID_GUILD] = scope_of(sync)->guild_id },
 		.query = "with_localizations=true",
 		.deadline_ms = 60000,
 	};
@@ -409,23 +441,61 @@ static void timer_passed(void *arg)
 	ask(sync);
 }
 
-int commandsync_new(struct loop *loop, struct rest *rest, uint64_t application_id, json_t *commands,
+/* A server's own commands work there and nowhere else: Discord knows neither contexts nor installs of them. */
+static json_t *commands_of(const struct commandsync_scope *scope)
+{
+	json_t *list, *command;
+	size_t i;
+
+	if (!scope->guild_id)
+		return json_incref(scope->commands);
+	list = json_deep_copy(scope->commands);
+	json_array_foreach(list, i, command)
+	{
+		json_object_del(command, "contexts");
+		json_object_del(command, "integration_types");
+	}
+	return list;
+}
+
+static void sync_free(struct commandsync *sync)
+{
+	for (size_t i = 0; sync->scopes && i < sync->scope_count; i++)
+		json_decref(sync->scopes[i].commands);
+	free(sync->scopes);
+	json_decref(sync->body);
+	buf_finish(&sync->difference.names);
+	free(sync);
+}
+
+int commandsync_new(struct loop *loop, struct rest *rest, uint64_t application_id,
+		    const struct commandsync_scope *scopes, size_t scope_count, commandsync_fn fn, void *arg,
 		    struct commandsync **ret_sync)
 {
-	struct commandsync *sync = calloc(1, sizeof(*sync));
+	struct commandsync *sync;
 	int r;
 
+	if (scope_count == 0)
+		return -EINVAL;
+	sync = calloc(1, sizeof(*sync));
 	if (!sync)
 		return -ENOMEM;
 	sync->rest = rest;
 	sync->application_id = application_id;
 	sync->state = COMMANDSYNC_ASKING;
-	r = timer_init(&sync->timer, loop, timer_passed, sync);
+	sync->fn = fn;
+	sync->arg = arg;
+	sync->scopes = calloc(scope_count, sizeof(*sync->scopes));
+	sync->scope_count = scope_count;
+	r = sync->scopes ? timer_init(&sync->timer, loop, timer_passed, sync) : -ENOMEM;
 	if (r < 0) {
-		free(sync);
+		sync_free(sync);
 		return r;
 	}
-	sync->ours = json_incref(commands);
+	for (size_t i = 0; i < scope_count; i++) {
+		sync->scopes[i].guild_id = scopes[i].guild_id;
+		sync->scopes[i].commands = commands_of(&scopes[i]);
+	}
 	timer_start(&sync->timer, 0);
 	*ret_sync = sync;
 	return 0;
@@ -438,12 +508,7 @@ enum commandsync_state commandsync_state(const struct commandsync *sync)
 
 static void timer_closed(void *arg)
 {
-	struct commandsync *sync = arg;
-
-	json_decref(sync->ours);
-	json_decref(sync->body);
-	buf_finish(&sync->difference.names);
-	free(sync);
+	sync_free(arg);
 }
 
 void commandsync_close(struct commandsync *sync)

@@ -1,5 +1,5 @@
-/* Registers the application's global commands with Discord, and only when they differ: GET, normalise, compare, PUT.
- * Loop thread only. Source: discord-facts.md section 15. */
+/* Registers the application's commands with Discord, everywhere or in single servers, one scope after the other, and
+ * each only when it differs: GET, normalise, compare, PUT. Loop thread only. Source: discord-facts.md section 15. */
 #ifndef SHOAL_SUPERVISOR_COMMANDSYNC_H
 #define SHOAL_SUPERVISOR_COMMANDSYNC_H
 
@@ -25,9 +25,21 @@ const char *commandsync_state_name(enum commandsync_state state);
 
 struct commandsync;
 
-/* Starts at once; logs its outcome in one line. @commands: kept by reference. -ENOMEM. */
-int commandsync_new(struct loop *loop, struct rest *rest, uint64_t application_id, json_t *commands,
+/* One list of commands at Discord. */
+struct commandsync_scope {
+	uint64_t guild_id; /* 0: everywhere */
+	json_t *commands;  /* borrowed by commandsync_new(), which keeps a reference */
+};
+
+/* A scope came to its end. */
+typedef void (*commandsync_fn)(void *arg, uint64_t guild_id, enum commandsync_state state);
+
+/* Starts at once; logs the outcome of each scope in one line and calls @fn (may be NULL). A scope that Discord refuses
+ * does not hold up the next. -ENOMEM, -EINVAL (none). */
+int commandsync_new(struct loop *loop, struct rest *rest, uint64_t application_id,
+		    const struct commandsync_scope *scopes, size_t scope_count, commandsync_fn fn, void *arg,
 		    struct commandsync **ret_sync);
+/* Of the scope at work; when all are through, the worst: refused before written before unchanged. */
 enum commandsync_state commandsync_state(const struct commandsync *sync);
 /* Before rest_close(). NULL is nothing to do. */
 void commandsync_close(struct commandsync *sync);

@@ -13,6 +13,7 @@
 #include "shared/discord/rest.h"
 #include "shared/loop/loop.h"
 #include "supervisor/alerts.h"
+#include "supervisor/command_guilds.h"
 #include "supervisor/commandsync.h"
 #include "supervisor/fleet.h"
 #include "supervisor/http.h"
@@ -62,6 +63,7 @@ struct supervisor {
 	struct manifest manifest;
 	bool have_manifest;
 	struct commandsync *commands;
+	struct command_guilds command_guilds;
 	struct ledger *ledger;
 	struct plan_found found; /* in the runtime directory, at our start */
 	struct plan plan;        /* shard_count 0: not made yet */

@@ -151,8 +151,54 @@ static int decide_intents(struct supervisor *supervisor, uint64_t application_fl
 	return 0;
 }
 
+static void commands_synced(void *arg, uint64_t guild_id, enum commandsync_state state)
+{
+	struct supervisor *supervisor = arg;
+	struct command_guilds *guilds = &supervisor->command_guilds;
+	size_t i;
+
+	for (i = 0; i < guilds->count && (guilds->rows[i].id != guild_id || guilds->rows[i].wanted); i++)
+		;
+	/* A server that refuses to be cleared is one that the bot has left, and its commands with it. */
+	if (i == guilds->count ||
+	    (state != COMMANDSYNC_UNCHANGED && state != COMMANDSYNC_WRITTEN && state != COMMANDSYNC_REFUSED))
+		return;
+	command_guilds_drop(guilds, guild_id);
+	if (command_guilds_remember(guilds, supervisor->config->supervisor_state_dir) < 0)
+		log_debug(NULL, "commands.guilds_kept", KV_U64("guild", guild_id));
+}
+
+/* Everywhere, or in the servers of commands.guilds alone; and where they were alone before, nowhere. */
+static size_t fill_scopes(struct supervisor *supervisor, struct commandsync_scope *scopes, json_t *none)
+{
+	struct command_guilds *guilds = &supervisor->command_guilds;
+	const char *state_dir = supervisor->config->supervisor_state_dir;
+	size_t count = 0, i;
+	int r = command_guilds_parse(supervisor->config->commands_guilds, guilds);
+
+	if (r < 0) /* --check and the start refuse it: a reload may bring it */
+		*guilds = (struct command_guilds){ 0 };
+	if (guilds->count == 0)
+		scopes[count++] = (struct commandsync_scope){ .commands = supervisor->manifest.commands };
+	command_guilds_recall(guilds, state_dir);
+	r = guilds->count ? command_guilds_remember(guilds, state_dir) : 0;
+	if (r < 0)
+		log_warn(NULL, "commands.guilds_not_kept", KV_ERR(r),
+			 KV_MSG("which servers have commands of their own can't be written down "
+				"(supervisor.state_dir): taken out of commands.guilds they will keep them"));
+	for (i = 0; i < guilds->count; i++)
+		scopes[count++] = (struct commandsync_scope){
+			.guild_id = guilds->rows[i].id,
+			.commands = guilds->rows[i].wanted ? supervisor->manifest.commands : none,
+		};
+	return count;
+}
+
 void supervisor_sync_commands(struct supervisor *supervisor, uint64_t application_id)
 {
+	struct commandsync_scope scopes[COMMAND_GUILDS_MAX + 1];
+	json_auto_t *none = json_array();
+	size_t count;
 	int r;
 
 	commandsync_close(TAKE(supervisor->commands));
@@ -161,8 +207,9 @@ void supervisor_sync_commands(struct supervisor *supervisor, uint64_t applicatio
 			 KV_MSG("commands.sync is off: Discord keeps the commands it has"));
 		return;
 	}
-	r = commandsync_new(supervisor->loop, supervisor->rest, application_id, supervisor->manifest.commands,
-			    &supervisor->commands);
+	count = fill_scopes(supervisor, scopes, none);
+	r = commandsync_new(supervisor->loop, supervisor->rest, application_id, scopes, count, commands_synced,
+			    supervisor, &supervisor->commands);
 	if (r < 0)
 		log_error(NULL, "commands.not_synced", KV_ERR(r));
 }

@@ -114,6 +114,7 @@ struct config {
 	/* [commands] */
 	char *commands_prefix; /* default prefix of message commands */
 	bool commands_sync;    /* register with Discord when changed */
+	char *commands_guilds; /* ids joined by commas; "": everywhere */
 	/* [log] */
 	char *log_level;
 	char *log_format; /* auto | journal | json | human */

@@ -527,6 +527,20 @@ static bool is_nats_url(const char *url)
 	return true;
 }
 
+/* Digits of an id, joined by commas and spaces. */
+static bool is_id_list(const char *text)
+{
+	size_t len;
+
+	while (*(text += strspn(text, ", \t"))) {
+		len = strspn(text, "0123456789");
+		if (len < 1 || len > 20 || !strchr(", \t", text[len]))
+			return false;
+		text += len;
+	}
+	return true;
+}
+
 static int check(struct loading *loading)
 {
 	struct config *config = loading->config;
@@ -549,6 +563,8 @@ static int check(struct loading *loading)
 				  "must be nats://host:port or tls://host:port, or several of them joined by commas");
 	if (config->supervisor_http_listen[0] && !strchr(config->supervisor_http_listen, ':'))
 		return refuse_key(loading, "supervisor.http_listen", "must be address:port, or empty");
+	if (!is_id_list(config->commands_guilds))
+		return refuse_key(loading, "commands.guilds", "must be ids of servers, joined by commas");
 	r = check_order(loading, config->supervisor_restart_floor_ms, config->supervisor_restart_cap_ms,
 			"supervisor.restart_floor_ms", "supervisor.restart_cap_ms");
 	if (r < 0)

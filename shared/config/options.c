@@ -202,6 +202,8 @@ const struct config_option config_options[] = {
 	  "prefix of commands in messages, where a guild has set none" },
 	{ "commands.sync", OPTION_BOOL, AT(commands_sync), "yes", 0, 0, R, NULL, NULL,
 	  "register the commands with Discord when they have changed" },
+	{ "commands.guilds", OPTION_STR, AT(commands_guilds), "", 0, 1400, 0, NULL, NULL,
+	  "for development: ids of servers, joined by commas, where commands are registered instead of everywhere" },
 
 	{ "log.level", OPTION_STR, AT(log_level), "info", 0, 16, R, "debug|info|warn|error", "LOG_LEVEL",
 	  "what is logged" },

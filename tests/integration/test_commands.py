@@ -3,9 +3,11 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
+import harness
 from harness import fleet as fleets
 from harness import openapi
 from harness.sim import text_of
@@ -160,6 +162,44 @@ def test_commands_are_registered_only_when_changed(sim, make_fleet):
     sim.wait_requests(before + 1, "GET", "/commands")
     fleet.wait_record("commands.unchanged")
     assert len(sim.requests("PUT", "/commands")) == 1
+
+
+def test_commands_of_single_servers(sim, make_fleet):
+    """For development: registered there and not everywhere; cleared when they are taken out of the list."""
+    here, there = (sim.get("/guild", index=index)["id"] for index in (0, 1))
+
+    def scopes():
+        return {guild: sorted(one["name"] for one in rows)
+                for guild, rows in sim.state()["commands"]["scopes"].items() if rows}
+
+    fleet = make_fleet(sim, config={"commands.guilds": f"{here}, {there}"})
+    fleet.ready(shards=4)
+    fleet.wait_record("commands.registered", 2)
+    assert set(scopes()) == {here, there} and "ping" in scopes()[here]
+    assert "pong" in answered(sim, sim.use("ping")).lower()
+    assert fleet.stop() == fleets.OK
+    fleet.start().ready(shards=4)
+    fleet.wait_record("commands.unchanged", 2)
+    assert fleet.stop() == fleets.OK
+    puts = len(sim.requests("PUT", "/commands"))
+    fleet.config["commands.guilds"] = "123456, " + there  # a server that the bot is not in is no reason to stop
+    fleet.write_ini()
+    fleet.start().ready(shards=4)
+    fleet.wait_record("commands.registered", 3)
+    assert set(scopes()) == {there}
+    assert any(one.get("guild") == "123456" or "123456" in str(one) for one in fleet.records("commands.refused"))
+    assert fleet.stop() == fleets.OK
+    fleet.config["commands.guilds"] = ""
+    fleet.write_ini()
+    fleet.start().ready(shards=4)
+    fleet.wait_record("commands.registered", 5)
+    assert set(scopes()) == {""} and "ping" in scopes()[""]
+    assert len(sim.requests("PUT", "/commands")) <= puts + 4
+    wrong = make_fleet(sim, start=False, config={"commands.guilds": "12a"})
+    wrong.write_ini()
+    checked = subprocess.run([harness.program("shoald"), "--config", wrong.ini, "--check"], env=wrong.env(),
+                             capture_output=True, text=True, check=False)
+    assert checked.returncode == fleets.CONFIG and "commands.guilds" in checked.stdout + checked.stderr
 
 
 def test_what_was_sent_is_what_discord_takes(sim, fleet):
