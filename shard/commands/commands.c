@@ -171,21 +171,6 @@ static void refuse(struct shoal_invocation *inv, int error, const struct argumen
 		invocation_refuse(inv, &phrase_NO_MEMORY, NULL, 0);
 }
 
-/* A child has its parent's cooldowns where it has none of its own. */
-static void add_to_rule(struct gate_rule *rule, const struct shoal_command *command)
-{
-	rule->flags |= command->flags;
-	if (command->contexts && !(command->contexts & (SHOAL_IN_BOT_DMS | SHOAL_IN_OTHER_DMS)))
-		rule->flags |= SHOAL_COMMAND_GUILD_ONLY;
-	rule->permissions |= command->permissions;
-	rule->level = command->level > rule->level ? command->level : rule->level;
-	rule->key = command;
-	if (command->cooldown_count > 0) {
-		rule->cooldowns = command->cooldowns;
-		rule->cooldown_count = command->cooldown_count;
-	}
-}
-
 /* --- slash
  * ------------------------------------------------------------------------------------------------------------ */
 
@@ -207,14 +192,14 @@ static const struct shoal_command *find_leaf(struct shoal_invocation *inv, const
 	if (!gate_is_on(inv, registry_owner(command)))
 		return NULL;
 	inv->outcome = COMMAND_OUTCOME_denied;
-	add_to_rule(rule, command);
+	gate_add_to_rule(rule, command);
 	for (row = command; row != leaf;) { /* names and flags on the way down */
 		row = registry_child(row, row == command ? data->options.items[0].name
 							 : data->options.items[0].options.items[0].name);
 		if (!row)
 			break;
 		name_path(inv, row->name);
-		add_to_rule(rule, row);
+		gate_add_to_rule(rule, row);
 	}
 	inv->flags = rule->flags;
 	inv->keeps_modal = inv->flags & SHOAL_COMMAND_MODAL;
@@ -533,14 +518,14 @@ static void text_command(struct commands *commands, const struct invocation_sour
 		invocation_release(inv);
 		return;
 	}
-	add_to_rule(&rule, command);
+	gate_add_to_rule(&rule, command);
 	root = command;
 	ahead = content;
 	while (command->child_count > 0 && words_next(&ahead, &word) && (child = registry_child(command, word))) {
 		command = child;
 		content = ahead;
 		name_path(inv, command->name);
-		add_to_rule(&rule, command);
+		gate_add_to_rule(&rule, command);
 	}
 	inv->outcome = COMMAND_OUTCOME_denied;
 	inv->flags = rule.flags;

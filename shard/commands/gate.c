@@ -21,6 +21,20 @@
 
 #define P(name) SHOAL_PERMISSION(name)
 
+void gate_add_to_rule(struct gate_rule *rule, const struct shoal_command *command)
+{
+	rule->flags |= command->flags;
+	if (command->contexts && !(command->contexts & (SHOAL_IN_BOT_DMS | SHOAL_IN_OTHER_DMS)))
+		rule->flags |= SHOAL_COMMAND_GUILD_ONLY;
+	rule->permissions |= command->permissions;
+	rule->level = command->level > rule->level ? command->level : rule->level;
+	rule->key = command;
+	if (command->cooldown_count > 0) {
+		rule->cooldowns = command->cooldowns;
+		rule->cooldown_count = command->cooldown_count;
+	}
+}
+
 /* --- what somebody is --------------------------------------------------------------------------------------------- */
 
 const char *gate_level_words(enum shoal_level level, enum shoal_language language)
@@ -220,6 +234,7 @@ static bool step_list(const struct gate_case *c, bool look, struct gate_refusal 
 		return true;
 	access_rules_judge(&c->known->guild, &c->question, &verdict);
 	ret->target = verdict.target;
+	ret->others = verdict.rule == NULL;
 	if (verdict.outcome == ACCESS_NOT_YOU)
 		return no(ret, "list_member", &phrase_LIST_NOT_YOU);
 	if (verdict.outcome == ACCESS_NOT_HERE && name_places(c, ret))

@@ -22,6 +22,10 @@ struct gate_rule {
 	const void *key; /* tells cooldowns of different commands apart */
 };
 
+/* On the way from a command to the subcommand that is meant: what each of them asks for. A child has its parent's
+ * cooldowns where it has none of its own. */
+void gate_add_to_rule(struct gate_rule *rule, const struct shoal_command *command);
+
 /* Whether the module is on, on this shard and in this server. The invocation is its owner's from now on (NULL:
  * nobody's, always on). False: told. */
 bool gate_is_on(struct shoal_invocation *inv, struct module_entry *owner);
@@ -73,6 +77,7 @@ struct gate_refusal {
 	struct shoal_word words[4];
 	size_t word_count;
 	bool silent;        /* it was said already */
+	bool others;        /* the list names others, who alone may */
 	const char *target; /* whose list it was, for admins and the log; NULL: none's */
 	char text[256];
 };

@@ -6,7 +6,8 @@
 #include "shard/modhost/table.h"
 
 static const struct shoal_command *const commands[] = {
-	&command_help, &command_ping, &command_privacy, &command_settings, &command_shards, &command_stats,
+	&command_help,     &command_permissions, &command_ping,  &command_privacy,
+	&command_settings, &command_shards,      &command_stats,
 };
 
 SHOAL_MODULE(core, .version = SHOAL_VERSION, .description = "What every shoal has", SHOAL_COMMANDS(commands),

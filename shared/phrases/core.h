@@ -5,6 +5,7 @@
 #include <shoal/phrase.h>
 
 #include "shared/phrases/access.h"
+#include "shared/phrases/permissions.h"
 
 /* clang-format off */
 #define CORE_PHRASES(P) \
@@ -243,6 +244,7 @@
 #define P(id, en, de, es, it) extern const struct shoal_phrase phrase_##id;
 CORE_PHRASES(P)
 ACCESS_PHRASES(P)
+PERMISSIONS_PHRASES(P)
 #undef P
 
 /* All of them, for the test that holds them together. */
