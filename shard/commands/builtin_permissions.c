@@ -654,7 +654,6 @@ static void explain(struct shoal_invocation *inv)
 				.guild_id = inv->guild_id,
 				.channel_id = invocation_id(inv, "channel", inv->channel_id),
 				.user_id = user_id,
-				.roles_known = true,
 				.roles = user->roles,
 				.role_count = user->role_count,
 				.timeout_ms = user->timed_out_ms,

@@ -64,19 +64,6 @@ static enum shoal_level higher(enum shoal_level a, enum shoal_level b)
 	return a > b ? a : b;
 }
 
-/* In the guild at large where it can be told: an overwrite of one channel makes nobody an admin. */
-static uint64_t bits_of(const struct gate_case *c)
-{
-	struct shoal_permissions_member member = { .user_id = c->user_id,
-						   .roles = c->roles,
-						   .role_count = (uint32_t)c->role_count,
-						   .timeout_ms = c->timeout_ms };
-
-	if (c->guild && c->roles_known)
-		return shoal_permissions_in_guild(c->guild, &member, clock_wall_ms());
-	return c->permissions_known ? c->permissions : 0;
-}
-
 static bool is_operator(const struct command_services *services, uint64_t user_id)
 {
 	for (size_t i = 0; i < services->operator_count; i++)
@@ -102,20 +89,18 @@ static void fill_places(const struct shoal_guild_view *guild, uint64_t channel_i
 static void fill_levels(struct gate_case *c)
 {
 	struct access_verdict verdict;
-	uint64_t bits;
+	uint64_t bits = c->permissions_known ? c->permissions : 0;
 
 	c->by_operator = is_operator(&c->commands->services, c->user_id);
 	c->needed = c->rule->level;
 	if (c->guild_id == 0)
 		return;
-	bits = bits_of(c);
 	c->granted = access_rules_granted(&c->known->guild, &c->question);
-	if (c->permissions_known && (c->permissions & bits & SHOAL_PERMISSION_ADMINISTRATOR))
+	if (bits & SHOAL_PERMISSION_ADMINISTRATOR)
 		c->granted = SHOAL_LEVEL_ADMIN;
 	if (c->guild && c->guild->owner_id == c->user_id)
 		c->granted = SHOAL_LEVEL_OWNER;
-	c->unbarred = c->granted == SHOAL_LEVEL_OWNER ||
-		      (c->permissions_known && (c->permissions & bits & SHOAL_PERMISSION_ADMINISTRATOR));
+	c->unbarred = c->granted == SHOAL_LEVEL_OWNER || (bits & SHOAL_PERMISSION_ADMINISTRATOR);
 	c->level = c->granted;
 	for (size_t i = 0; c->known->from_permissions && i < ARRAY_SIZE(by_permission); i++)
 		if (bits & by_permission[i].any)
@@ -359,7 +344,6 @@ static struct gate_case case_of(struct shoal_invocation *inv, const struct gate_
 				   .guild_id = inv->guild_id,
 				   .channel_id = inv->channel_id,
 				   .user_id = inv->user_id,
-				   .roles_known = known,
 				   .roles = known ? asker->roles : NULL,
 				   .role_count = known ? asker->role_count : 0,
 				   .timeout_ms = known ? asker->timed_out_ms : 0,

@@ -53,7 +53,6 @@ struct gate_case {
 	const char *name; /* as it is called: the path, or a component's prefix */
 	bool is_message;
 	uint64_t guild_id, channel_id, user_id;
-	bool roles_known;
 	const uint64_t *roles;
 	size_t role_count;
 	int64_t timeout_ms;
