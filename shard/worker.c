@@ -39,6 +39,7 @@
 #define DRAIN_MS            2000 /* answers under way when we stop */
 #define BOARD_REPORT_MS     5000
 #define TIME_TELL_TICKS     4 /* a second */
+#define BOARD_LOOK_TICKS    4
 #define CACHE_RETRY_NS      (5 * NS_PER_S)
 
 static void close_parts(struct worker *worker);
@@ -344,6 +345,25 @@ static void trust_journal(struct worker *worker)
 		effects_trust(worker->effects);
 }
 
+/* Others find us by it: a supervisor that comes back and finds neither board nor lock would start a second worker. */
+static void look_for_board(struct worker *worker)
+{
+	int r = board_shard_restore(worker->board, worker->options.generation, worker->options.shard_id);
+
+	if (r == 1)
+		log_error(NULL, "board.deleted", KV_STR("folder", worker->options.runtime_dir),
+			  KV_MSG("this shard's board was deleted while its worker lives and was put back as it was: "
+				 "nobody else may remove files in supervisor.runtime_dir"));
+	else if (r == -ESTALE)
+		worker_stop(
+			worker, SESSION_STOP_RESUMABLE, EXIT_CODE_BOARD, 0,
+			"this shard's board was deleted and another worker lives on a new one: leaving it the shard");
+	else if (r < 0 && r != -SHOAL_EDAMAGED && !worker->board_lost)
+		log_error(NULL, "board.deleted", KV_STR("folder", worker->options.runtime_dir), KV_ERR(r),
+			  KV_MSG("this shard's board was deleted and can't be put back; tried again"));
+	worker->board_lost = r < 0;
+}
+
 /* What others do to files that are ours alone. */
 static void look_after_boards(struct worker *worker)
 {
@@ -356,7 +376,10 @@ static void look_after_boards(struct worker *worker)
 			NULL, "board.scribbled", KV_STR("folder", worker->options.runtime_dir),
 			KV_MSG("somebody wrote into this shard's board; it was put right from memory: nobody else may "
 			       "touch files in supervisor.runtime_dir"));
-	board_host_look(worker->host);
+	if (worker->tick_count % BOARD_LOOK_TICKS == 0) {
+		board_host_look(worker->host);
+		look_for_board(worker);
+	}
 }
 
 /* What we know of Discord's clock is for those that come after us. */

@@ -98,6 +98,7 @@ struct worker {
 	uint64_t drain_deadline_ns;
 	uint64_t events_at[WORKER_RATE_TICKS];
 	uint64_t tick_count;
+	bool board_lost; /* deleted, and can't be put back: told once */
 	uint32_t closing; /* parts whose closed() is still to come */
 };
 

@@ -58,7 +58,8 @@ struct fleet {
 	bool spawning;   /* new processes may be made */
 	bool logout;     /* the stop is to make the bot go offline at once: sessions end */
 	bool machine_suspect;
-	bool host_cut; /* the host's board could not be put right yet */
+	bool host_cut;   /* the host's board could not be put right yet */
+	bool host_taken; /* another supervisor lives on the host's board: it was deleted under us */
 	bool closing;
 	loop_fn closed;
 	void *closed_arg;

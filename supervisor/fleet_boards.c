@@ -34,7 +34,16 @@ static void log_put_back(const struct log_ctx *ctx, const char *dir)
 			 "files in supervisor.runtime_dir"));
 }
 
-int fleet_boards_mend(const struct fleet *fleet, struct worker *worker)
+static void look_after_host(struct fleet *fleet)
+{
+	int r = fleet->options.host_board ? board_host_restore(fleet->options.host_board) : 0;
+
+	if (r == 1)
+		log_put_back(NULL, fleet->options.runtime_dir);
+	fleet->host_taken = r == -ESTALE;
+}
+
+int fleet_boards_mend(struct fleet *fleet, struct worker *worker)
 {
 	const struct fleet_options *options = &fleet->options;
 	const struct log_ctx ctx = worker_ctx(worker);
@@ -42,8 +51,7 @@ int fleet_boards_mend(const struct fleet *fleet, struct worker *worker)
 	int r;
 
 	/* A host's page that was scribbled on is not for us to make anew: others live on it. The worker says so. */
-	if (options->host_board && board_host_restore(options->host_board) == 1)
-		log_put_back(NULL, options->runtime_dir);
+	look_after_host(fleet);
 	r = board_shard_restore(before, options->generation, worker->slot.shard_id);
 	if (r == 1)
 		log_put_back(&ctx, options->runtime_dir);
@@ -72,10 +80,14 @@ void fleet_boards_look(struct fleet *fleet)
 					  "memory"
 					: "the host's board was cut off and can't be put right yet; tried again"));
 	fleet->host_cut = r < 0;
-	/* Each once a second: it is a system call. */
+	if (fleet->ticks % LOOK_TICKS == 0)
+		look_after_host(fleet);
+	/* Each once a second: they are system calls. */
 	for (uint32_t i = fleet->ticks % LOOK_TICKS; i < fleet->count; i += LOOK_TICKS) {
 		const struct log_ctx ctx = worker_ctx(&fleet->workers[i]);
 
+		/* Who lives on a board that was deleted puts it back. */
+		board_shard_follow(fleet->workers[i].board, fleet->options.generation, i);
 		if (board_shard_look(fleet->workers[i].board) == 1)
 			log_error(&ctx, "board.cut", KV_STR("dir", dir),
 				  KV_MSG("somebody cut off this shard's board; its worker puts it back and is started "

@@ -117,6 +117,17 @@ static void look_after_socket(struct supervisor *supervisor)
 	supervisor->socket_lost = r < 0;
 }
 
+/* Two supervisors would each start a worker for every shard. Who has the board that is found has the fleet. */
+static void give_way(struct supervisor *supervisor)
+{
+	log_error(NULL, "supervisor.locked", KV_STR("dir", supervisor->config->supervisor_runtime_dir),
+		  KV_MSG("the host's board was deleted and another shoald has made a new one (supervisor.runtime_dir): "
+			 "the "
+			 "fleet is left to it"));
+	supervisor_leave(supervisor);
+	supervisor->exit_code = EXIT_CODE_LOCKED;
+}
+
 static void at_tick(void *arg)
 {
 	struct supervisor *supervisor = arg;
@@ -126,6 +137,8 @@ static void at_tick(void *arg)
 		supervisor_hang_up(supervisor);
 	if (supervisor->phase == PHASE_RUNNING && supervisor->ticks++ % 4 == 0)
 		look_after_ledger(supervisor);
+	if (supervisor->fleet && supervisor->fleet->host_taken && supervisor->phase < PHASE_STOPPING)
+		give_way(supervisor);
 	if (supervisor->control && supervisor->phase < PHASE_STOPPING)
 		look_after_socket(supervisor);
 	if (supervisor->fleet) {

@@ -214,9 +214,11 @@ void *board_shard_inbox(struct board_shard *board, size_t *ret_bytes);
  * lock). */
 int board_shard_open(const char *dir, uint32_t generation, uint32_t shard_id, bool writable,
 		     struct board_shard **ret_board);
-/* See board_file_restore(): a board whose file was deleted is put back as it was (1). The address stays; whatever was
- * got from it (header, counters, inbox) must be got anew. */
+/* See board_file_restore(): a board whose file was deleted is put back as it was (1). Whatever was got from it stays
+ * where it was. */
 int board_shard_restore(struct board_shard *board, uint32_t generation, uint32_t shard_id);
+/* See board_file_follow(): for the supervisor, when the board's worker has put it back. */
+int board_shard_follow(struct board_shard *board, uint32_t generation, uint32_t shard_id);
 
 /* From now on a copy of the core is kept in our own memory, with each word that is set: the file may be cut off or
  * scribbled on by others. For whoever alone writes the page: its worker, or while there is none the supervisor. What is
@@ -360,13 +362,13 @@ struct board_ledger {
 
 int board_host_create(const char *dir, bool *ret_damaged);
 int board_host_open(const char *dir, struct board_host **ret_board);
-/* See board_file_restore(). Whoever mapped the old file goes on with that one: its budget is then its own. */
+/* See board_file_restore(). Whoever mapped the old file looks at the new one with board_host_look(). */
 int board_host_restore(struct board_host *board);
 /* Slow tick of the supervisor, which remembers the page: one that was cut off or scribbled on (its head, or both copies
  * of the ledger) is put right where it lies, so that all who mapped it see it. 1: it was. 0: all is well. -ENOSPC,
  * -errno: we go on by ourselves and try again. */
 int board_host_mend(struct board_host *board);
-/* Slow tick of a worker: sees the page again after the supervisor has put it right. */
+/* Slow tick of a worker: sees the page again after the supervisor has put it right or back. */
 void board_host_look(struct board_host *board);
 struct board_host *board_host_close(struct board_host *board);
 void board_host_closep(struct board_host **board);

@@ -364,9 +364,59 @@ void board_file_close(struct board_file *file)
 /* --- what others do to our files -----------------------------------------------------------------------------------
  */
 
+/* The directory itself may be gone, too. */
+static int put_back(const struct board_file *file)
+{
+	char dir[BOARD_PATH_SIZE];
+	char *slash;
+	int r = put_file(file->path, file->map, file->size, file->size);
+
+	if (r != -ENOENT)
+		return r;
+	snprintf(dir, sizeof(dir), "%s", file->path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return r;
+	*slash = '\0';
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	return put_file(file->path, file->map, file->size, file->size);
+}
+
+/* Takes what lies under the path now for the file, at the same address: whoever points into the map goes on. */
+static int move_to(struct board_file *file, const struct board_want *want)
+{
+	CLEANUP(cleanup_close) int fd = -1;
+	struct board_page page;
+	int r = open_checked(file->path, want, file->writable, &page, &fd);
+
+	if (r == 0 && page.header.size != file->size)
+		r = -SHOAL_EVERSION;
+	if (r == 0 && file->locked)
+		r = set_lock(fd, F_WRLCK);
+	if (r == 0 && !is_same_file(fd, file->path))
+		r = -ESTALE;
+	if (r < 0)
+		return r;
+	if (mmap(file->map, file->size, PROT_READ | (file->writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED)
+		return -errno;
+	close(file->fd);
+	file->fd = file->guard.fd = TAKE_FD(fd);
+	file->guard.state = BOARD_GUARD_WHOLE;
+	return 0;
+}
+
+/* 1: somebody lives on what lies under the path. */
+static int stranger_is_locked(const struct board_file *file)
+{
+	CLEANUP(cleanup_close) int fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? -errno : probe_lock(fd);
+}
+
 int board_file_restore(struct board_file *file, const struct board_want *want)
 {
-	struct board_file fresh;
 	struct board_page page;
 	struct stat st;
 	int r;
@@ -381,25 +431,27 @@ int board_file_restore(struct board_file *file, const struct board_want *want)
 		r = board_file_reattach(file);
 		return r < 0 ? r : 0;
 	}
-	if (lstat(file->path, &st) == 0)
-		return -ESTALE;
-	if (errno != ENOENT)
+	if (lstat(file->path, &st) == 0) {
+		/* One that somebody made anew while it was gone: who has the lock has what counts. */
+		if (!file->locked || !S_ISREG(st.st_mode) || stranger_is_locked(file) != 0)
+			return -ESTALE;
+	} else if (errno != ENOENT) {
 		return -errno;
-	r = put_file(file->path, file->map, file->size, file->size);
-	if (r == 0)
-		r = board_file_open(file->path, want, file->writable, &fresh);
-	if (r == 0 && file->locked) {
-		r = board_file_lock(&fresh);
-		if (r < 0)
-			board_file_close(&fresh);
 	}
-	if (r < 0)
-		return r;
-	board_file_close(file);
-	board_guard_remove(&fresh.guard);
-	*file = fresh;
-	watch_map(file, want->kind);
-	return 1;
+	r = put_back(file);
+	if (r == 0)
+		r = move_to(file, want);
+	return r < 0 ? r : 1;
+}
+
+int board_file_follow(struct board_file *file, const struct board_want *want)
+{
+	int r;
+
+	if (file->guard.state != BOARD_GUARD_WHOLE || is_same_file(file->fd, file->path))
+		return 0;
+	r = move_to(file, want);
+	return r < 0 ? r : 1;
 }
 
 int board_file_reattach(struct board_file *file)

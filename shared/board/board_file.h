@@ -42,10 +42,14 @@ void board_file_close(struct board_file *file);
 /* -EAGAIN: somebody else has it; -ESTALE: the file was replaced meanwhile, open it again. */
 int board_file_lock(struct board_file *file);
 int board_file_is_locked(const struct board_file *file);
-/* Is what we have mapped still what others find under its path? 0: yes. 1: the file was deleted; a copy of what we have
- * was put there, and @file is that one now (with our lock, if we had it; the old mapping is gone). -ESTALE: something
- * else is there. -SHOAL_EDAMAGED: our own was scribbled on or cut short. -ENOSPC, -errno. */
+/* Is what we have mapped still what others find under its path? 0: yes. 1: the file was deleted, its directory perhaps,
+ * too; a copy of what we have was put there, and is what we have mapped now, at the same address, with our lock if we
+ * had it. Who has the lock replaces a file that somebody else made there meanwhile, unless that is locked. -ESTALE:
+ * something else is there. -SHOAL_EDAMAGED: our own was scribbled on or cut short. -ENOSPC, -errno. */
 int board_file_restore(struct board_file *file, const struct board_want *want);
+/* For who only looks: another file of the same kind and size lies under the path, so that one is mapped now, at the
+ * same address (1). 0: ours does. -ENOENT: none. -SHOAL_EDAMAGED, -SHOAL_EVERSION, -errno: one that can't be taken. */
+int board_file_follow(struct board_file *file, const struct board_want *want);
 
 /* After the guard caught a fault: looks at the file again, at the same address, once it has its length. 0: nothing had
  * happened. 1: done; zeros may lie where it was cut off. -ENODATA: it is still too short. -errno. */

@@ -77,11 +77,7 @@ int board_host_open(const char *dir, struct board_host **ret_board)
 
 int board_host_restore(struct board_host *board)
 {
-	int r = board_file_restore(&board->file, &want_host);
-
-	if (r == 1)
-		board->core = (struct board_host_core *)board->file.map;
-	return r;
+	return board_file_restore(&board->file, &want_host);
 }
 
 static bool looks_well(const struct board_host *board)
@@ -121,6 +117,7 @@ int board_host_mend(struct board_host *board)
 void board_host_look(struct board_host *board)
 {
 	board_file_reattach(&board->file);
+	board_file_follow(&board->file, &want_host);
 }
 
 struct board_host *board_host_close(struct board_host *board)

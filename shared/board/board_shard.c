@@ -158,6 +158,14 @@ int board_shard_restore(struct board_shard *board, uint32_t generation, uint32_t
 	return r == 1 && find_parts(board) < 0 ? -SHOAL_EVERSION : r;
 }
 
+int board_shard_follow(struct board_shard *board, uint32_t generation, uint32_t shard_id)
+{
+	struct board_want want = want_shard(generation, shard_id, 0, 0);
+	int r = board_file_follow(&board->file, &want);
+
+	return r == 1 && find_parts(board) < 0 ? -SHOAL_EVERSION : r;
+}
+
 void board_shard_closep(struct board_shard **board)
 {
 	*board = board_shard_close(*board);

@@ -4,10 +4,13 @@ pay for it; the fleet does not end, and no worker stays away."""
 import os
 import random
 import re
+import shutil
 import signal
+import subprocess
 
 import pytest
 
+import harness
 import procs
 from harness import fleet as fleets
 from harness.sim import text_of
@@ -43,6 +46,74 @@ def test_deleted_files_are_put_back(sim, fleet, names):
     for name in gone:
         if not name.startswith("shard-") or name.endswith("-0.board"):
             assert os.path.exists(os.path.join(fleet.runtime_dir, name)), name
+
+
+def found(fleet, name):
+    return os.path.exists(os.path.join(fleet.runtime_dir, name))
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_boards_deleted_while_their_workers_live(sim, fleet, watched):
+    """A supervisor that comes back and finds neither board nor lock would start a second worker for each shard."""
+    boards = [name for name in os.listdir(fleet.runtime_dir) if re.fullmatch(r"shard-.*\.board", name)]
+    assert len(boards) == 4
+    pids, before = fleet.pids(), sim.summary()["identifies"]["total"]
+    if not watched:
+        fleet.kill_supervisor()
+    for name in boards:
+        os.unlink(os.path.join(fleet.runtime_dir, name))
+    procs.wait_until(lambda: all(found(fleet, name) for name in boards), fleets.READY_S, "the boards put back by who lives on them")
+    if watched:
+        fleet.kill_supervisor()
+    fleet.start().ready(shards=4)
+    assert fleet.pids() == pids
+    ping(sim)
+    assert len(sim.state()["sessions"]) == 4
+    assert sim.summary()["identifies"]["total"] == before and sim.summary()["resumes"]["ok"] == 0
+    assert len({one["shard"] for one in fleet.records("board.deleted")}) == 4
+    # And their supervisor reads what they write.
+    pid = pids[2]
+    os.kill(pid, signal.SIGKILL)
+    fleets.wait_gone(pid)
+    fleet.ready(shards=4)
+    assert sim.summary()["identifies"]["total"] == before and fleet.shard(2)["restarts"] == 1
+
+
+def test_the_runtime_directory_is_deleted(sim, fleet):
+    """It is there again, operators find the fleet in it, and no second one can be started beside it."""
+    pids, before = fleet.pids(), sim.summary()["identifies"]["total"]
+    shutil.rmtree(fleet.runtime_dir)
+    procs.wait_until(lambda: fleet.status(missing_ok=True), fleets.READY_S, "the control socket back")
+    procs.wait_until(lambda: all(found(fleet, f"shard-1-{i}.board") for i in range(4)), fleets.READY_S, "the boards back")
+    assert os.stat(fleet.runtime_dir).st_mode & 0o777 == 0o700
+    second = subprocess.run([harness.program("shoald"), "--config", fleet.ini], env=fleet.env(), capture_output=True, text=True,
+                            timeout=30, check=False)
+    assert second.returncode == fleets.LOCKED and str(fleet.process.pid) in second.stdout + second.stderr
+    assert fleet.pids() == pids
+    os.kill(pids[1], signal.SIGKILL)
+    fleets.wait_gone(pids[1])
+    fleet.ready(shards=4)
+    ping(sim)
+    assert sim.summary()["identifies"]["total"] == before
+
+
+def test_of_two_supervisors_the_first_gives_way(sim, fleet, make_fleet):
+    """One that was started in the moment in which the directory was gone: it has the boards that others find."""
+    os.kill(fleet.process.pid, signal.SIGSTOP)
+    os.unlink(os.path.join(fleet.runtime_dir, "host.board"))
+    os.unlink(os.path.join(fleet.runtime_dir, "control.sock"))
+    second = make_fleet(sim, start=False, config={"supervisor.runtime_dir": fleet.runtime_dir, "supervisor.state_dir": fleet.state_dir,
+                                                  "supervisor.cluster": fleet.config["supervisor.cluster"]})
+    second.runtime_dir = fleet.runtime_dir
+    second.start()
+    second.wait_record("supervisor.starting")
+    procs.wait_until(lambda: found(fleet, "control.sock"), fleets.READY_S, "the second one's socket")
+    os.kill(fleet.process.pid, signal.SIGCONT)
+    assert fleet.ended() == fleets.LOCKED
+    assert fleet.records("supervisor.locked")
+    second.ready(shards=4)
+    ping(sim)
+    assert sum(one["connected"] for one in sim.state()["sessions"]) == 4
 
 
 def board_of(fleet, shard):

@@ -607,14 +607,30 @@ static void test_a_deleted_file_is_put_back(void **state)
 	assert_true(board_shard_session(other, &session, &sequence));
 	assert_string_equal(session.session_id, session_a.session_id);
 	assert_int_equal(sequence, 43);
-	/* Something else in its place is not touched, nor is what was scribbled on or cut short taken for good. */
+	/* Nobody has moved: what points into the map goes on. Who only looks follows. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(board_shard_follow(other, 1, 9), -ENOENT);
+	assert_int_equal(board_shard_restore(board, 1, 9), 1);
+	assert_int_equal(board_shard_follow(other, 1, 9), 1);
+	assert_int_equal(board_shard_follow(other, 1, 9), 0);
+	board_shard_set_sequence(board, 44);
+	assert_true(board_shard_session(other, &session, &sequence));
+	assert_int_equal(sequence, 44);
+	/* Who has no lock does not touch what lies in its place; who has it does, unless another one lives there. */
 	assert_int_equal(unlink(path), 0);
 	fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	close(fd);
+	assert_int_equal(board_shard_restore(other, 1, 9), -ESTALE);
+	assert_int_equal(board_shard_restore(board, 1, 9), 1);
+	board_shard_close(other);
+	assert_int_equal(unlink(path), 0);
+	other = make_shard(9, true);
+	assert_int_equal(board_shard_lock(other), 0);
 	assert_int_equal(board_shard_restore(board, 1, 9), -ESTALE);
 	board_shard_close(board);
 	board_shard_close(other);
+	/* What was scribbled on or cut short is not taken for good. */
 	board = make_shard(10, true);
 	scribble(10, 0, "garbage", 7);
 	assert_int_equal(board_shard_restore(board, 1, 10), -SHOAL_EDAMAGED);
@@ -628,10 +644,11 @@ static void test_a_deleted_file_is_put_back(void **state)
 static void test_a_deleted_host_page_is_put_back(void **state)
 {
 	struct board_host *board = NULL, *other = NULL;
-	char path[128];
+	char path[128], gone[128];
 	bool damaged;
 
 	(void)state;
+	snprintf(gone, sizeof(gone), "%s.gone", dir);
 	assert_int_equal(board_host_create(dir, &damaged), 0);
 	assert_int_equal(board_host_open(dir, &board), 0);
 	assert_int_equal(board_host_lock(board), 0);
@@ -642,6 +659,16 @@ static void test_a_deleted_host_page_is_put_back(void **state)
 	assert_int_equal(board_host_open(dir, &other), 0);
 	assert_int_equal(board_host_lock(other), -EAGAIN);
 	assert_int_equal(board_host_bucket_free(other, 3), 77);
+	/* The whole directory, too. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(dir, gone), 0);
+	assert_int_equal(board_host_restore(board), 1);
+	board_host_look(other);
+	board_host_set_bucket_free(board, 4, 78);
+	assert_int_equal(board_host_bucket_free(other, 4), 78);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(rename(gone, dir), 0);
 	board_host_close(other);
 	board_host_close(board);
 }
