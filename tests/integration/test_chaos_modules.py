@@ -2,6 +2,7 @@
 rings once, whoever died before, in or after it. What is there is counted in the channels of the sim."""
 
 import collections
+import json
 import os
 import random
 import re
@@ -146,3 +147,70 @@ def test_each_once_whoever_dies(make_sim, make_fleet, servers, folder):
     assert sim.summary()["identifies"]["total"] == before
     assert not fleet.records("pipeline.dead_letter") and not fleet.records("modules.crashed"), fleet.messages("error")
     assert not fleet.records("gateway.loss_window")
+
+
+# --- polls -----------------------------------------------------------------------------------------------------------
+
+def poll(sim, rest, number):
+    """A poll of two answers; (the message, the custom ids of its buttons)."""
+    sub = [{"name": "create", "type": 1, "options": [{"name": "question", "type": 3, "value": f"poll {number}?"},
+                                                     {"name": "answers", "type": 3, "value": "this | that"}]}]
+    cause = sim.use("poll", sub, guild=number, **MANAGER)
+    sim.answer(cause)
+    channel = sim.get("/guild", index=number)["channels"]
+
+    def posted():
+        for one in channel:
+            status, messages = rest.call("GET", f"/channels/{one['id']}/messages?limit=10")
+            for message in messages if status == 200 else []:
+                ids = [part["custom_id"] for row in message.get("components") or [] for part in row.get("components", [])]
+                if len(ids) >= 2:
+                    return message["id"], ids
+        return None
+    return procs.wait_until(posted, 20, f"the poll of guild {number}")
+
+
+def tally(sim, number, message):
+    """What /poll show says: ({who voted this}, {who voted that}, the numbers in its bars)."""
+    sub = [{"name": "show", "type": 1, "options": [{"name": "poll", "type": 3, "value": message}]}]
+    shown, who = sim.answer(sim.use("poll", sub, guild=number, **MANAGER))["embeds"]
+    voters = {field["name"]: set(re.findall(r"<@(\d+)>", field["value"])) for field in who["fields"]}
+    return voters.get("A", set()), voters.get("B", set()), [int(one) for one in re.findall(r"% · (\d+)", shown["description"])]
+
+
+def test_every_vote_counts_once_whoever_dies(make_sim, make_fleet, servers):
+    dice = random.Random(SEED)
+    print(f"seed {SEED}")
+    sim = make_sim(guilds=4, members=200, rest_limits=False)
+    fleet = make_fleet(sim, database=servers.database(), nats=servers.nats,
+                       config={"supervisor.restart_burst": 1000, "supervisor.restart_cap_ms": 100})
+    fleet.ready(shards=4)
+    rest = Rest(sim)
+    polls = [poll(sim, rest, number) for number in range(4)]
+    members = [sim.get("/guild", index=number)["members"] for number in range(4)]
+    voters = min(20, min(len(one) for one in members))
+    before = sim.summary()["identifies"]["total"]
+    acts = [("vote", number, voter) for number in range(4) for voter in range(voters)] + [("kill", None, None)] * KILLS
+    dice.shuffle(acts)
+    clicks, chosen = [], [(set(), set()) for _ in range(4)]
+    for act, number, voter in acts:
+        if act == "vote":
+            which = dice.randrange(2)
+            chosen[number][which].add(members[number][voter])
+            message, ids = polls[number]
+            clicks.append(sim.post("/interaction", type=3, custom_id=ids[which], guild_index=number, message_id=message,
+                                   user={"id": members[number][voter], "username": f"voter{voter}"})["id"])
+        else:
+            pid = fleet.pids()[dice.randrange(4)]
+            time.sleep(dice.uniform(0, 0.05))  # where in its work it dies is the dice's: no state is waited for
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                fleets.wait_gone(pid)
+    fleet.ready(shards=4)
+    for cause in clicks:
+        assert sim.answer(cause)
+    for number in range(4):
+        this, that = chosen[number]
+        assert tally(sim, number, polls[number][0]) == (this, that, [len(this), len(that)]), f"seed {SEED}"
+    assert sim.summary()["identifies"]["total"] == before
+    assert not fleet.records("pipeline.dead_letter") and not fleet.records("modules.crashed"), fleet.messages("error")
