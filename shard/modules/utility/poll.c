@@ -15,8 +15,12 @@
 
 void poll_refuse(struct shoal_invocation *inv, int error)
 {
-	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT)
-		shoal_refuse(inv, T(POLL_STORAGE_AWAY), NULL, 0);
+	struct shoal_status status;
+
+	shoal_status_get(shoal_invocation_scope(inv), &status);
+	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT || error == -SHOAL_EUNKNOWN)
+		shoal_refuse(inv, status.database == SHOAL_PART_OFF ? T(POLL_NO_STORAGE) : T(POLL_STORAGE_AWAY), NULL,
+			     0);
 	else if (error != -ECANCELED)
 		shoal_reply_incident(inv, shoal_error_text(error));
 }
@@ -70,7 +74,7 @@ static void on_posted(void *arg, const struct shoal_result *result)
 	}
 	making->poll.message_id = result->created_id;
 	poll_store_message(scope, &making->poll, NULL, NULL);
-	none.error = shoal_api_table->job_schedule ? shoal_schedule(scope, &job, on_scheduled, making) : -SHOAL_EOFFLINE;
+	none.error = shoal_schedule(scope, &job, on_scheduled, making);
 	if (none.error < 0)
 		on_scheduled(making, &none);
 }
@@ -303,7 +307,7 @@ static void on_found_to_end(void *arg, int error, struct poll *poll)
 			inv);
 	if (r < 0)
 		poll_refuse(inv, r);
-	else if (shoal_api_table->job_cancel)
+	else
 		shoal_job_cancel(
 			scope, &(struct shoal_job_ref){ .job = POLL_JOB, .guild_id = poll->guild_id, .tag = poll->id },
 			NULL, NULL);

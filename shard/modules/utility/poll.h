@@ -11,7 +11,7 @@
 #define POLL_ANSWER_MOST   80  /* characters: of a button's label, with room for its letter */
 #define POLL_QUESTION_SIZE (POLL_QUESTION_MOST * 4 + 1)
 #define POLL_ANSWER_SIZE   (POLL_ANSWER_MOST * 4 + 1)
-#define POLL_SHORTEST_MS   (60 * 1000LL)
+#define POLL_SHORTEST_MS   (10 * 1000LL)
 #define POLL_LONGEST_MS    (60LL * 24 * 3600 * 1000)
 #define POLL_DEFAULT_MS    (24LL * 3600 * 1000)
 #define POLL_PREFIX        "utility.vote"

@@ -7,19 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_POLL                                                                                    \
+#define OPEN_POLL                                                                                     \
 	"WITH open AS (SELECT poll_id FROM shoal.utility__poll WHERE guild_id = $1 AND poll_id = $2 " \
 	"AND ended_at IS NULL AND ends_at > $6 AND answer_count > $8 AND (several OR $9 <= 1) FOR SHARE) "
 #define PUT_VOTE                                                                                                \
-	OPEN_POLL "INSERT INTO shoal.utility__poll_vote AS v (guild_id, poll_id, user_id, choices, event_id) "   \
+	OPEN_POLL "INSERT INTO shoal.utility__poll_vote AS v (guild_id, poll_id, user_id, choices, event_id) "  \
 		  "SELECT $1, $2, $3, $4, $5 FROM open ON CONFLICT (guild_id, poll_id, user_id) DO UPDATE SET " \
 		  "choices = CASE WHEN $7 AND v.choices = excluded.choices THEN 0 ELSE excluded.choices END, "  \
 		  "event_id = excluded.event_id WHERE v.event_id < excluded.event_id"
 #define VOTE_PARAMS                                                                                      \
 	SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_TIME, \
 		SHOAL_SQL_BOOL, SHOAL_SQL_INT8, SHOAL_SQL_INT8
-#define NEW_POLL                                                                                                       \
-	"INSERT INTO shoal.utility__poll (guild_id, poll_id, channel_id, creator_id, question, answers, answer_count, " \
+#define NEW_POLL                                                                                          \
+	"INSERT INTO shoal.utility__poll (guild_id, poll_id, channel_id, creator_id, question, answers, " \
+	"answer_count, "                                                                                  \
 	"several, anonymous, ends_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 "
 #define NEW_PARAMS                                                                                       \
 	SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_TEXT, SHOAL_SQL_TEXT, \

@@ -195,10 +195,10 @@
 	  "Dos de las respuestas son iguales.", "Due delle risposte sono uguali.") \
 	P(POLL_LONG_ANSWER, "An answer has at most 80 characters.", "Eine Antwort hat höchstens 80 Zeichen.", \
 	  "Una respuesta tiene como máximo 80 caracteres.", "Una risposta ha al massimo 80 caratteri.") \
-	P(POLL_BAD_END, "I need to know when it ends: `90m`, `2d`, `tomorrow 18:00`; from a minute to 60 days.", \
-	  "Ich muss wissen, wann sie endet: `90m`, `2d`, `morgen 18:00`; von einer Minute bis 60 Tagen.", \
-	  "Necesito saber cuándo termina: `90m`, `2d`, `mañana 18:00`; de un minuto a 60 días.", \
-	  "Devo sapere quando finisce: `90m`, `2d`, `domani 18:00`; da un minuto a 60 giorni.") \
+	P(POLL_BAD_END, "I need to know when it ends: `90m`, `2d`, `tomorrow 18:00`; from ten seconds to 60 days.", \
+	  "Ich muss wissen, wann sie endet: `90m`, `2d`, `morgen 18:00`; von zehn Sekunden bis 60 Tagen.", \
+	  "Necesito saber cuándo termina: `90m`, `2d`, `mañana 18:00`; de diez segundos a 60 días.", \
+	  "Devo sapere quando finisce: `90m`, `2d`, `domani 18:00`; da dieci secondi a 60 giorni.") \
 	P(POLL_UNKNOWN, "There is no such poll here (any more).", "Diese Umfrage gibt es hier nicht (mehr).", \
 	  "Esa encuesta no existe aquí (ya no).", "Questo sondaggio non esiste (più) qui.") \
 	P(POLL_OVER, "This poll is over.", "Diese Umfrage ist zu Ende.", "Esta encuesta ha terminado.", \
@@ -221,6 +221,10 @@
 	  "Deine Stimme ist sicher verwahrt. Mein Speicher ist weg; sie zählt ab jetzt und zeigt sich, wenn er wieder da ist.", \
 	  "Tu voto está guardado. Mi almacenamiento no está; cuenta desde ahora y se verá cuando vuelva.", \
 	  "Il tuo voto è conservato. Il mio archivio è assente; conta da ora e si vedrà al suo ritorno.") \
+	P(POLL_NO_STORAGE, "I run without a database here, so there are no polls. My operator can change that.", \
+	  "Ich laufe hier ohne Datenbank, darum gibt es keine Umfragen. Mein Betreiber kann das ändern.", \
+	  "Aquí funciono sin base de datos, así que no hay encuestas. Mi operador puede cambiarlo.", \
+	  "Qui funziono senza database, quindi niente sondaggi. Il mio gestore può cambiarlo.") \
 	P(POLL_STORAGE_AWAY, "My storage is away, so polls can't be looked up just now. Please try again later.", \
 	  "Mein Speicher ist weg, Umfragen lassen sich gerade nicht nachsehen. Bitte versuche es später.", \
 	  "Mi almacenamiento no está; ahora no se pueden consultar encuestas. Inténtalo más tarde.", \

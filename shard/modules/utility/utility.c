@@ -30,10 +30,10 @@ static const struct shoal_component_row components[] = {
 	{ .prefix = POLL_PREFIX, .flags = SHOAL_COMPONENT_EPHEMERAL, .handle = poll_vote_clicked },
 };
 
-__attribute__((unused)) static const struct shoal_job jobs[] = {
+static const struct shoal_job jobs[] = {
 	{ .name = POLL_JOB, .version = 1, .late = SHOAL_JOB_LATE_RUN, .handle = poll_end_due },
 };
 
 SHOAL_MODULE(utility, .version = "1.0", .description = "About members, servers, roles, channels and the bot; polls",
 	     .statements = poll_statements, .statement_count = POLL_STATEMENTS, .setup = poll_setup,
-	     .cleanup = poll_cleanup, SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components));
+	     .cleanup = poll_cleanup, SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components), SHOAL_JOBS(jobs));
