@@ -3,7 +3,10 @@
  * one SQL text; values are parameters, never part of the text. The tables are made by the module's own chain of
  * migrations, NNNN_name.up.sql and .down.sql: in shoal's tree sql/<module>/, for a .so elsewhere <modules.dir>/sql/
  * <module>/; shoalctl migrate runs them. They lie in the schema shoal, are called <module>__<what>, and are made by
- * shoal.create_keyed_table(), guild_id first. A text that names another's table is refused when the module is loaded.
+ * shoal.create_keyed_table(), guild_id first. Where members stand in one, the migration says so:
+ * shoal.declare_table('game__score', ARRAY['user_id'], 'delete') (or 'clear'; and 'at', 90 for the days that a row is
+ * kept). Then /privacy, retention and the removal of a server that was left do the rest. A text that names another's
+ * table is refused when the module is loaded.
  *
  *	static const struct shoal_statement statements[] = {
  *		{ .name = "score_get", .flags = SHOAL_SQL_READS,

@@ -103,9 +103,9 @@ static int take_lease(struct keeper *keeper)
 }
 
 /* True: that place is through. */
-static bool count_swept(struct keeper *keeper, const struct db_result *result)
+static bool count_swept(struct keeper *keeper, const struct statement *statement, const struct db_result *result)
 {
-	uint64_t rows = db_result_affected(result);
+	uint64_t rows = privacy_rows(statement, result);
 
 	keeper->stats.swept += rows;
 	keeper->stats.batches++;
@@ -122,7 +122,7 @@ static void on_aged(void *arg, int error, const struct db_result *result)
 		sweep_failed(keeper, error);
 		return;
 	}
-	if (count_swept(keeper, result))
+	if (count_swept(keeper, privacy_aged_tables[keeper->table].sweep, result))
 		keeper->table++;
 	if (keeper->table == privacy_aged_table_count)
 		keeper->sweep = SWEEP_LIST;
@@ -156,7 +156,7 @@ static void on_shorter(void *arg, int error, const struct db_result *result)
 		sweep_failed(keeper, error);
 		return;
 	}
-	if (count_swept(keeper, result))
+	if (count_swept(keeper, &privacy_statements[PRIVACY_SHORTER_SWEEP], result))
 		keeper->shorter_at++;
 	if (keeper->shorter_at == keeper->shorter_count)
 		keeper->sweep = SWEEP_LIST;
@@ -279,16 +279,15 @@ static void on_removed(void *arg, int error, const struct db_result *result)
 	struct keeper *keeper = arg;
 	uint64_t guild_id = keeper->due[keeper->due_at];
 	struct log_ctx ctx = { .shard = -1, .guild_id = guild_id };
-	bool in_batches;
+	const struct statement *remove = privacy_guild_tables[keeper->due_table].remove;
 
 	keeper->looking = false;
 	if (error < 0) {
 		look_failed(keeper, error);
 		return;
 	}
-	in_batches = statement_param_count(privacy_guild_tables[keeper->due_table].remove) == 2;
 	keeper->stats.batches++;
-	if (in_batches && db_result_affected(result) >= KEEPER_BATCH)
+	if (statement_param_count(remove) == 2 && privacy_rows(remove, result) >= KEEPER_BATCH)
 		return;
 	if (++keeper->due_table < privacy_guild_table_count)
 		return;

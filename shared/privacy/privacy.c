@@ -25,7 +25,7 @@ struct walk {
 	size_t member_at; /* the member's table under way */
 	struct {
 		uint64_t guild_id;
-		const struct privacy_named_table *table; /* NULL: of an owner that this program does not know */
+		const struct privacy_named_table *table; /* NULL: one that its owner has declared */
 		char name[41];
 	} named[50];
 	size_t named_count, named_at;
@@ -61,15 +61,17 @@ static void put(struct walk *walk, const char *text, size_t len)
 		walk->cut = true;
 }
 
+/* @table NULL: each row's second column. */
 static void put_rows(struct walk *walk, const char *table, const struct db_result *result)
 {
 	for (size_t i = 0; i < db_result_rows(result) && !walk->cut; i++) {
 		size_t before = walk->out.len, len;
 		const char *text = db_result_text(result, i, 0, &len);
+		const char *name = table ? table : db_result_text(result, i, 1, NULL);
 
 		put(walk, walk->rows ? ",\n" : "\n", walk->rows ? 2 : 1);
 		put(walk, "{\"table\":\"", 10);
-		put(walk, table, strlen(table));
+		put(walk, name, strlen(name));
 		put(walk, "\",\"row\":", 8);
 		put(walk, text, len);
 		put(walk, "}", 1);
@@ -97,6 +99,16 @@ static void on_named_exported(void *arg, int error, const struct db_result *resu
 	next_named(walk);
 }
 
+/* The statements that erase the guild's rows under way; NULL behind the last. */
+static const struct statement *erasing(const struct walk *walk, size_t i)
+{
+	const struct privacy_named_table *table = walk->named[walk->named_at].table;
+
+	if (table)
+		return i < PRIVACY_ERASE_MAX ? table->erase[i] : NULL;
+	return i == 0 ? &privacy_statements[PRIVACY_ERASE_DECLARED] : NULL;
+}
+
 static void on_named_erased(void *arg, int error, const struct db_results *results)
 {
 	struct walk *walk = arg;
@@ -105,8 +117,9 @@ static void on_named_erased(void *arg, int error, const struct db_results *resul
 		end(walk, error);
 		return;
 	}
-	for (size_t i = 0; i + 1 < PRIVACY_ERASE_MAX + 1; i++)
-		walk->rows += db_results_at(results, i) ? db_result_affected(db_results_at(results, i)) : 0;
+	/* The last is the entry in the index. */
+	for (size_t i = 0; i < PRIVACY_ERASE_MAX && erasing(walk, i); i++)
+		walk->rows += privacy_rows(erasing(walk, i), db_results_at(results, i));
 	walk->named_at++;
 	next_named(walk);
 }
@@ -114,25 +127,28 @@ static void on_named_erased(void *arg, int error, const struct db_results *resul
 /* All of one guild's rows of a table, and the entry in the index, or nothing. */
 static int erase_named(struct walk *walk)
 {
-	const struct privacy_named_table *table = walk->named[walk->named_at].table;
 	const char *name = walk->named[walk->named_at].name;
 	struct db_param params[] = { DB_INT8((int64_t)walk->named[walk->named_at].guild_id),
 				     DB_INT8((int64_t)walk->user_id), DB_TEXT(name, strlen(name)) };
 	struct db_call calls[PRIVACY_ERASE_MAX + 1];
 	size_t count = 0;
 
-	for (size_t i = 0; i < PRIVACY_ERASE_MAX && table->erase[i]; i++)
-		calls[count++] = (struct db_call){ table->erase[i], params, 2 };
+	for (; erasing(walk, count); count++)
+		calls[count] =
+			(struct db_call){ erasing(walk, count), params, statement_param_count(erasing(walk, count)) };
 	calls[count++] = (struct db_call){ &privacy_statements[PRIVACY_NAMED_DONE], params, 3 };
 	return db_transaction(walk->db, calls, count, on_named_erased, walk);
 }
 
 static int export_named(struct walk *walk)
 {
+	const struct privacy_named_table *table = walk->named[walk->named_at].table;
+	const struct statement *rows = table ? table->export_rows : &privacy_statements[PRIVACY_EXPORT_DECLARED];
+	const char *name = walk->named[walk->named_at].name;
 	struct db_param params[] = { DB_INT8((int64_t)walk->named[walk->named_at].guild_id),
-				     DB_INT8((int64_t)walk->user_id) };
+				     DB_INT8((int64_t)walk->user_id), DB_TEXT(name, strlen(name)) };
 
-	return db_query(walk->db, walk->named[walk->named_at].table->export_rows, params, 2, on_named_exported, walk);
+	return db_query(walk->db, rows, params, statement_param_count(rows), on_named_exported, walk);
 }
 
 static void next_named(struct walk *walk)
@@ -143,8 +159,6 @@ static void next_named(struct walk *walk)
 		end(walk, -E2BIG);
 		return;
 	}
-	while (walk->named_at < walk->named_count && !walk->named[walk->named_at].table)
-		walk->named_at++;
 	if (walk->named_at == walk->named_count || (walk->cut && !walk->erase)) {
 		ask_list(walk);
 		return;
@@ -232,7 +246,7 @@ static void on_member(void *arg, int error, const struct db_result *result)
 		end(walk, error);
 		return;
 	}
-	affected = walk->erase ? db_result_affected(result) : 0;
+	affected = walk->erase ? privacy_rows(privacy_member_tables[walk->member_at].erase, result) : 0;
 	if (walk->erase)
 		walk->rows += affected;
 	else

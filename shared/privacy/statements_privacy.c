@@ -79,6 +79,32 @@ const struct statement privacy_statements[PRIVACY_STATEMENT_COUNT] = {
 		       " names_users = array_remove(names_users, $2) WHERE guild_id = $1 AND $2 = ANY(names_users)",
 		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
 	},
+	[PRIVACY_EXPORT_DECLARED] = {
+		.name = "export_declared",
+		.sql = "SELECT shoal.declared_export($1, $2, $3)",
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_TEXT },
+		.columns = { DB_TYPE_JSONB },
+		.flags = STATEMENT_READ_ONLY,
+	},
+	[PRIVACY_ERASE_DECLARED] = {
+		.name = "erase_declared",
+		.sql = "SELECT shoal.declared_erase($1, $2, $3)",
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_TEXT },
+		.columns = { DB_TYPE_INT8 },
+	},
+	[PRIVACY_EXPORT_DECLARED_OWN] = {
+		.name = "export_declared_own",
+		.sql = "SELECT content, table_name FROM shoal.declared_export_own($1)",
+		.params = { DB_TYPE_INT8 },
+		.columns = { DB_TYPE_JSONB, DB_TYPE_TEXT },
+		.flags = STATEMENT_READ_ONLY,
+	},
+	[PRIVACY_ERASE_DECLARED_OWN] = {
+		.name = "erase_declared_own",
+		.sql = "SELECT shoal.declared_erase_own($1, $2)",
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
+		.columns = { DB_TYPE_INT8 },
+	},
 	[PRIVACY_FORGET_ADD] = {
 		.name = "forget_add",
 		/* One after the other: a number is never seen before a smaller one. */
@@ -153,6 +179,21 @@ const struct statement privacy_statements[PRIVACY_STATEMENT_COUNT] = {
 		.sql = "DELETE FROM shoal.effect_unknown WHERE guild_id = $1 AND (event, step) IN"
 		       " (SELECT event, step FROM shoal.effect_unknown WHERE guild_id = $1 LIMIT $2)",
 		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
+	},
+	[PRIVACY_GONE_DECLARED] = {
+		.name = "gone_declared",
+		.sql = "SELECT shoal.declared_gone($1, $2)",
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
+		.columns = { DB_TYPE_INT8 },
+		.crosses = GONE_ONE,
+	},
+	[PRIVACY_SWEEP_DECLARED] = {
+		.name = "sweep_declared",
+		.sql = "SELECT shoal.declared_sweep($2) WHERE $1::bigint > 0", /* each has days of its own */
+		.params = { DB_TYPE_INT8, DB_TYPE_INT8 },
+		.columns = { DB_TYPE_INT8 },
+		.flags = STATEMENT_ALONE,
+		.crosses = BY_AGE,
 	},
 	[PRIVACY_SWEEP_EFFECTS] = {
 		.name = "sweep_effects",

@@ -18,6 +18,12 @@ enum {
 	PRIVACY_ERASE_GUILD_VALUE,
 	PRIVACY_ERASE_CHANNEL_BY,
 	PRIVACY_ERASE_CHANNEL_VALUE,
+	/* of tables that their owners have declared (sql/core/0007): (guild, user, table), and by the member: (user…)
+	 */
+	PRIVACY_EXPORT_DECLARED,
+	PRIVACY_ERASE_DECLARED,
+	PRIVACY_EXPORT_DECLARED_OWN,
+	PRIVACY_ERASE_DECLARED_OWN,
 	/* who asked to be forgotten, for every worker's own files */
 	PRIVACY_FORGET_ADD,
 	PRIVACY_FORGET_LAST,
@@ -31,10 +37,12 @@ enum {
 	PRIVACY_GONE_CHANNEL,
 	PRIVACY_GONE_GUILD,
 	PRIVACY_GONE_EFFECTS,
+	PRIVACY_GONE_DECLARED,
 	/* retention: (days, limit) */
 	PRIVACY_SWEEP_HISTORY,
 	PRIVACY_SWEEP_FORGET,
 	PRIVACY_SWEEP_EFFECTS,
+	PRIVACY_SWEEP_DECLARED,
 	PRIVACY_SHORTER_LIST,
 	PRIVACY_SHORTER_SWEEP,
 	/* one worker at a time */

@@ -1,5 +1,6 @@
-/* What owners declare of their tables: which rows are a member's, which rows of guilds name one, what goes with a
- * guild, and what grows too old. One row a table; whoever adds a table with members in it adds its row here. */
+/* What is known of tables: which rows are a member's, which rows of guilds name one, what goes with a guild, and what
+ * grows too old. Most tables need no row here: their migration says it, by shoal.declare_table() (sql/core/0007), and
+ * the rows without a name stand for all of them. Those of settings differ from that, and of some older ones. */
 #ifndef SHOAL_SHARED_PRIVACY_TABLES_H
 #define SHOAL_SHARED_PRIVACY_TABLES_H
 
@@ -12,7 +13,7 @@
 
 /* Rows that are keyed by the member. */
 struct privacy_member_table {
-	const char *table;
+	const char *table;                   /* NULL: the second column says it */
 	const struct statement *export_rows; /* (user) -> JSON */
 	const struct statement *erase;       /* (user, limit) */
 };
@@ -33,6 +34,11 @@ struct privacy_aged_table {
 	uint32_t days;                 /* 0: privacy.history_days */
 	const struct statement *sweep; /* (days, limit) */
 };
+
+struct db_result;
+
+/* How many rows one of the statements that erase, remove or sweep has touched. */
+uint64_t privacy_rows(const struct statement *statement, const struct db_result *result);
 
 extern const struct privacy_member_table privacy_member_tables[];
 extern const size_t privacy_member_table_count;

@@ -543,7 +543,7 @@ struct erased {
 	bool done;
 	int error;
 	uint64_t rows;
-	char json[8192];
+	char json[64 * 1024];
 };
 
 static void on_exported(void *arg, int error, const char *json, size_t len, bool cut)
@@ -618,7 +618,7 @@ static void test_a_member_is_forgotten(void **state)
 		static const char *const tables[] = { "guild_setting", "setting_history", "user_setting", "named_in" };
 		char text[128];
 
-		snprintf(text, sizeof(text), "SELECT count(*) FROM shoal.%s AS t WHERE t::text LIKE '%%4711%%'",
+		snprintf(text, sizeof(text), "SELECT count(*) FROM shoal.%s AS t WHERE t::text ~ '\\m4711\\M'",
 			 tables[i]);
 		assert_string_equal(pg_value(sql, text), "0");
 	}
@@ -627,6 +627,56 @@ static void test_a_member_is_forgotten(void **state)
 	assert_string_equal(get(&shards[0], two, "test.colour").text, "green");
 	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.forget_request WHERE user_id = 4711"), "1");
 	assert_int_equal(privacy_export(shards[0].db, 0, on_exported, &erased), -EINVAL);
+}
+
+/* Tables of modules', of which their migrations say the rest. */
+static void test_declared_tables(void **state)
+{
+	struct erased erased = { 0 };
+
+	(void)state;
+	assert_true(pg_exec(sql, "SELECT shoal.create_keyed_table('game__score', ARRAY['guild_id', 'user_id'],"
+				 " 'guild_id bigint, user_id bigint, score bigint, at timestamptz DEFAULT now()')"));
+	assert_true(pg_exec(
+		sql, "SELECT shoal.create_keyed_table('game__poll', ARRAY['guild_id', 'id'],"
+		     " 'guild_id bigint, id bigint, creator_id bigint, winner_id bigint DEFAULT 0, words text')"));
+	assert_true(pg_exec(
+		sql,
+		"SELECT shoal.create_keyed_table('game__pet', ARRAY['user_id', 'name'], 'user_id bigint, name text')"));
+	do_sql("INSERT INTO shoal.game__score VALUES (%d, 8801, 7)", 71); /* before it is declared */
+	do_sql("SELECT shoal.declare_table('game__score', ARRAY['user_id'], 'delete', 'at', %d)", 30);
+	assert_true(
+		pg_exec(sql, "SELECT shoal.declare_table('game__poll', ARRAY['creator_id', 'winner_id'], 'clear')"));
+	do_sql("INSERT INTO shoal.game__score SELECT g, 8800 + g %% 2, g, now() - make_interval(days => (g - 71)::int)"
+	       " FROM generate_series(72, %d) AS g",
+	       120);
+	do_sql("INSERT INTO shoal.game__poll (guild_id, id, creator_id, words) VALUES (%d, 1, 8801, 'a'), (71, 2, "
+	       "8800, 'b')",
+	       71);
+	do_sql("UPDATE shoal.game__poll SET winner_id = 8801 WHERE guild_id = %d AND id = 2", 71);
+	do_sql("INSERT INTO shoal.game__pet SELECT 8800 + g %% 2, g FROM generate_series(1, %d) AS g", 900);
+
+	/* 25 scores of odd guilds, one of before, 2 polls, 450 pets. */
+	erased = export_of(8801);
+	assert_int_equal(rows_of(erased.json), 25 + 1 + 2 + 450 - 1);
+	assert_non_null(strstr(erased.json, "game__pet"));
+	assert_non_null(strstr(erased.json, "game__poll"));
+	memset(&erased, 0, sizeof(erased));
+	assert_int_equal(privacy_erase(shards[0].db, 8801, on_erased, &erased), 0);
+	assert_true(loop_wait_for(&loop, loop_wait_true, &erased.done, WAIT_MS));
+	assert_int_equal(erased.error, 0);
+	assert_int_equal(erased.rows, 25 + 1 + 2 + 450 - 1);
+	assert_int_equal(rows_of(export_of(8801).json), 0);
+	assert_string_equal(pg_value(sql, "SELECT string_agg(creator_id || ' ' || winner_id, ', ' ORDER BY id)"
+					  " FROM shoal.game__poll"),
+			    "0 0, 8800 0");
+	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.game__pet WHERE user_id = 8800"), "450");
+	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.named_in WHERE user_id = 8801"), "0");
+
+	/* What can't be so is refused. */
+	assert_false(pg_exec(sql, "SELECT shoal.declare_table('game__score', ARRAY['nobody'])"));
+	assert_false(pg_exec(sql, "SELECT shoal.declare_table('game__none')"));
+	assert_false(pg_exec(sql, "SELECT shoal.declare_table('game__score', '{}', 'perhaps')"));
 }
 
 /* --- retention ---------------------------------------------------------------------------------------------------- */
@@ -686,10 +736,28 @@ static bool are_gone(void *arg)
 	return strcmp(pg_value(sql, arg), "0") == 0;
 }
 
+static struct keeper_stats stats_of_both(void)
+{
+	struct keeper_stats one, other;
+
+	keeper_stats(keepers[0].keeper, &one);
+	keeper_stats(keepers[1].keeper, &other);
+	one.swept += other.swept;
+	one.batches += other.batches;
+	one.failures += other.failures;
+	return one;
+}
+
+static bool have_swept(void *arg)
+{
+	return stats_of_both().swept >= *(const uint64_t *)arg;
+}
+
 static void test_retention(void **state)
 {
 	struct settings_place place = fresh_place(), shorter = fresh_place();
-	struct keeper_stats stats[2];
+	uint64_t all = 1100 + 300 + 1 + 10;
+	struct keeper_stats stats;
 
 	(void)state;
 	assert_set(&shards[0], SETTINGS_GUILD, shorter, SETTING_HISTORY_DAYS, "5");
@@ -720,11 +788,16 @@ static void test_retention(void **state)
 		"300");
 	assert_true(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.forget_request WHERE user_id = 1234",
 				  2 * WAIT_MS));
-	keeper_stats(keepers[0].keeper, &stats[0]);
-	keeper_stats(keepers[1].keeper, &stats[1]);
-	assert_int_equal(stats[0].swept + stats[1].swept, 1100 + 300 + 1); /* none twice */
-	assert_true(stats[0].batches + stats[1].batches >= 1100 / KEEPER_BATCH + 300 / KEEPER_BATCH);
-	assert_int_equal(stats[0].failures + stats[1].failures, 0);
+	/* Those of test_declared_tables(): every second one, older than it has declared. */
+	assert_true(loop_wait_for(&loop, are_gone,
+				  "SELECT count(*) FROM shoal.game__score WHERE at < now() - interval '30 days'",
+				  2 * WAIT_MS));
+	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.game__score"), "15");
+	assert_true(loop_wait_for(&loop, have_swept, &all, WAIT_MS)); /* the last answer is on its way */
+	stats = stats_of_both();
+	assert_int_equal(stats.swept, all); /* none twice */
+	assert_true(stats.batches >= 1100 / KEEPER_BATCH + 300 / KEEPER_BATCH);
+	assert_int_equal(stats.failures, 0);
 	/* Members who asked were told to both, in order. */
 	assert_true(keepers[0].forgot > 0 && keepers[1].forgot > 0);
 }
@@ -812,12 +885,21 @@ static void test_guilds_that_are_left(void **state)
 	assert_string_equal(
 		ask_sql("SELECT count(*) FROM shoal.guild_setting WHERE guild_id = %" PRIu64, back.guild_id), "1");
 	keepers[0].answer = keepers[1].answer = KEEPER_GUILD_GONE;
+	do_sql("INSERT INTO shoal.game__score SELECT %" PRIu64 ", u FROM generate_series(9000, 9000 + 3 * 200) AS u",
+	       gone.guild_id);
+	do_sql("INSERT INTO shoal.game__poll (guild_id, id, creator_id) VALUES (%" PRIu64 ", 9, 9001)", gone.guild_id);
 	keeper_guild_gone(keepers[0].keeper, gone.guild_id);
 	assert_true(loop_wait_for(&loop, was_removed, &gone.guild_id, WAIT_MS));
 	snprintf(text, sizeof(text),
 		 "SELECT (SELECT count(*) FROM shoal.guild_setting WHERE guild_id = %" PRIu64 ") +"
 		 " (SELECT count(*) FROM shoal.channel_setting WHERE guild_id = %" PRIu64 ") +"
 		 " (SELECT count(*) FROM shoal.setting_history WHERE guild_id = %" PRIu64 ")",
+		 gone.guild_id, gone.guild_id, gone.guild_id);
+	assert_string_equal(pg_value(sql, text), "0");
+	snprintf(text, sizeof(text),
+		 "SELECT (SELECT count(*) FROM shoal.game__score WHERE guild_id = %" PRIu64 ") +"
+		 " (SELECT count(*) FROM shoal.game__poll WHERE guild_id = %" PRIu64 ") +"
+		 " (SELECT count(*) FROM shoal.named_in WHERE guild_id = %" PRIu64 ")",
 		 gone.guild_id, gone.guild_id, gone.guild_id);
 	assert_string_equal(pg_value(sql, text), "0");
 	assert_string_equal(
@@ -947,6 +1029,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_history_and_rollback),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_a_member_is_forgotten),
+		cmocka_unit_test(test_declared_tables),
 		cmocka_unit_test(test_a_guild_comes_back_in_the_middle),
 		cmocka_unit_test(test_retention),
 		cmocka_unit_test(test_the_lease_is_one_s),

@@ -296,6 +296,51 @@ static void test_versions_before(void **state)
 	assert_true(checked > 0);
 }
 
+/* --- members' names ------------------------------------------------------------------------------------------------
+ */
+
+/* Tables of which shared/privacy/tables.c has rows, and columns that are called like a member's and are none. */
+#define KNOWN_TABLES                                                                                           \
+	"'guild_setting', 'channel_setting', 'user_setting', 'setting_history', 'effect_unknown', 'named_in'," \
+	" 'guild_gone', 'forget_request', 'job'"
+#define NO_MEMBERS "'utility__poll.ended_by'" /* the command or job that ended it */
+
+/* Whoever makes a table with members in it has said so (shoal.declare_table()): else export, erasure and the removal of
+ * a guild would pass it by. */
+static void test_members_are_declared(void **state)
+{
+	PGconn *connection = pg_connect(&database);
+	PGresult *result = PQexec(
+		connection,
+		"SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+		" WHERE c.relnamespace = 'shoal'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+		" AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid IN ('bigint'::regtype, 'bigint[]'::regtype)"
+		" AND a.attname ~ '(^|_)(user|users|member|author|creator|owner|moderator|target)(_ids?)?$|_by$'"
+		" AND c.relname NOT IN (" KNOWN_TABLES ") AND c.relname || '.' || a.attname NOT IN (" NO_MEMBERS ")"
+		" AND NOT EXISTS (SELECT FROM shoal.declared_table d WHERE d.table_name = c.relname"
+		"  AND (a.attname = ANY (d.member_columns) OR (d.key_column = 'user_id' AND a.attname = 'user_id')))"
+		" UNION ALL"
+		" SELECT c.relname || ' (not removed with its guild)' FROM pg_class c JOIN pg_attribute a ON"
+		" a.attrelid = c.oid AND a.attname = 'guild_id' WHERE c.relnamespace = 'shoal'::regnamespace"
+		" AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN (" KNOWN_TABLES ")"
+		" AND NOT EXISTS (SELECT FROM shoal.declared_table d WHERE d.table_name = c.relname)");
+
+	(void)state;
+	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+	for (int i = 0; i < PQntuples(result); i++)
+		print_error("%s: say it by shoal.declare_table() in the migration\n", PQgetvalue(result, i, 0));
+	assert_int_equal(PQntuples(result), 0);
+	PQclear(result);
+	/* The judge: one that says nothing is seen. */
+	assert_true(pg_exec(connection, "BEGIN; SELECT shoal.create_keyed_table('x__y', ARRAY['guild_id'],"
+					" 'guild_id bigint, author_id bigint')"));
+	assert_string_equal(pg_value(connection, "SELECT count(*) FROM shoal.declared_table WHERE table_name = 'x__y'"
+						 " AND key_column = 'guild_id' AND member_columns = '{}'"),
+			    "1");
+	assert_true(pg_exec(connection, "ROLLBACK"));
+	PQfinish(connection);
+}
+
 /* The judge itself: what crosses is seen, in the plan and by the deed. */
 static void test_the_judge(void **state)
 {
@@ -367,6 +412,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_the_judge),
 		cmocka_unit_test(test_every_statement),
 		cmocka_unit_test(test_versions_before),
+		cmocka_unit_test(test_members_are_declared),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "--write") == 0)
