@@ -2,8 +2,44 @@
 #ifndef SHOAL_SHARD_COMMANDS_BUILTIN_H
 #define SHOAL_SHARD_COMMANDS_BUILTIN_H
 
+#include <stdio.h>
+
 #include <shoal/command.h>
 #include <shoal/module.h>
+
+#include "shard/commands/invocation.h"
+#include "shared/base/buf.h"
+#include "shared/phrases/phrases.h"
+
+/* The words of a phrase, for the functions below: WORDS({ "name", value }, …). */
+#define WORDS(...)                                    \
+	((const struct shoal_word[]){ __VA_ARGS__ }), \
+		(sizeof((const struct shoal_word[]){ __VA_ARGS__ }) / sizeof(struct shoal_word))
+
+/* The phrase in the asker's language, behind what is in @out. */
+static inline void builtin_put(struct buf *out, const struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+			       const struct shoal_word *words, size_t word_count)
+{
+	phrases_print(out, phrase, inv->language, words, word_count);
+}
+
+static inline const char *builtin_text(const struct shoal_invocation *inv, const struct shoal_phrase *phrase)
+{
+	return phrases_text(phrase, inv->language);
+}
+
+#define NUMBER_SIZE 32
+static inline const char *builtin_number(uint64_t number, char text[NUMBER_SIZE])
+{
+	snprintf(text, NUMBER_SIZE, "%llu", (unsigned long long)number);
+	return text;
+}
+
+static inline const char *builtin_decimal(double number, char text[NUMBER_SIZE])
+{
+	snprintf(text, NUMBER_SIZE, "%.1f", number);
+	return text;
+}
 
 extern const struct shoal_command command_help;        /* builtin_help.c */
 extern const struct shoal_command command_permissions; /* builtin_permissions.c */
@@ -19,5 +55,8 @@ extern const struct shoal_command command_stats;       /* builtin_stats.c */
 extern const struct shoal_component_row builtin_components[BUILTIN_COMPONENTS];
 
 void settings_list(struct shoal_invocation *inv); /* builtin_settings_list.c */
+
+/* builtin_settings.c: why the database gave no answer, or took nothing; an incident for what nobody foresaw. */
+void builtin_tell_database(struct shoal_invocation *inv, int error);
 
 #endif

@@ -6,60 +6,100 @@
 #include <shoal/permissions.h>
 
 #include "shard/commands/commands.h"
+#include "shard/commands/gate.h"
 #include "shard/commands/prefixes.h"
 #include "shard/commands/registry.h"
 #include "shared/base/buf.h"
 
 #define HELP_MAX 8192
 
-static void describe_options(struct buf *out, const struct shoal_command *command)
+/* In the asker's language where the row has it. */
+static const char *described(const struct shoal_invocation *inv, const struct shoal_phrase *local, const char *english)
+{
+	const char *text = local ? local->text[inv->language] : NULL;
+
+	return text ? text : english;
+}
+
+static void describe_options(struct buf *out, const struct shoal_invocation *inv, const struct shoal_command *command)
 {
 	size_t i;
 
-	for (i = 0; i < command->option_count; i++)
-		buf_printf(out, "\n  `%s`%s: %s", command->options[i].name,
-			   command->options[i].required ? "" : " (optional)", command->options[i].description);
+	for (i = 0; i < command->option_count; i++) {
+		const struct shoal_command_option *option = &command->options[i];
+
+		buf_printf(out, "\n  `%s`%s%s: %s", option->name, option->required ? "" : " ",
+			   option->required ? "" : builtin_text(inv, &phrase_HELP_OPTIONAL),
+			   described(inv, option->descriptions, option->description));
+	}
 }
 
-/* @prefix NULL: not known yet. @flags, @permissions: the parents'. */
-static void describe(struct buf *out, const struct shoal_command *command, const char *parents, const char *prefix,
-		     uint32_t flags, uint64_t permissions)
+static void put_line(struct buf *out, const struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+		     const char *name, const char *value)
+{
+	buf_append_str(out, "\n  ");
+	builtin_put(out, inv, phrase, WORDS({ name, value }));
+}
+
+/* What a command and its parents ask for. */
+struct asked {
+	uint32_t flags;
+	uint64_t permissions;
+	enum shoal_level level;
+};
+
+static void describe_row(struct buf *out, const struct shoal_invocation *inv, const struct shoal_command *command,
+			 const char *path, const char *prefix, const struct asked *asked)
+{
+	char example[INVOCATION_PATH_SIZE * 3];
+
+	buf_printf(out, "`/%s`: %s", path, described(inv, command->descriptions, command->description));
+	describe_options(out, inv, command);
+	if (asked->permissions)
+		put_line(out, inv, &phrase_HELP_NEEDS, "permission", shoal_permission_words(asked->permissions));
+	if (asked->level)
+		put_line(out, inv, &phrase_HELP_LEVEL, "level", gate_level_words(asked->level, inv->language));
+	if (asked->flags & SHOAL_COMMAND_GUILD_ONLY)
+		put_line(out, inv, &phrase_HELP_SERVERS, "", "");
+	if (asked->flags & SHOAL_COMMAND_EPHEMERAL)
+		put_line(out, inv, &phrase_HELP_EPHEMERAL, "", "");
+	snprintf(example, sizeof(example), "`%s%s`", prefix ? prefix : "@me ", path);
+	if (!(asked->flags & SHOAL_COMMAND_SLASH_ONLY))
+		put_line(out, inv, &phrase_HELP_MESSAGE, "example", example);
+	buf_append_char(out, '\n');
+}
+
+/* @prefix NULL: not known yet. @asked: what the parents ask for. */
+static void describe(struct buf *out, const struct shoal_invocation *inv, const struct shoal_command *command,
+		     const char *parents, const char *prefix, struct asked asked)
 {
 	char path[INVOCATION_PATH_SIZE * 2];
 	size_t i;
 
 	snprintf(path, sizeof(path), "%s%s%s", parents, *parents ? " " : "", command->name);
-	flags |= command->flags;
-	permissions |= command->permissions;
-	if (command->child_count == 0) {
-		buf_printf(out, "`/%s`: %s", path, command->description);
-		describe_options(out, command);
-		if (permissions)
-			buf_printf(out, "\n  needs %s", shoal_permission_words(permissions));
-		if (flags & SHOAL_COMMAND_GUILD_ONLY)
-			buf_append_str(out, "\n  works in servers only");
-		if (flags & SHOAL_COMMAND_EPHEMERAL)
-			buf_append_str(out, "\n  only you see the answer");
-		if (!(flags & SHOAL_COMMAND_SLASH_ONLY))
-			buf_printf(out, "\n  also as a message: `%s%s`", prefix ? prefix : "@me ", path);
-		buf_append_char(out, '\n');
-	}
+	asked.flags |= command->flags;
+	asked.permissions |= command->permissions;
+	asked.level = command->level > asked.level ? command->level : asked.level;
+	if (command->child_count == 0)
+		describe_row(out, inv, command, path, prefix, &asked);
 	for (i = 0; i < command->child_count; i++)
-		describe(out, &command->children[i], path, prefix, flags, permissions);
+		describe(out, inv, &command->children[i], path, prefix, asked);
 }
 
-static void list_all(const char *prefix, struct buf *out)
+static void list_all(const struct shoal_invocation *inv, const char *prefix, struct buf *out)
 {
 	char example[PREFIXES_SHOWN_SIZE];
 	size_t i;
 
-	buf_append_str(out, "**What I can do**\n");
+	buf_printf(out, "%s\n", builtin_text(inv, &phrase_HELP_TITLE));
 	for (i = 0; i < registry_command_count; i++)
-		buf_printf(out, "`/%s`: %s\n", registry_commands[i]->name, registry_commands[i]->description);
-	buf_append_str(out, "\n`/help command:` followed by a name tells more.");
-	if (prefix)
-		buf_printf(out, " Most commands also work as %s, or when you mention me.",
-			   prefixes_shown(prefix, "ping", example));
+		buf_printf(out, "`/%s`: %s\n", registry_commands[i]->name,
+			   described(inv, registry_commands[i]->descriptions, registry_commands[i]->description));
+	buf_printf(out, "\n%s", builtin_text(inv, &phrase_HELP_MORE));
+	if (!prefix)
+		return;
+	buf_append_char(out, ' ');
+	builtin_put(out, inv, &phrase_HELP_PREFIX, WORDS({ "example", prefixes_shown(prefix, "ping", example) }));
 }
 
 /* "ping", "/ping", "!ping"; of "settings prefix" the command that it belongs to. */
@@ -81,14 +121,14 @@ static void help(struct shoal_invocation *inv)
 
 	buf_init(&out, HELP_MAX);
 	if (!name) {
-		list_all(prefix, &out);
+		list_all(inv, prefix, &out);
 	} else {
 		command = find(name, prefix);
 		if (!command) {
-			shoal_reply_error(inv, "There is no such command. `/help` lists them all.");
+			invocation_refuse(inv, &phrase_COMMAND_UNKNOWN, NULL, 0);
 			return;
 		}
-		describe(&out, command, "", prefix, 0, 0);
+		describe(&out, inv, command, "", prefix, (struct asked){ 0 });
 	}
 	if (buf_cstr(&out))
 		shoal_reply_text(inv, buf_cstr(&out));

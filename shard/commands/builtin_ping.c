@@ -5,24 +5,27 @@
 
 #include "shard/commands/commands.h"
 
-static const char *milliseconds(uint64_t us, char text[32])
+static const char *milliseconds(const struct shoal_invocation *inv, uint64_t us, char text[NUMBER_SIZE])
 {
 	if (us == 0)
-		return "not measured yet";
-	snprintf(text, 32, "%.1f ms", (double)us / 1000.0);
+		return builtin_text(inv, &phrase_NOT_MEASURED);
+	snprintf(text, NUMBER_SIZE, "%.1f ms", (double)us / 1000.0);
 	return text;
 }
 
 static void ping(struct shoal_invocation *inv)
 {
 	const struct command_services *services = commands_services(inv);
-	char gateway[32], rest[32];
+	char gateway[NUMBER_SIZE], rest[NUMBER_SIZE], shard[NUMBER_SIZE], count[NUMBER_SIZE];
 	struct rest_stats stats;
 
 	rest_stats(services->rest, &stats);
-	shoal_reply_printf(inv, "Pong! Gateway: %s, REST: %s, shard %u of %u.",
-			   milliseconds(services->gateway_latency_us(services->gateway_arg), gateway),
-			   milliseconds(stats.latency_us, rest), services->shard_id, services->shard_count);
+	invocation_reply_phrase(
+		inv, &phrase_PING,
+		WORDS({ "gateway", milliseconds(inv, services->gateway_latency_us(services->gateway_arg), gateway) },
+		      { "rest", milliseconds(inv, stats.latency_us, rest) },
+		      { "shard", builtin_number(services->shard_id, shard) },
+		      { "count", builtin_number(services->shard_count, count) }));
 }
 
 const struct shoal_command command_ping = {

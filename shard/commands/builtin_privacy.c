@@ -25,17 +25,11 @@ static void tell_error(struct shoal_invocation *inv, int error)
 	if (error == -ECANCELED)
 		return;
 	if (error == -SHOAL_EOFFLINE && (!db || !db_is_on(db)))
-		shoal_reply_error(inv,
-				  "No database is configured, so nothing is kept of you beyond what is being handled "
-				  "right now.");
+		invocation_refuse(inv, &phrase_PRIVACY_NO_DATABASE, NULL, 0);
 	else if (error == -SHOAL_EOFFLINE)
-		shoal_reply_error(inv, "The database is not there just now; please try again later.");
+		invocation_refuse(inv, &phrase_PRIVACY_AWAY, NULL, 0);
 	else
-		shoal_reply_error(
-			inv,
-			"That did not work to its end (%s). What was done stays done; please ask again, it goes "
-			"on from there.",
-			error_name(error));
+		invocation_refuse(inv, &phrase_PRIVACY_BROKEN, WORDS({ "error", error_name(error) }));
 }
 
 /* --- export ------------------------------------------------------------------------------------------------------- */
@@ -72,7 +66,7 @@ static void put_part(char *out, size_t size, const char *text, size_t len)
 static void exported(void *arg, int error, const char *json, size_t len, bool cut)
 {
 	struct shoal_invocation *inv = arg;
-	char text[PART_MAX * 2];
+	char text[PART_MAX * 2], user[NUMBER_SIZE];
 	struct shoal_content content = { .text = text, .flags = SHOAL_CONTENT_EPHEMERAL };
 	size_t at = 0, parts;
 
@@ -92,10 +86,9 @@ static void exported(void *arg, int error, const char *json, size_t len, bool cu
 			break;
 	}
 	if (cut || at < len) {
-		snprintf(text, sizeof(text),
-			 "There is more than fits here: ask the bot's operator for `shoalctl privacy "
-			 "export %" PRIu64 "`.",
-			 shoal_invocation_user_id(inv));
+		phrases_print_text(&phrase_PRIVACY_CUT, inv->language,
+				   WORDS({ "user", builtin_number(shoal_invocation_user_id(inv), user) }), text,
+				   sizeof(text));
 		shoal_followup(inv, &content, NULL, NULL);
 	}
 	shoal_invocation_release(inv);
@@ -116,13 +109,12 @@ static void export_own(struct shoal_invocation *inv)
 static void ask_again(struct shoal_invocation *inv)
 {
 	char id[SHOAL_CUSTOM_ID_MAX];
-	struct shoal_button button = { .style = SHOAL_BUTTON_DANGER, .label = "Delete it", .custom_id = id };
+	struct shoal_button button = { .style = SHOAL_BUTTON_DANGER,
+				       .label = builtin_text(inv, &phrase_PRIVACY_BUTTON),
+				       .custom_id = id };
 	struct shoal_action_row row = { .buttons = &button, .button_count = 1 };
 	struct shoal_content content = {
-		.text = "This removes what I keep of you in every server: your own settings, and your name where you "
-			"changed a server's settings or stand in one. It can't be undone. What you wrote in Discord "
-			"itself "
-			"stays there.",
+		.text = builtin_text(inv, &phrase_PRIVACY_ASK),
 		.rows = &row,
 		.row_count = 1,
 	};
@@ -135,6 +127,7 @@ static void erased(void *arg, int error, uint64_t rows)
 {
 	struct shoal_invocation *inv = arg;
 	const struct command_services *services = commands_services(inv);
+	char count[NUMBER_SIZE];
 	struct settings_place place = { .user_id = shoal_invocation_user_id(inv) };
 	struct log_ctx ctx = { .shard = (int32_t)services->shard_id, .module = "privacy" };
 
@@ -145,11 +138,7 @@ static void erased(void *arg, int error, uint64_t rows)
 		if (services->keeper && *services->keeper)
 			keeper_wake(*services->keeper);
 		log_audit(&ctx, "privacy.erased", KV_U64("rows", rows)); /* not who: that was the point */
-		shoal_reply_printf(inv,
-				   "Done: %" PRIu64
-				   " entries are deleted or no longer name you. What waits in files goes "
-				   "within two minutes.",
-				   rows);
+		invocation_reply_phrase(inv, &phrase_PRIVACY_DONE, WORDS({ "count", builtin_number(rows, count) }));
 	}
 	shoal_invocation_release(inv);
 }
@@ -179,7 +168,7 @@ static void delete_pressed(struct shoal_invocation *inv)
 
 	snprintf(own, sizeof(own), "%" PRIu64, shoal_invocation_user_id(inv));
 	if (strcmp(shoal_invocation_custom_rest(inv), own) != 0)
-		shoal_reply_error(inv, "That button was not yours. `/privacy delete` gives you one.");
+		invocation_refuse(inv, &phrase_PRIVACY_FOREIGN, NULL, 0);
 	else
 		delete_own(inv);
 }

@@ -13,6 +13,7 @@
 #include "shared/base/buf.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
+#include "shared/phrases/clean.h"
 #include "shared/settings/settings_write.h"
 
 #define TEXT_MAX      1900 /* bytes: an answer has 2000 characters */
@@ -21,9 +22,11 @@
 #define OWNERS_SHOWN  12
 #define SUGGESTED_MAX 25 /* Discord shows no more */
 
-static const char *const in_words[SETTINGS_LAYER_COUNT] = { "the default", "set for all servers by the operator",
-							    "set for this server", "set for the channel",
-							    "set by you" };
+static const struct shoal_phrase *const in_words[SETTINGS_LAYER_COUNT] = {
+	[SETTINGS_DEFAULT] = &phrase_LAYER_DEFAULT, [SETTINGS_GLOBAL] = &phrase_LAYER_GLOBAL,
+	[SETTINGS_GUILD] = &phrase_LAYER_GUILD,     [SETTINGS_CHANNEL] = &phrase_LAYER_CHANNEL,
+	[SETTINGS_USER] = &phrase_LAYER_USER,
+};
 
 static struct settings *settings_of(struct shoal_invocation *inv)
 {
@@ -40,17 +43,18 @@ static struct settings_place place_of(struct shoal_invocation *inv)
 }
 
 /* A value as code, so that nothing in it is anything but text; mentions as they are. */
-static void put_value(struct buf *out, const struct schema_row *row, const struct shoal_setting_value *value)
+static void put_value(struct buf *out, const struct shoal_invocation *inv, const struct schema_row *row,
+		      const struct shoal_setting_value *value)
 {
 	char text[SHOWN_MAX], code[PREFIXES_SHOWN_SIZE];
 
 	if (row->row->flags & SHOAL_SETTING_SENSITIVE) {
-		buf_append_str(out, value->text[0] ? "(set, hidden)" : "(empty)");
+		buf_append_str(out, builtin_text(inv, value->text[0] ? &phrase_VALUE_HIDDEN : &phrase_VALUE_EMPTY));
 		return;
 	}
 	value_print(value, true, text, sizeof(text));
 	if (value->type == SHOAL_SETTING_TEXT && strlen(text) < PREFIXES_SHOWN_SIZE / 2)
-		buf_append_str(out, text[0] ? prefixes_shown(text, "", code) : "(empty)");
+		buf_append_str(out, text[0] ? prefixes_shown(text, "", code) : builtin_text(inv, &phrase_VALUE_EMPTY));
 	else if (value->type == SHOAL_SETTING_TEXT)
 		buf_printf(out, "```\n%s\n```", text);
 	else
@@ -59,12 +63,10 @@ static void put_value(struct buf *out, const struct schema_row *row, const struc
 
 /* --- what is told when no value can be had ------------------------------------------------------------------------ */
 
-static const char *doubt_of(struct settings *settings)
+static void put_doubt(struct buf *out, struct shoal_invocation *inv)
 {
-	return settings_is_on(settings)
-		       ? "\nThe database with this server's settings is not there just now, so this may be "
-			 "old or a default."
-		       : "\nNo database is configured, so nothing can be changed.";
+	buf_printf(out, "\n%s",
+		   builtin_text(inv, settings_is_on(settings_of(inv)) ? &phrase_SETTINGS_OLD : &phrase_SETTINGS_FIXED));
 }
 
 /* --- prefix ------------------------------------------------------------------------------------------------------- */
@@ -74,32 +76,74 @@ struct change {
 	char prefix[PREFIX_SIZE * 4];
 };
 
-/* How a change ended, for those that say nothing of their own. */
+/* What went wrong, where a sentence of the catalogue says it. */
+static const struct {
+	int error;
+	const struct shoal_phrase *phrase;
+} troubles[] = {
+	{ -SHOAL_EUNKNOWN, &phrase_DATABASE_UNKNOWN },
+	{ -ENOBUFS, &phrase_DATABASE_BUSY },
+	{ -ETIMEDOUT, &phrase_DATABASE_BUSY },
+	{ -ENOSPC, &phrase_DATABASE_AWAY },
+	{ -E2BIG, &phrase_SETTING_FULL },
+	{ -SHOAL_ENOKEY, &phrase_SETTING_NO_KEY },
+	{ -ENOMEM, &phrase_NO_MEMORY },
+};
+
+static bool tell_trouble(struct shoal_invocation *inv, int error)
+{
+	if (error == -SHOAL_EOFFLINE) {
+		invocation_refuse(inv,
+				  settings_is_on(settings_of(inv)) ? &phrase_DATABASE_AWAY : &phrase_SETTINGS_FIXED,
+				  NULL, 0);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(troubles); i++) {
+		if (troubles[i].error != error)
+			continue;
+		invocation_refuse(inv, troubles[i].phrase, NULL, 0);
+		return true;
+	}
+	return false;
+}
+
+void builtin_tell_database(struct shoal_invocation *inv, int error)
+{
+	if (error != -ECANCELED && !tell_trouble(inv, error))
+		invocation_incident(inv, error_text(error));
+}
+
+/* How a change ended, for those that say nothing of their own. What a setting's own check says is in English. */
 static bool tell_failure(struct shoal_invocation *inv, const struct settings_outcome *outcome)
 {
 	if (outcome->error == 0)
 		return false;
-	if (outcome->error != -ECANCELED)
-		shoal_reply_error(inv, "%s", outcome->words);
+	if (outcome->error != -ECANCELED && !tell_trouble(inv, outcome->error))
+		invocation_refuse(inv, &phrase_SETTING_BAD, WORDS({ "why", outcome->words }));
 	return true;
 }
 
-static const char *kept_words(const struct settings_outcome *outcome)
+static void put_kept(struct buf *out, struct shoal_invocation *inv, const struct settings_outcome *outcome)
 {
-	return outcome->kept
-		       ? "\nThe database is not there just now: this is kept, and will be written when it is back."
-		       : "";
+	if (outcome->kept)
+		buf_printf(out, "\n%s", builtin_text(inv, &phrase_SETTINGS_KEPT));
 }
 
 static void prefix_changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct change *change = arg;
 	char shown[PREFIXES_SHOWN_SIZE], example[PREFIXES_SHOWN_SIZE];
+	CLEANUP(buf_finish) struct buf out;
 
-	if (!tell_failure(change->inv, outcome))
-		shoal_reply_printf(change->inv, "Done: commands here now begin with %s, for example %s.%s",
-				   prefixes_shown(change->prefix, "", shown),
-				   prefixes_shown(change->prefix, "ping", example), kept_words(outcome));
+	buf_init(&out, TEXT_MAX);
+	if (!tell_failure(change->inv, outcome)) {
+		builtin_put(&out, change->inv, &phrase_PREFIX_DONE,
+			    WORDS({ "prefix", prefixes_shown(change->prefix, "", shown) },
+				  { "example", prefixes_shown(change->prefix, "ping", example) }));
+		put_kept(&out, change->inv, outcome);
+		if (buf_cstr(&out))
+			shoal_reply_text(change->inv, buf_cstr(&out));
+	}
 	shoal_invocation_release(change->inv);
 	free(change);
 }
@@ -111,16 +155,11 @@ static void prefix_shown(void *arg, const struct setting_answer *answer)
 	char text[PREFIXES_SHOWN_SIZE];
 
 	prefixes_shown(answer->value->text, "", text);
-	if (!settings_is_on(settings))
-		shoal_reply_printf(
-			inv, "Commands here begin with %s. No database is configured, so it can't be changed.", text);
-	else if (answer->sure)
-		shoal_reply_printf(inv, "Commands here begin with %s. `/settings prefix new:` changes it.", text);
-	else
-		shoal_reply_printf(inv,
-				   "Just now commands here begin with %s: the database with this server's settings is "
-				   "not there.",
-				   text);
+	invocation_reply_phrase(inv,
+				!settings_is_on(settings) ? &phrase_PREFIX_FIXED
+				: answer->sure            ? &phrase_PREFIX_IS
+							  : &phrase_PREFIX_NOW,
+				WORDS({ "prefix", text }));
 	shoal_invocation_release(inv);
 }
 
@@ -182,32 +221,46 @@ static const struct schema_row *next_row(const struct look *look, size_t *at)
 /* Those for which there was no room: how many, and how to see them. */
 static void put_rest(struct look *look)
 {
+	CLEANUP(buf_finish) struct buf names = { 0 };
 	size_t count = 0, at = look->at;
 	const char *owner = "";
 
 	if (!next_row(look, &at))
 		return;
-	buf_append_str(&look->out, "\n… and more, shown by `/settings show name:` with");
+	buf_init(&names, TEXT_MAX);
 	for (const struct schema_row *row; (row = next_row(look, &at)) && count < OWNERS_SHOWN; at++) {
 		const char *one = look->owner ? row->name : row->schema->owner;
 
 		if (strcmp(one, owner) == 0)
 			continue;
-		buf_printf(&look->out, "%s `%s`", count++ ? "," : "", one);
+		buf_printf(&names, "%s `%s`", count++ ? "," : "", one);
 		owner = one;
 	}
 	if (next_row(look, &at))
-		buf_append_str(&look->out, " …");
+		buf_append_str(&names, " …");
+	buf_append_char(&look->out, '\n');
+	builtin_put(&look->out, look->inv, &phrase_SETTINGS_REST,
+		    WORDS({ "names", buf_cstr(&names) ? buf_cstr(&names) : "" }));
 }
 
 static void end_look(struct look *look)
 {
 	if (!look->sure || !settings_is_on(settings_of(look->inv)))
-		buf_append_str(&look->out, doubt_of(settings_of(look->inv)));
+		put_doubt(&look->out, look->inv);
 	shoal_reply_text(look->inv, buf_cstr(&look->out));
 	shoal_invocation_release(look->inv);
 	buf_finish(&look->out);
 	free(look);
+}
+
+static void put_version(struct look *look, int64_t version, int64_t changed_ms)
+{
+	char number[NUMBER_SIZE], when[NUMBER_SIZE];
+
+	snprintf(when, sizeof(when), "<t:%" PRId64 ":R>", changed_ms / 1000);
+	buf_append_char(&look->out, ' ');
+	builtin_put(&look->out, look->inv, &phrase_VALUE_VERSION,
+		    WORDS({ "version", builtin_number((uint64_t)version, number) }, { "when", when }));
 }
 
 static void put_layers(struct look *look, const struct schema_row *row, enum settings_layer from)
@@ -218,33 +271,39 @@ static void put_layers(struct look *look, const struct schema_row *row, enum set
 	for (enum settings_layer layer = SETTINGS_DEFAULT; layer < SETTINGS_LAYER_COUNT; layer++) {
 		if (layer != SETTINGS_DEFAULT && !layers[layer].allowed)
 			continue;
-		buf_printf(&look->out, "\n%s %s: ", layer == from ? "**→**" : "-", in_words[layer]);
+		buf_printf(&look->out, "\n%s %s: ", layer == from ? "**→**" : "-",
+			   builtin_text(look->inv, in_words[layer]));
 		if (layers[layer].value)
-			put_value(&look->out, row, layers[layer].value);
+			put_value(&look->out, look->inv, row, layers[layer].value);
 		else if (layers[layer].problem)
 			buf_append_str(&look->out, settings_problem_words(layers[layer].problem));
 		else
-			buf_append_str(&look->out, "not set");
+			buf_append_str(&look->out, builtin_text(look->inv, &phrase_VALUE_NOT_SET));
 		if (layers[layer].pending)
-			buf_append_str(&look->out, " (waits for the database)");
+			buf_printf(&look->out, " %s", builtin_text(look->inv, &phrase_VALUE_WAITS));
 		else if (layers[layer].version)
-			buf_printf(&look->out, " (version %" PRId64 ", <t:%" PRId64 ":R>)", layers[layer].version,
-				   layers[layer].changed_ms / 1000);
+			put_version(look, layers[layer].version, layers[layer].changed_ms);
 	}
 }
 
 static void on_look(void *arg, const struct setting_answer *answer)
 {
 	struct look *look = arg;
+	CLEANUP(buf_finish) struct buf value;
 	const struct schema_row *row = answer->row;
 
 	look->sure = look->sure && answer->sure;
-	buf_printf(&look->out, "%s`%s` is ", look->out.len ? "\n" : "", row->name);
+	buf_init(&value, TEXT_MAX);
 	if (answer->problem && (row->row->flags & SHOAL_SETTING_SENSITIVE))
-		buf_printf(&look->out, "not usable: %s", settings_problem_words(answer->problem));
+		builtin_put(&value, look->inv, &phrase_SETTING_UNUSABLE,
+			    WORDS({ "why", settings_problem_words(answer->problem) }));
 	else
-		put_value(&look->out, row, answer->value);
-	buf_printf(&look->out, ", %s", in_words[answer->from]);
+		put_value(&value, look->inv, row, answer->value);
+	if (look->out.len)
+		buf_append_char(&look->out, '\n');
+	builtin_put(&look->out, look->inv, &phrase_SETTING_IS,
+		    WORDS({ "name", row->name }, { "value", buf_cstr(&value) ? buf_cstr(&value) : "" },
+			  { "layer", builtin_text(look->inv, in_words[answer->from]) }));
 	if (!look->all) {
 		char allowed[VALUE_ERROR_SIZE];
 
@@ -264,6 +323,7 @@ static void on_look(void *arg, const struct setting_answer *answer)
 
 static void show(struct shoal_invocation *inv)
 {
+	char clean[SHOWN_MAX];
 	const char *name = shoal_invocation_string(inv, "name", NULL);
 	const struct schema_row *first;
 	struct look *look = calloc(1, sizeof(*look));
@@ -281,7 +341,8 @@ static void show(struct shoal_invocation *inv)
 		name = first->name;
 	if (name && settings_get(settings_of(inv), &look->place, name, on_look, look) == 0)
 		return;
-	shoal_reply_error(inv, "There is no setting `%s`; `/settings show` lists them all.", name);
+	invocation_refuse(inv, &phrase_SETTING_NONE,
+			  WORDS({ "name", phrases_clean(name, SHOWN_MAX / 4, clean, sizeof(clean)) }));
 	buf_finish(&look->out);
 	free(look);
 	shoal_invocation_release(inv);
@@ -299,14 +360,23 @@ static enum settings_layer layer_of(struct shoal_invocation *inv)
 static void changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct shoal_invocation *inv = arg;
-	char version[48] = "";
+	char number[NUMBER_SIZE], version[96] = "";
+	CLEANUP(buf_finish) struct buf out;
 
-	if (outcome->version)
-		snprintf(version, sizeof(version), " (version %" PRId64 ")", outcome->version);
-	if (!tell_failure(inv, outcome))
-		shoal_reply_printf(inv, "Done: `%s` is changed%s. `/settings show name:%s` tells what counts now.%s",
-				   shoal_invocation_string(inv, "name", ""), version,
-				   shoal_invocation_string(inv, "name", ""), kept_words(outcome));
+	buf_init(&out, TEXT_MAX);
+	if (outcome->version) {
+		version[0] = ' ';
+		phrases_print_text(&phrase_VERSION, inv->language,
+				   WORDS({ "version", builtin_number((uint64_t)outcome->version, number) }),
+				   version + 1, sizeof(version) - 1);
+	}
+	if (!tell_failure(inv, outcome)) {
+		builtin_put(&out, inv, &phrase_SETTING_CHANGED,
+			    WORDS({ "name", shoal_invocation_string(inv, "name", "") }, { "version", version }));
+		put_kept(&out, inv, outcome);
+		if (buf_cstr(&out))
+			shoal_reply_text(inv, buf_cstr(&out));
+	}
 	shoal_invocation_release(inv);
 }
 
@@ -337,12 +407,12 @@ static void rollback(struct shoal_invocation *inv)
 /* --- history ------------------------------------------------------------------------------------------------------ */
 
 /* What it was before: the next older row of the same place, where it is among those that were read. */
-static const char *before(const struct setting_past *rows, size_t count, size_t at)
+static const char *before(const struct shoal_invocation *inv, const struct setting_past *rows, size_t count, size_t at)
 {
 	for (size_t i = at + 1; i < count; i++)
 		if (rows[i].channel_id == rows[at].channel_id && strcmp(rows[i].name, rows[at].name) == 0)
 			return rows[i].shown;
-	return rows[at].version == 1 ? "not set" : "…";
+	return rows[at].version == 1 ? builtin_text(inv, &phrase_VALUE_NOT_SET) : "…";
 }
 
 /* In a code span nothing may end it, and no line may break it. */
@@ -359,30 +429,50 @@ static void put_code(struct buf *out, const char *text)
 	buf_printf(out, "`%s`", copy);
 }
 
+static void put_past(struct buf *out, const struct shoal_invocation *inv, const struct setting_past *rows, size_t count,
+		     size_t at)
+{
+	char when[NUMBER_SIZE], version[NUMBER_SIZE], channel[NUMBER_SIZE], by[NUMBER_SIZE], where[96] = "",
+											     who[96] = "";
+	const struct setting_past *row = &rows[at];
+	CLEANUP(buf_finish) struct buf old;
+	CLEANUP(buf_finish) struct buf new;
+
+	buf_init(&old, 2 * SHOWN_MAX);
+	buf_init(&new, 2 * SHOWN_MAX);
+	put_code(&old, before(inv, rows, count, at));
+	put_code(&new, row->shown);
+	snprintf(when, sizeof(when), "<t:%" PRId64 ":R>", row->at_ms / 1000);
+	snprintf(channel, sizeof(channel), "<#%" PRIu64 ">", row->channel_id);
+	snprintf(by, sizeof(by), "<@%" PRIu64 ">", row->by);
+	if (row->channel_id)
+		phrases_print_text(&phrase_HISTORY_IN, inv->language, WORDS({ "channel", channel }), where,
+				   sizeof(where));
+	if (row->by)
+		phrases_print_text(&phrase_HISTORY_BY, inv->language, WORDS({ "who", by }), who, sizeof(who));
+	builtin_put(out, inv, &phrase_HISTORY_ROW,
+		    WORDS({ "when", when }, { "name", row->name }, { "where", where },
+			  { "version", builtin_number((uint64_t)row->version, version) },
+			  { "before", buf_cstr(&old) ? buf_cstr(&old) : "" },
+			  { "after", buf_cstr(&new) ? buf_cstr(&new) : "" }, { "who", who }));
+	if (row->note[0])
+		buf_printf(out, " (%s)", row->note);
+	buf_append_char(out, '\n');
+}
+
 static void on_history(void *arg, int error, const char *words, const struct setting_past *rows, size_t count)
 {
 	CLEANUP(buf_finish) struct buf out = { 0 };
 	struct shoal_invocation *inv = arg;
 
+	(void)words;
 	buf_init(&out, 4 * TEXT_MAX);
-	for (size_t i = 0; error == 0 && i < count && i < HISTORY_ROWS && out.len < TEXT_MAX - 3 * SHOWN_MAX; i++) {
-		buf_printf(&out, "<t:%" PRId64 ":R> `%s`", rows[i].at_ms / 1000, rows[i].name);
-		if (rows[i].channel_id)
-			buf_printf(&out, " in <#%" PRIu64 ">", rows[i].channel_id);
-		buf_printf(&out, " version %" PRId64 ": ", rows[i].version);
-		put_code(&out, before(rows, count, i));
-		buf_append_str(&out, " → ");
-		put_code(&out, rows[i].shown);
-		if (rows[i].by)
-			buf_printf(&out, " by <@%" PRIu64 ">", rows[i].by);
-		if (rows[i].note[0])
-			buf_printf(&out, " (%s)", rows[i].note);
-		buf_append_char(&out, '\n');
-	}
+	for (size_t i = 0; error == 0 && i < count && i < HISTORY_ROWS && out.len < TEXT_MAX - 3 * SHOWN_MAX; i++)
+		put_past(&out, inv, rows, count, i);
 	if (error == 0)
-		shoal_reply_text(inv, count ? buf_cstr(&out) : "Nothing was changed here yet.");
-	else if (error != -ECANCELED)
-		shoal_reply_error(inv, "%s", words);
+		shoal_reply_text(inv, count ? buf_cstr(&out) : builtin_text(inv, &phrase_HISTORY_EMPTY));
+	else
+		builtin_tell_database(inv, error);
 	shoal_invocation_release(inv);
 }
 

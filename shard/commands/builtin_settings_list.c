@@ -16,11 +16,10 @@
 #define VALUE_SHOWN 100
 
 /* A value between backticks: none of its own may end them. */
-static size_t put_setting(char *text, size_t size, const struct guild_setting *setting)
+static void put_setting(struct buf *out, const struct shoal_invocation *inv, const struct guild_setting *setting)
 {
-	char value[VALUE_SHOWN + 1], who[48] = "a program";
+	char value[VALUE_SHOWN + 1], who[48];
 	size_t len = setting->value_len < VALUE_SHOWN ? setting->value_len : VALUE_SHOWN;
-	int n;
 
 	/* Not in the middle of a character. */
 	while (len < setting->value_len && len > 0 && ((unsigned char)setting->value[len] & 0xc0) == 0x80)
@@ -30,35 +29,37 @@ static size_t put_setting(char *text, size_t size, const struct guild_setting *s
 	for (char *at = value; *at; at++)
 		if (*at == '`')
 			*at = '\'';
-	if (setting->updated_by)
-		snprintf(who, sizeof(who), "<@%" PRIu64 ">", setting->updated_by);
-	n = snprintf(text, size, "`%s` = `%s`%s by %s\n", setting->name, value, len < setting->value_len ? "…" : "",
-		     who);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	snprintf(who, sizeof(who), "<@%" PRIu64 ">", setting->updated_by);
+	builtin_put(out, inv, &phrase_LIST_ROW,
+		    WORDS({ "name", setting->name }, { "value", value }, { "cut", len < setting->value_len ? "…" : "" },
+			  { "who", setting->updated_by ? who : builtin_text(inv, &phrase_LIST_PROGRAM) }));
+	buf_append_char(out, '\n');
 }
 
 static void listed(void *arg, int error, const struct guild_setting *settings, size_t count)
 {
 	struct shoal_invocation *inv = arg;
-	char text[LIST_MAX] = "";
-	size_t len = 0, shown = 0;
+	CLEANUP(buf_finish) struct buf out;
+	char more[NUMBER_SIZE];
+	size_t shown = 0, before;
 
-	for (; shown < count; shown++) {
-		size_t more = put_setting(text + len, sizeof(text) - len, &settings[shown]);
-
-		if (more == 0)
+	buf_init(&out, 2 * LIST_MAX);
+	for (; error == 0 && shown < count; shown++) {
+		before = out.len;
+		put_setting(&out, inv, &settings[shown]);
+		if (out.len > LIST_MAX) {
+			out.len = before;
 			break;
-		len += more;
+		}
 	}
-	text[len] = '\0';
+	if (error == 0 && shown < count)
+		builtin_put(&out, inv, &phrase_LIST_MORE, WORDS({ "count", builtin_number(count - shown, more) }));
 	if (error == 0 && count == 0)
-		shoal_reply_printf(inv, "Everything here is as it comes: nothing was changed.");
-	else if (error == 0 && shown < count)
-		shoal_reply_printf(inv, "%s… and %zu more", text, count - shown);
-	else if (error == 0)
-		shoal_reply_printf(inv, "%s", text);
+		invocation_reply_phrase(inv, &phrase_LIST_EMPTY, NULL, 0);
+	else if (error == 0 && buf_cstr(&out))
+		shoal_reply_text(inv, buf_cstr(&out));
 	else if (error != -ECANCELED)
-		shoal_reply_error(inv, "This server's settings can't be read just now: %s.", error_text(error));
+		builtin_tell_database(inv, error);
 	shoal_invocation_release(inv);
 }
 

@@ -27,12 +27,12 @@ static long long number_of(const json_t *shard, const char *key)
 	return (long long)json_number_value(json_object_get(shard, key));
 }
 
-static void table(struct buf *out, const json_t *shards)
+static void table(struct buf *out, const struct shoal_invocation *inv, const json_t *shards)
 {
 	const json_t *shard;
 	size_t i;
 
-	buf_append_str(out, "```\nshard  state        guilds  latency\n");
+	buf_printf(out, "```\n%s\n", builtin_text(inv, &phrase_SHARDS_TABLE));
 	json_array_foreach(shards, i, shard)
 		buf_printf(out, "%5lld  %-11s  %6lld  %4lld ms\n", number_of(shard, "id"), state_of(shard),
 			   number_of(shard, "guilds"), number_of(shard, "latency_ms"));
@@ -40,11 +40,16 @@ static void table(struct buf *out, const json_t *shards)
 }
 
 /* For fleets too large for a table: those that are not ready, by name. */
-static void exceptions(struct buf *out, const json_t *shards)
+static void exceptions(struct buf *out, const struct shoal_invocation *inv, const json_t *shards)
 {
+	CLEANUP(buf_finish) struct buf names;
+	CLEANUP(buf_finish) struct buf all;
 	const json_t *shard;
 	size_t i, shown = 0, more = 0;
+	char count[NUMBER_SIZE];
 
+	buf_init(&names, SHARDS_TEXT_MAX);
+	buf_init(&all, SHARDS_TEXT_MAX);
 	json_array_foreach(shards, i, shard)
 	{
 		if (strcmp(state_of(shard), shard_state_name(SHARD_STATE_READY)) == 0)
@@ -53,17 +58,24 @@ static void exceptions(struct buf *out, const json_t *shards)
 			more++;
 			continue;
 		}
-		buf_printf(out, "%s%lld (%s)", shown ? ", " : "Not ready: ", number_of(shard, "id"), state_of(shard));
+		buf_printf(&names, "%s%lld (%s)", shown ? ", " : "", number_of(shard, "id"), state_of(shard));
 		shown++;
 	}
+	if (!shown || !buf_cstr(&names))
+		return;
 	if (more)
-		buf_printf(out, " and %zu more", more);
+		builtin_put(&all, inv, &phrase_AND_MORE,
+			    WORDS({ "list", buf_cstr(&names) }, { "count", builtin_number(more, count) }));
+	else
+		buf_append_str(&all, buf_cstr(&names));
+	builtin_put(out, inv, &phrase_SHARDS_NOT_READY, WORDS({ "shards", buf_cstr(&all) ? buf_cstr(&all) : "" }));
 }
 
 static void show(struct shoal_invocation *inv, const json_t *shards)
 {
 	CLEANUP(buf_finish) struct buf out;
 	const json_t *shard;
+	char ready_text[NUMBER_SIZE], count[NUMBER_SIZE], servers[NUMBER_SIZE], own[NUMBER_SIZE];
 	long long guilds = 0;
 	size_t i, ready = 0;
 
@@ -73,12 +85,16 @@ static void show(struct shoal_invocation *inv, const json_t *shards)
 		ready += strcmp(state_of(shard), shard_state_name(SHARD_STATE_READY)) == 0;
 		guilds += number_of(shard, "guilds");
 	}
-	buf_printf(&out, "**%zu of %zu shards ready**, %lld servers. You are on shard %u.\n", ready,
-		   json_array_size(shards), guilds, commands_services(inv)->shard_id);
+	builtin_put(&out, inv, &phrase_SHARDS_READY,
+		    WORDS({ "ready", builtin_number(ready, ready_text) },
+			  { "count", builtin_number(json_array_size(shards), count) },
+			  { "servers", builtin_number((uint64_t)guilds, servers) },
+			  { "shard", builtin_number(commands_services(inv)->shard_id, own) }));
+	buf_append_char(&out, '\n');
 	if (json_array_size(shards) <= SHARDS_TABLE_MAX)
-		table(&out, shards);
+		table(&out, inv, shards);
 	else
-		exceptions(&out, shards);
+		exceptions(&out, inv, shards);
 	if (buf_cstr(&out))
 		shoal_reply_text(inv, buf_cstr(&out));
 }
@@ -100,13 +116,13 @@ static void finish(struct listing *listing)
 
 static void fail(struct listing *listing, int error)
 {
+	char shard[NUMBER_SIZE];
+
 	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT)
-		shoal_reply_error(listing->inv,
-				  "The supervisor does not answer just now, so I can speak for shard %u only. "
-				  "Please try again in a minute.",
-				  commands_services(listing->inv)->shard_id);
+		invocation_refuse(listing->inv, &phrase_SHARDS_NO_SUPERVISOR,
+				  WORDS({ "shard", builtin_number(commands_services(listing->inv)->shard_id, shard) }));
 	else if (error != -ECANCELED)
-		shoal_reply_error(listing->inv, "The list of shards could not be had: %s.", error_text(error));
+		invocation_incident(listing->inv, error_text(error));
 	finish(listing);
 }
 
@@ -146,7 +162,7 @@ static void shards(struct shoal_invocation *inv)
 	if (!listing || !list) {
 		free(listing);
 		json_decref(list);
-		shoal_reply_error(inv, "There is no memory for the list just now. Please try again in a minute.");
+		invocation_refuse(inv, &phrase_NO_MEMORY, NULL, 0);
 		return;
 	}
 	*listing = (struct listing){ .inv = inv, .shards = list };

@@ -12,18 +12,28 @@
 #define STATS_MISSING_MAX 20
 #define STATS_MOST_USED   5
 
-static void name_missing(struct buf *out, const struct fleet_stats *stats)
+static void name_missing(struct buf *out, const struct shoal_invocation *inv, const struct fleet_stats *stats)
 {
+	CLEANUP(buf_finish) struct buf shards;
+	CLEANUP(buf_finish) struct buf all;
+	char count[NUMBER_SIZE];
 	size_t i;
+
+	buf_init(&shards, STATS_TEXT_MAX);
+	buf_init(&all, STATS_TEXT_MAX);
 
 	if (stats->missing_count == 0)
 		return;
-	buf_append_str(out, "\nNo answer within half a second from shard ");
 	for (i = 0; i < stats->missing_count && i < STATS_MISSING_MAX; i++)
-		buf_printf(out, "%s%u", i ? ", " : "", stats->missing[i]);
+		buf_printf(&shards, "%s%u", i ? ", " : "", stats->missing[i]);
 	if (stats->missing_count > STATS_MISSING_MAX)
-		buf_printf(out, " and %zu more", stats->missing_count - STATS_MISSING_MAX);
-	buf_append_str(out, ": not counted above.");
+		builtin_put(&all, inv, &phrase_AND_MORE,
+			    WORDS({ "list", buf_cstr(&shards) ? buf_cstr(&shards) : "" },
+				  { "count", builtin_number(stats->missing_count - STATS_MISSING_MAX, count) }));
+	else
+		buf_append_str(&all, buf_cstr(&shards) ? buf_cstr(&shards) : "");
+	buf_append_char(out, '\n');
+	builtin_put(out, inv, &phrase_STATS_MISSING, WORDS({ "shards", buf_cstr(&all) ? buf_cstr(&all) : "" }));
 }
 
 /* What is used most, of this shard's own counters. */
@@ -69,32 +79,45 @@ static void add_commands(struct buf *out, const struct shoal_invocation *inv, ui
 	add_most_used(out, inv);
 }
 
-static void own_numbers(struct shoal_invocation *inv, const char *why)
+static void own_numbers(struct shoal_invocation *inv, const struct shoal_phrase *why)
 {
 	const struct command_services *services = commands_services(inv);
+	char shard[NUMBER_SIZE], servers[NUMBER_SIZE], rate[NUMBER_SIZE], memory[NUMBER_SIZE];
+	CLEANUP(buf_finish) struct buf out;
 
-	shoal_reply_printf(inv, "%s Shard %u alone: %llu servers, %.1f events/s, %.1f MiB.", why, services->shard_id,
-			   (unsigned long long)board_shard_counter(services->board, BOARD_COUNTER_guilds),
-			   (double)board_shard_counter(services->board, BOARD_COUNTER_events_per_s_milli) / 1000.0,
-			   (double)board_shard_counter(services->board, BOARD_COUNTER_memory_kib) / 1024.0);
+	builtin_number(services->shard_id, shard);
+	builtin_number(board_shard_counter(services->board, BOARD_COUNTER_guilds), servers);
+	builtin_decimal((double)board_shard_counter(services->board, BOARD_COUNTER_events_per_s_milli) / 1000.0, rate);
+	builtin_decimal((double)board_shard_counter(services->board, BOARD_COUNTER_memory_kib) / 1024.0, memory);
+	buf_init(&out, STATS_TEXT_MAX);
+	buf_printf(&out, "%s ", builtin_text(inv, why));
+	builtin_put(&out, inv, &phrase_STATS_ALONE,
+		    WORDS({ "shard", shard }, { "servers", servers }, { "rate", rate }, { "memory", memory }));
+	if (buf_cstr(&out))
+		shoal_reply_text(inv, buf_cstr(&out));
 }
 
 static void answered(void *arg, int error, const struct fleet_stats *stats)
 {
+	char answered_text[NUMBER_SIZE], count[NUMBER_SIZE], servers[NUMBER_SIZE], rate[NUMBER_SIZE],
+		memory[NUMBER_SIZE];
 	struct shoal_invocation *inv = arg;
 	CLEANUP(buf_finish) struct buf out;
 
 	buf_init(&out, STATS_TEXT_MAX);
 	if (error == 0) {
-		buf_printf(&out, "**%zu of %u shards**: %llu servers, %.1f events/s, %.1f MiB of memory.",
-			   stats->answered, commands_services(inv)->shard_count, (unsigned long long)stats->guilds,
-			   stats->events_per_s, (double)stats->memory_kib / 1024.0);
+		builtin_put(&out, inv, &phrase_STATS_ALL,
+			    WORDS({ "answered", builtin_number(stats->answered, answered_text) },
+				  { "count", builtin_number(commands_services(inv)->shard_count, count) },
+				  { "servers", builtin_number(stats->guilds, servers) },
+				  { "rate", builtin_decimal(stats->events_per_s, rate) },
+				  { "memory", builtin_decimal((double)stats->memory_kib / 1024.0, memory) }));
 		add_commands(&out, inv, stats->commands, stats->commands_failed);
-		name_missing(&out, stats);
+		name_missing(&out, inv, stats);
 		if (buf_cstr(&out))
 			shoal_reply_text(inv, buf_cstr(&out));
 	} else if (error != -ECANCELED) {
-		own_numbers(inv, "The connection between the shards broke just now.");
+		own_numbers(inv, &phrase_STATS_BROKE);
 	}
 	shoal_invocation_release(inv);
 }
@@ -108,9 +131,7 @@ static void stats(struct shoal_invocation *inv)
 	r = fleet_stats_ask(services->bus, services->shard_count, answered, inv);
 	if (r == 0)
 		return;
-	own_numbers(inv, !bus_is_on(services->bus)
-				 ? "The shards can't ask each other here, because NATS is not configured."
-				 : "The shards can't ask each other just now.");
+	own_numbers(inv, bus_is_on(services->bus) ? &phrase_STATS_NATS_AWAY : &phrase_STATS_NO_NATS);
 	shoal_invocation_release(inv);
 }
 

@@ -5,6 +5,7 @@
 #include <shoal/phrase.h>
 
 #include "shared/phrases/access.h"
+#include "shared/phrases/builtin.h"
 #include "shared/phrases/permissions.h"
 
 /* clang-format off */
@@ -244,6 +245,7 @@
 #define P(id, en, de, es, it) extern const struct shoal_phrase phrase_##id;
 CORE_PHRASES(P)
 ACCESS_PHRASES(P)
+BUILTIN_PHRASES(P)
 PERMISSIONS_PHRASES(P)
 #undef P
 

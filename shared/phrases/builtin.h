@@ -1,0 +1,197 @@
+/* Phrases of the commands that every shoal has. One row each: id, English, German, Spanish, Italian. */
+#ifndef SHOAL_SHARED_PHRASES_BUILTIN_H
+#define SHOAL_SHARED_PHRASES_BUILTIN_H
+
+/* clang-format off */
+#define BUILTIN_PHRASES(P) \
+	P(PING, \
+	  "Pong! Gateway: {gateway}, REST: {rest}, shard {shard} of {count}.", \
+	  "Pong! Gateway: {gateway}, REST: {rest}, Shard {shard} von {count}.", \
+	  "¡Pong! Gateway: {gateway}, REST: {rest}, shard {shard} de {count}.", \
+	  "Pong! Gateway: {gateway}, REST: {rest}, shard {shard} di {count}.") \
+	P(NOT_MEASURED, "not measured yet", "noch nicht gemessen", "aún sin medir", "non ancora misurato") \
+	P(HELP_TITLE, "**What I can do**", "**Was ich kann**", "**Lo que sé hacer**", "**Che cosa so fare**") \
+	P(HELP_MORE, \
+	  "`/help command:` followed by a name tells more.", \
+	  "`/help command:` mit einem Namen dahinter sagt mehr.", \
+	  "`/help command:` seguido de un nombre cuenta más.", \
+	  "`/help command:` seguito da un nome dice di più.") \
+	P(HELP_PREFIX, \
+	  "Most commands also work as {example}, or when you mention me.", \
+	  "Die meisten Befehle gehen auch als {example}, oder wenn du mich erwähnst.", \
+	  "La mayoría funciona también como {example}, o si me mencionas.", \
+	  "La maggior parte funziona anche come {example}, o se mi menzioni.") \
+	P(HELP_OPTIONAL, "(optional)", "(freiwillig)", "(opcional)", "(facoltativo)") \
+	P(HELP_NEEDS, "needs {permission}", "braucht {permission}", "necesita {permission}", "richiede {permission}") \
+	P(HELP_LEVEL, "from the level {level} on", "ab der Stufe {level}", "desde el nivel {level}", "dal livello {level}") \
+	P(HELP_SERVERS, "works in servers only", "geht nur auf Servern", "funciona solo en servidores", "funziona solo nei server") \
+	P(HELP_EPHEMERAL, "only you see the answer", "nur du siehst die Antwort", "solo tú ves la respuesta", "solo tu vedi la risposta") \
+	P(HELP_MESSAGE, "also as a message: {example}", "auch als Nachricht: {example}", "también como mensaje: {example}", "anche come messaggio: {example}") \
+	P(PRIVACY_NO_DATABASE, \
+	  "No database is configured, so nothing is kept of you beyond what is being handled right now.", \
+	  "Es ist keine Datenbank eingerichtet, also ist von dir nichts gespeichert außer dem, was gerade bearbeitet wird.", \
+	  "No hay base de datos configurada, así que no guardo nada de ti aparte de lo que se procesa ahora.", \
+	  "Nessun database è configurato, quindi di te non è conservato nulla oltre a ciò che si elabora ora.") \
+	P(PRIVACY_AWAY, \
+	  "The database is not there just now; please try again later.", \
+	  "Die Datenbank ist gerade nicht da; bitte versuche es später.", \
+	  "La base de datos no está ahora; inténtalo más tarde.", \
+	  "Il database ora non c'è; riprova più tardi.") \
+	P(PRIVACY_BROKEN, \
+	  "That did not work to its end ({error}). What was done stays done; please ask again, it goes on from there.", \
+	  "Das kam nicht bis zum Ende ({error}). Was getan ist, bleibt getan; bitte frage noch einmal, es geht von dort weiter.", \
+	  "No llegó hasta el final ({error}). Lo hecho, hecho está; vuelve a pedirlo y sigue desde ahí.", \
+	  "Non è arrivato alla fine ({error}). Quel che è fatto resta; chiedi di nuovo, riprende da lì.") \
+	P(PRIVACY_CUT, \
+	  "There is more than fits here: ask the bot's operator for `shoalctl privacy export {user}`.", \
+	  "Es ist mehr, als hier Platz hat: Bitte den Betreiber des Bots um `shoalctl privacy export {user}`.", \
+	  "Hay más de lo que cabe aquí: pide al operador del bot `shoalctl privacy export {user}`.", \
+	  "C'è più di quanto entri qui: chiedi al gestore del bot `shoalctl privacy export {user}`.") \
+	P(PRIVACY_BUTTON, "Delete it", "Löschen", "Borrar", "Elimina") \
+	P(PRIVACY_ASK, \
+	  "This removes what I keep of you in every server: your own settings, and your name where you changed a server's settings or stand in one. It can't be undone. What you wrote in Discord itself stays there.", \
+	  "Das entfernt, was ich von dir auf allen Servern habe: deine Einstellungen, und deinen Namen, wo du Einstellungen eines Servers geändert hast oder in einer stehst. Es lässt sich nicht rückgängig machen. Was du in Discord selbst geschrieben hast, bleibt dort.", \
+	  "Esto borra lo que guardo de ti en todos los servidores: tus ajustes, y tu nombre donde cambiaste ajustes de un servidor o apareces en uno. No se puede deshacer. Lo que escribiste en Discord se queda ahí.", \
+	  "Questo rimuove ciò che conservo di te in ogni server: le tue impostazioni e il tuo nome dove hai cambiato quelle di un server o vi compari. Non si può annullare. Ciò che hai scritto in Discord resta lì.") \
+	P(PRIVACY_DONE, \
+	  "Done: {count} entries are deleted or no longer name you. What waits in files goes within two minutes.", \
+	  "Fertig: {count} Einträge sind gelöscht oder nennen dich nicht mehr. Was in Dateien wartet, geht binnen zwei Minuten.", \
+	  "Hecho: {count} entradas están borradas o ya no te nombran. Lo que espera en archivos se irá en dos minutos.", \
+	  "Fatto: {count} voci sono eliminate o non ti nominano più. Ciò che attende nei file sparisce entro due minuti.") \
+	P(PRIVACY_FOREIGN, \
+	  "That button was not yours. `/privacy delete` gives you one.", \
+	  "Das war nicht dein Knopf. `/privacy delete` gibt dir einen.", \
+	  "Ese botón no era tuyo. `/privacy delete` te da uno.", \
+	  "Quel pulsante non era tuo. `/privacy delete` te ne dà uno.") \
+	P(SHARDS_TABLE, "shard  state        guilds  latency", "Shard  Zustand     Server  Latenz ", "shard  estado      serv.   latencia", "shard  stato       server  latenza") \
+	P(SHARDS_NOT_READY, "Not ready: {shards}", "Nicht bereit: {shards}", "No listos: {shards}", "Non pronti: {shards}") \
+	P(AND_MORE, "{list} and {count} more", "{list} und {count} weitere", "{list} y {count} más", "{list} e altri {count}") \
+	P(SHARDS_READY, \
+	  "**{ready} of {count} shards ready**, {servers} servers. You are on shard {shard}.", \
+	  "**{ready} von {count} Shards bereit**, {servers} Server. Du bist auf Shard {shard}.", \
+	  "**{ready} de {count} shards listos**, {servers} servidores. Estás en el shard {shard}.", \
+	  "**{ready} di {count} shard pronti**, {servers} server. Sei sullo shard {shard}.") \
+	P(SHARDS_NO_SUPERVISOR, \
+	  "The supervisor does not answer just now, so I can speak for shard {shard} only. Please try again in a minute.", \
+	  "Der Supervisor antwortet gerade nicht, ich kann also nur für Shard {shard} sprechen. Bitte versuche es in einer Minute.", \
+	  "El supervisor no responde ahora, así que solo hablo por el shard {shard}. Inténtalo en un minuto.", \
+	  "Il supervisore ora non risponde, quindi parlo solo per lo shard {shard}. Riprova tra un minuto.") \
+	P(STATS_MISSING, \
+	  "No answer within half a second from shard {shards}: not counted above.", \
+	  "Binnen einer halben Sekunde keine Antwort von Shard {shards}: oben nicht mitgezählt.", \
+	  "Sin respuesta en medio segundo del shard {shards}: no se cuenta arriba.", \
+	  "Nessuna risposta entro mezzo secondo dallo shard {shards}: non contato sopra.") \
+	P(STATS_ALL, \
+	  "**{answered} of {count} shards**: {servers} servers, {rate} events/s, {memory} MiB of memory.", \
+	  "**{answered} von {count} Shards**: {servers} Server, {rate} Ereignisse/s, {memory} MiB Speicher.", \
+	  "**{answered} de {count} shards**: {servers} servidores, {rate} eventos/s, {memory} MiB de memoria.", \
+	  "**{answered} di {count} shard**: {servers} server, {rate} eventi/s, {memory} MiB di memoria.") \
+	P(STATS_ALONE, \
+	  "Shard {shard} alone: {servers} servers, {rate} events/s, {memory} MiB.", \
+	  "Shard {shard} allein: {servers} Server, {rate} Ereignisse/s, {memory} MiB.", \
+	  "Solo el shard {shard}: {servers} servidores, {rate} eventos/s, {memory} MiB.", \
+	  "Solo lo shard {shard}: {servers} server, {rate} eventi/s, {memory} MiB.") \
+	P(STATS_BROKE, \
+	  "The connection between the shards broke just now.", \
+	  "Die Verbindung zwischen den Shards ist gerade abgerissen.", \
+	  "La conexión entre los shards se acaba de cortar.", \
+	  "La connessione tra gli shard si è appena interrotta.") \
+	P(STATS_NO_NATS, \
+	  "The shards can't ask each other here, because NATS is not configured.", \
+	  "Die Shards können einander hier nicht fragen, weil NATS nicht eingerichtet ist.", \
+	  "Aquí los shards no pueden preguntarse, porque NATS no está configurado.", \
+	  "Qui gli shard non possono interrogarsi, perché NATS non è configurato.") \
+	P(STATS_NATS_AWAY, \
+	  "The shards can't ask each other just now.", \
+	  "Die Shards können einander gerade nicht fragen.", \
+	  "Ahora los shards no pueden preguntarse.", \
+	  "Ora gli shard non possono interrogarsi.") \
+	P(LAYER_DEFAULT, "the default", "die Voreinstellung", "lo predeterminado", "il predefinito") \
+	P(LAYER_GLOBAL, "set for all servers by the operator", "vom Betreiber für alle Server gesetzt", "fijado para todos los servidores por el operador", "impostato per tutti i server dal gestore") \
+	P(LAYER_GUILD, "set for this server", "für diesen Server gesetzt", "fijado para este servidor", "impostato per questo server") \
+	P(LAYER_CHANNEL, "set for the channel", "für den Kanal gesetzt", "fijado para el canal", "impostato per il canale") \
+	P(LAYER_USER, "set by you", "von dir gesetzt", "fijado por ti", "impostato da te") \
+	P(VALUE_HIDDEN, "(set, hidden)", "(gesetzt, verborgen)", "(fijado, oculto)", "(impostato, nascosto)") \
+	P(VALUE_EMPTY, "(empty)", "(leer)", "(vacío)", "(vuoto)") \
+	P(VALUE_NOT_SET, "not set", "nicht gesetzt", "sin fijar", "non impostato") \
+	P(VALUE_WAITS, "(waits for the database)", "(wartet auf die Datenbank)", "(espera a la base de datos)", "(attende il database)") \
+	P(VALUE_VERSION, "(version {version}, {when})", "(Fassung {version}, {when})", "(versión {version}, {when})", "(versione {version}, {when})") \
+	P(SETTINGS_OLD, \
+	  "The database with this server's settings is not there just now, so this may be old or a default.", \
+	  "Die Datenbank mit den Einstellungen dieses Servers ist gerade nicht da; das kann also alt oder voreingestellt sein.", \
+	  "La base de datos con los ajustes de este servidor no está ahora; esto puede ser antiguo o predeterminado.", \
+	  "Il database con le impostazioni di questo server ora non c'è; questo può essere vecchio o predefinito.") \
+	P(SETTINGS_FIXED, \
+	  "No database is configured, so nothing can be changed.", \
+	  "Es ist keine Datenbank eingerichtet, also lässt sich nichts ändern.", \
+	  "No hay base de datos configurada, así que no se puede cambiar nada.", \
+	  "Nessun database è configurato, quindi nulla si può cambiare.") \
+	P(SETTINGS_KEPT, \
+	  "The database is not there just now: this is kept, and will be written when it is back.", \
+	  "Die Datenbank ist gerade nicht da: Das ist verwahrt und wird geschrieben, wenn sie wieder da ist.", \
+	  "La base de datos no está ahora: esto queda guardado y se escribirá cuando vuelva.", \
+	  "Il database ora non c'è: questo è conservato e sarà scritto quando torna.") \
+	P(PREFIX_DONE, \
+	  "Done: commands here now begin with {prefix}, for example {example}.", \
+	  "Fertig: Befehle beginnen hier jetzt mit {prefix}, zum Beispiel {example}.", \
+	  "Hecho: los comandos aquí empiezan ahora con {prefix}, por ejemplo {example}.", \
+	  "Fatto: i comandi qui ora iniziano con {prefix}, per esempio {example}.") \
+	P(PREFIX_FIXED, \
+	  "Commands here begin with {prefix}. No database is configured, so it can't be changed.", \
+	  "Befehle beginnen hier mit {prefix}. Es ist keine Datenbank eingerichtet, also lässt es sich nicht ändern.", \
+	  "Los comandos aquí empiezan con {prefix}. No hay base de datos configurada, así que no se puede cambiar.", \
+	  "I comandi qui iniziano con {prefix}. Nessun database è configurato, quindi non si può cambiare.") \
+	P(PREFIX_IS, \
+	  "Commands here begin with {prefix}. `/settings prefix new:` changes it.", \
+	  "Befehle beginnen hier mit {prefix}. `/settings prefix new:` ändert das.", \
+	  "Los comandos aquí empiezan con {prefix}. `/settings prefix new:` lo cambia.", \
+	  "I comandi qui iniziano con {prefix}. `/settings prefix new:` lo cambia.") \
+	P(PREFIX_NOW, \
+	  "Just now commands here begin with {prefix}: the database with this server's settings is not there.", \
+	  "Im Moment beginnen Befehle hier mit {prefix}: Die Datenbank mit den Einstellungen dieses Servers ist nicht da.", \
+	  "Ahora mismo los comandos aquí empiezan con {prefix}: la base de datos con los ajustes no está.", \
+	  "Al momento i comandi qui iniziano con {prefix}: il database con le impostazioni non c'è.") \
+	P(SETTINGS_REST, \
+	  "… and more, shown by `/settings show name:` with{names}", \
+	  "… und mehr; `/settings show name:` zeigt es, mit{names}", \
+	  "… y más; lo muestra `/settings show name:` con{names}", \
+	  "… e altro; lo mostra `/settings show name:` con{names}") \
+	P(SETTING_IS, "`{name}` is {value}, {layer}", "`{name}` ist {value}, {layer}", "`{name}` es {value}, {layer}", "`{name}` è {value}, {layer}") \
+	P(SETTING_UNUSABLE, "not usable: {why}", "nicht brauchbar: {why}", "inservible: {why}", "inutilizzabile: {why}") \
+	P(SETTING_NONE, \
+	  "There is no setting `{name}`; `/settings show` lists them all.", \
+	  "Es gibt keine Einstellung `{name}`; `/settings show` nennt alle.", \
+	  "No existe el ajuste `{name}`; `/settings show` los enumera todos.", \
+	  "Non c'è l'impostazione `{name}`; `/settings show` le elenca tutte.") \
+	P(SETTING_CHANGED, \
+	  "Done: `{name}` is changed{version}. `/settings show name:{name}` tells what counts now.", \
+	  "Fertig: `{name}` ist geändert{version}. `/settings show name:{name}` sagt, was jetzt gilt.", \
+	  "Hecho: `{name}` ha cambiado{version}. `/settings show name:{name}` dice qué vale ahora.", \
+	  "Fatto: `{name}` è cambiato{version}. `/settings show name:{name}` dice che cosa vale ora.") \
+	P(VERSION, "(version {version})", "(Fassung {version})", "(versión {version})", "(versione {version})") \
+	P(HISTORY_ROW, \
+	  "{when} `{name}`{where} version {version}: {before} → {after}{who}", \
+	  "{when} `{name}`{where} Fassung {version}: {before} → {after}{who}", \
+	  "{when} `{name}`{where} versión {version}: {before} → {after}{who}", \
+	  "{when} `{name}`{where} versione {version}: {before} → {after}{who}") \
+	P(HISTORY_IN, " in {channel}", " in {channel}", " en {channel}", " in {channel}") \
+	P(HISTORY_BY, " by {who}", " von {who}", " por {who}", " da {who}") \
+	P(HISTORY_EMPTY, "Nothing was changed here yet.", "Hier wurde noch nichts geändert.", "Aquí aún no se ha cambiado nada.", "Qui non è ancora cambiato nulla.") \
+	P(LIST_PROGRAM, "a program", "einem Programm", "un programa", "un programma") \
+	P(LIST_ROW, "`{name}` = `{value}`{cut} by {who}", "`{name}` = `{value}`{cut} von {who}", "`{name}` = `{value}`{cut} por {who}", "`{name}` = `{value}`{cut} da {who}") \
+	P(LIST_EMPTY, "Everything here is as it comes: nothing was changed.", "Hier ist alles, wie es kommt: Nichts wurde geändert.", "Aquí todo está como viene: no se ha cambiado nada.", "Qui tutto è com'era: nulla è cambiato.") \
+	P(LIST_MORE, "… and {count} more", "… und {count} weitere", "… y {count} más", "… e altri {count}") \
+	P(SETTING_NO_KEY, \
+	  "This setting is kept encrypted, and my operator has not given me the key for it. Nothing was changed.", \
+	  "Diese Einstellung wird verschlüsselt verwahrt, und mein Betreiber hat mir den Schlüssel dafür nicht gegeben. Nichts wurde geändert.", \
+	  "Este ajuste se guarda cifrado, y mi operador no me ha dado la clave. No se cambió nada.", \
+	  "Questa impostazione è cifrata, e il mio gestore non mi ha dato la chiave. Nulla è cambiato.") \
+	P(SETTING_FULL, \
+	  "There are too many settings here already. Nothing was changed.", \
+	  "Es gibt hier schon zu viele Einstellungen. Nichts wurde geändert.", \
+	  "Ya hay demasiados ajustes aquí. No se cambió nada.", \
+	  "Ci sono già troppe impostazioni qui. Nulla è cambiato.") \
+	P(SETTING_BAD, "That can't be stored: {why}", "Das lässt sich nicht speichern: {why}", "No se puede guardar: {why}", "Non si può salvare: {why}")
+/* clang-format on */
+
+#endif
