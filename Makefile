@@ -176,7 +176,7 @@ modules: $(MODULES) $(MODULE_TESTS) ## the modules alone, and their own tests
 
 bench: ## figures beside other libraries' and the bare parts' (tests/bench/run; BENCH_QUICK=1: fewer; ONLY=part)
 	@deploy/local/deps.sh build run bench
-	@$(MAKE) $(PARALLEL) --no-print-directory $(PROGRAMS) $(addprefix $(BUILD)/tests/bench/,bench_inflate bench_db bench_outbox)
+	@$(MAKE) $(PARALLEL) --no-print-directory $(PROGRAMS) $(addprefix $(BUILD)/tests/bench/,bench_inflate bench_db bench_outbox bench_commands)
 	@exec $(PYTHON) tests/bench/run --build $(BUILD) $(ONLY)
 
 # --- fuzzing -------------------------------------------------------------------------------------------------------
