@@ -12,6 +12,7 @@
 
 #include "shard/cache/cache.h"
 #include "shard/events/culprit.h"
+#include "shard/events/journal.h"
 #include "shard/events/parked_store.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
@@ -77,6 +78,7 @@ static const struct file_row {
 	{ cache_is_touched, EXIT_CODE_CACHE, "the guild cache's file failed: " },
 	{ parked_store_is_touched, EXIT_CODE_LETTERS, "the file of parked events failed: " },
 	{ outbox_is_touched, EXIT_CODE_OUTBOX, "the outbox's file failed: " },
+	{ journal_is_touched, EXIT_CODE_JOURNAL, "the effect journal's file failed: " },
 };
 
 static void on_file_fault(const struct file_row *row, int number)

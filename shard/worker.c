@@ -660,7 +660,8 @@ static int start_effects(struct worker *worker)
 					   .generation = worker->options.generation,
 					   .shard_id = worker->options.shard_id,
 					   .max_mib = worker->config->effects_journal_max_mib,
-					   .crashed = worker->crashed };
+					   .crashed = worker->crashed,
+					   .failed = worker->journal_failed };
 
 	int r = effects_new(&worker->loop, &options, worker->rest, worker->counters, &worker->effects);
 
@@ -1238,6 +1239,7 @@ static int take_board(struct worker *worker)
 	worker->cache_failed = last_file_failed(worker->board, EXIT_CODE_CACHE);
 	worker->letters_failed = last_file_failed(worker->board, EXIT_CODE_LETTERS);
 	worker->outbox_failed = last_file_failed(worker->board, EXIT_CODE_OUTBOX);
+	worker->journal_failed = last_file_failed(worker->board, EXIT_CODE_JOURNAL);
 	read_crash_report(worker);
 	board_shard_set_owner(worker->board, (uint32_t)getpid(), own_start_ticks(), shoal_build_id);
 	board_shard_set_state(worker->board, SHARD_STATE_STARTING);

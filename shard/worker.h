@@ -86,6 +86,7 @@ struct worker {
 	bool cache_failed;   /* the last worker died of its cache's file */
 	bool letters_failed; /* … of a file of parked events */
 	bool outbox_failed;  /* … of the outbox's */
+	bool journal_failed; /* … of the effect journal's */
 	char crash_report[LETTER_BACKTRACE_MAX];
 	bool crashed;                              /* the last worker of this shard died of its own making */
 	struct board_culprit culprit;              /* and in this module's code; module 0: in nobody's */

@@ -185,13 +185,22 @@ static int set_mark(const struct journal *journal)
 	return 0;
 }
 
+/* Its address says whose file is touched. */
+static const char kv_owner[] = "journal";
+
+bool journal_is_touched(void)
+{
+	return kv_touched() == kv_owner;
+}
+
 static int open_files(struct journal *journal, const struct journal_options *options, bool *ret_fresh)
 {
 	struct kv_options kv = { .path = journal->path,
 				 .map_bytes = (size_t)options->max_mib << 20,
-				 .flags = KV_VOLATILE,
+				 .flags = KV_VOLATILE | KV_ALONE,
 				 .tables = table_names,
-				 .table_count = ARRAY_SIZE(table_names) };
+				 .table_count = ARRAY_SIZE(table_names),
+				 .owner = kv_owner };
 
 	return kv_open(&kv, ret_fresh, &journal->kv);
 }
@@ -263,7 +272,7 @@ static int open_checked(struct journal *journal, const struct journal_options *o
 	bool existed, fresh;
 	int r;
 
-	if (options->crashed && has_file(journal, mark_name)) {
+	if (options->failed || (options->crashed && has_file(journal, mark_name))) {
 		drop_files(journal);
 		found->damaged = true;
 	}

@@ -52,6 +52,7 @@ struct journal_options {
 	uint32_t generation, shard_id;
 	uint32_t max_mib;
 	bool crashed; /* the last worker died of its own making: perhaps of this file */
+	bool failed;  /* it died of this file: what is there is thrown away, unread */
 };
 
 /* What journal_open() found. */
@@ -88,6 +89,8 @@ int journal_import(struct journal *journal, struct event_key event, const char *
 size_t journal_sweep(struct journal *journal);
 
 size_t journal_rows(const struct journal *journal);
+/* Whether this thread reads or writes a journal's file at this moment. Async-signal-safe. */
+bool journal_is_touched(void);
 /* Whether rows may have been lost of events that are begun again now: the files were new or had to go, and nobody has
  * said since that all those events are handled. Survives the process. */
 bool journal_is_doubtful(const struct journal *journal);

@@ -40,6 +40,10 @@ static const struct exit_code_row rows[] = {
 	{ EXIT_CODE_OUTBOX, EXIT_CLASS_RETRY, "outbox",
 	  "an outbox's file was cut off or damaged under its worker: it is set aside and what can be read of it taken "
 	  "over; nobody else may touch files in supervisor.state_dir" },
+	{ EXIT_CODE_JOURNAL, EXIT_CLASS_RETRY, "journal",
+	  "the effect journal's file was cut off or damaged under its worker: it is made anew; nobody else may touch "
+	  "files "
+	  "in supervisor.runtime_dir" },
 };
 
 static const char *const class_names[EXIT_CLASS_COUNT] = {

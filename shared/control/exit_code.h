@@ -34,6 +34,7 @@ enum exit_code {
 	EXIT_CODE_BOARD = 14,      /* RETRY: the shard's board was cut off under us */
 	EXIT_CODE_LETTERS = 15,    /* RETRY: the file of parked events failed under us; the next worker looks at it */
 	EXIT_CODE_OUTBOX = 16,     /* RETRY: the outbox's file failed under us; the next worker looks at it */
+	EXIT_CODE_JOURNAL = 17, /* RETRY: the effect journal's file failed under us; the next worker makes a new one */
 };
 
 struct exit_code_row {

@@ -730,6 +730,15 @@ static void on_opened(struct outbox *outbox, struct outbox_op *op)
 	struct outbox_found *found = &op->found;
 
 	say_found(outbox, found);
+	if (op->result == -ESTALE) {
+		log_error(NULL, "outbox.deleted", KV_STR("folder", outbox->path),
+			  KV_MSG("the outbox's files were deleted under its worker; what waits is written into new "
+				 "ones: nobody "
+				 "else may remove files in supervisor.state_dir"));
+		outbox_alert(outbox, "outbox.deleted",
+			     "the outbox's files in %s were deleted; they were made anew, nothing is lost",
+			     outbox->path);
+	}
 	if (outbox->unopened || !outbox->opened) {
 		take_found(outbox, found, outbox->unopened);
 		outbox->unopened = false;

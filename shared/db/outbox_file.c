@@ -647,6 +647,11 @@ void outbox_file_cancel(struct outbox_file *file)
 	file->open_writes = 0;
 }
 
+bool outbox_file_is_deleted(const struct outbox_file *file)
+{
+	return kv_is_deleted(file->kv);
+}
+
 uint64_t outbox_file_next(const struct outbox_file *file)
 {
 	return file->next;

@@ -73,6 +73,8 @@ int outbox_file_commit(struct outbox_file *file);
 /* Gives up the open transaction. */
 void outbox_file_cancel(struct outbox_file *file);
 
+/* Whether its files were deleted under us: what is put from now on would go with this process. A system call. */
+bool outbox_file_is_deleted(const struct outbox_file *file);
 /* The place of the next entry. */
 uint64_t outbox_file_next(const struct outbox_file *file);
 

@@ -20,6 +20,8 @@
 #define GROUP_MAX 128
 /* A file that failed is opened again after this long at the earliest. */
 #define REOPEN_NS (2 * NS_PER_S)
+/* A file that was deleted is missed after this long at the latest. */
+#define LOOK_S 1
 
 struct outbox_writer {
 	struct inlet *inlet;
@@ -41,6 +43,7 @@ struct outbox_writer {
 	struct outbox_file *file;
 	uint64_t failed_ns; /* when the file failed; 0: not */
 	int error;          /* how */
+	bool deleted;       /* it was, and is not made anew yet */
 };
 
 struct outbox_op *outbox_op_new(enum outbox_op_kind kind)
@@ -87,6 +90,7 @@ static int open_file(struct outbox_writer *writer)
 	if (!op)
 		return -ENOMEM;
 	r = outbox_file_open(&writer->options, &op->found, &writer->file);
+	op->result = writer->deleted ? -ESTALE : 0;
 	if (r < 0) {
 		outbox_op_free(op);
 		/* A full disk may have room for the next one. */
@@ -95,8 +99,22 @@ static int open_file(struct outbox_writer *writer)
 		return r;
 	}
 	writer->failed_ns = 0;
+	writer->deleted = false;
 	hand_back(writer, op);
 	return 0;
+}
+
+/* A file that was deleted is no longer one that outlasts us. A new one is made, and the loop, told of it, has put there
+ * what it knows. */
+static void look_for_file(struct outbox_writer *writer)
+{
+	if (writer->file && outbox_file_is_deleted(writer->file)) {
+		writer->options.first = outbox_file_next(writer->file);
+		writer->file = outbox_file_close(writer->file);
+		writer->deleted = true;
+	}
+	if (writer->deleted)
+		open_file(writer);
 }
 
 /* Takes over what waits in another file. Its entries get places here; that file goes when they are safe. */
@@ -273,14 +291,27 @@ static void run_group(struct outbox_writer *writer, struct outbox_op *ops)
 	}
 }
 
-/* What is there, or NULL when there is nothing more to come. */
-static struct outbox_op *take_all(struct outbox_writer *writer)
+static struct timespec next_look(void)
 {
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += LOOK_S;
+	return at;
+}
+
+/* What is there, or NULL when it is time to look after the file. *ret_over: there is nothing more to come. */
+static struct outbox_op *take_all(struct outbox_writer *writer, bool *ret_over)
+{
+	const struct timespec at = next_look();
 	struct outbox_op *ops;
+	int code = 0;
 
 	pthread_mutex_lock(&writer->lock);
-	while (!writer->first && !writer->stop)
-		pthread_cond_wait(&writer->wake, &writer->lock);
+	while (!writer->first && !writer->stop && code == 0)
+		code = writer->file || writer->deleted ? pthread_cond_timedwait(&writer->wake, &writer->lock, &at)
+						       : pthread_cond_wait(&writer->wake, &writer->lock);
+	*ret_over = !writer->first && writer->stop;
 	ops = TAKE(writer->first);
 	writer->tail = &writer->first;
 	pthread_mutex_unlock(&writer->lock);
@@ -291,9 +322,13 @@ static void *run(void *arg)
 {
 	struct outbox_writer *writer = arg;
 	struct outbox_op *ops;
+	bool over = false;
 
-	while ((ops = take_all(writer)))
+	while (!over) {
+		ops = take_all(writer, &over);
+		look_for_file(writer);
 		run_group(writer, ops);
+	}
 	writer->file = outbox_file_close(writer->file);
 	/* The last one: the loop may join us when it has come. */
 	ops = outbox_op_new(OUTBOX_OP_STOPPED);
@@ -365,6 +400,7 @@ int outbox_writer_new(struct loop *loop, const struct outbox_file_options *optio
 		      outbox_op_fn done, void *arg, struct outbox_writer **ret_writer)
 {
 	struct outbox_writer *writer = calloc(1, sizeof(*writer));
+	pthread_condattr_t clock;
 	int r;
 
 	if (!writer) {
@@ -378,13 +414,18 @@ int outbox_writer_new(struct loop *loop, const struct outbox_file_options *optio
 		return r;
 	}
 	pthread_mutex_init(&writer->lock, NULL);
-	pthread_cond_init(&writer->wake, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &clock);
+	pthread_condattr_destroy(&clock);
 	writer->tail = &writer->first;
 	writer->options = *options;
 	writer->options.failed = false; /* said of the first opening alone */
 	writer->file = file;
 	writer->done = done;
 	writer->arg = arg;
+	if (file)
+		start_thread(writer); /* it looks after the file; tried again with the first op */
 	*ret_writer = writer;
 	return 0;
 }

@@ -16,7 +16,8 @@ enum outbox_op_kind {
 	OUTBOX_OP_DROP,    /* @entry away from the dead */
 	OUTBOX_OP_FORGET,  /* @seqs away from what waits: they are written */
 	OUTBOX_OP_IMPORT,  /* all that waits in the file under @path to the end of what waits here; that file goes */
-	OUTBOX_OP_OPENED,  /* comes unasked: the file was opened by the thread; @found is the receiver's */
+	OUTBOX_OP_OPENED,  /* comes unasked: the file was opened by the thread; @found is the receiver's; -ESTALE: since
+			    * it was deleted under us */
 	OUTBOX_OP_STOPPED, /* the writer's own */
 };
 

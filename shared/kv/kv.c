@@ -214,9 +214,11 @@ static int env_open(struct kv *kv, const struct kv_options *options)
 	unsigned int flags = MDB_NOTLS;
 	int code, dead;
 
-	code = reserve_lock_file(options->path);
+	code = options->flags & KV_ALONE ? 0 : reserve_lock_file(options->path);
 	if (code < 0)
 		return code;
+	if (options->flags & KV_ALONE)
+		flags |= MDB_NOLOCK;
 	if (options->flags & KV_VOLATILE)
 		flags |= MDB_NOSYNC | MDB_NOMETASYNC;
 	code = mdb_env_create(&kv->env);
@@ -322,6 +324,14 @@ struct kv *kv_abandon(struct kv *kv)
 	return NULL;
 }
 
+bool kv_is_deleted(const struct kv *kv)
+{
+	mdb_filehandle_t fd;
+	struct stat st;
+
+	return mdb_env_get_fd(kv->env, &fd) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
 bool kv_take_lost(struct kv *kv)
 {
 	bool lost = kv->lost;
@@ -337,9 +347,13 @@ size_t kv_bytes_used(const struct kv *kv)
 
 static int begin(struct kv *kv)
 {
+	int code;
+
 	if (kv->txn)
 		return 0;
-	return from_lmdb(mdb_txn_begin(kv->env, NULL, 0, &kv->txn));
+	code = mdb_txn_begin(kv->env, NULL, 0, &kv->txn);
+	/* Not of our arguments: somebody wrote into the lock file, which is made anew when all is closed and opened. */
+	return code == EINVAL ? -EIO : from_lmdb(code);
 }
 
 static void give_up(struct kv *kv)

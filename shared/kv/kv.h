@@ -17,6 +17,8 @@ enum kv_flags {
 	KV_ANEW = 1 << 1,     /* what is there is thrown away, unread */
 	KV_SPARE = 1 << 2,    /* room that comes free is used again: puts leave some in the file for a later delete, and
 			       * pages that are free count; for small transactions */
+	KV_ALONE = 1 << 3, /* one process and one thread has it, by a lock of its own: no lock file, which others could
+			    * delete or write into */
 };
 
 struct kv_options {
@@ -72,6 +74,8 @@ int kv_commit(struct kv *kv);
 /* Whether writes were lost since the last time it was asked. */
 bool kv_take_lost(struct kv *kv);
 
+/* Whether its data file was deleted: what is written from now on goes with this process. A system call. */
+bool kv_is_deleted(const struct kv *kv);
 /* Bytes that the data file takes. */
 size_t kv_bytes_used(const struct kv *kv);
 

@@ -299,6 +299,34 @@ def test_a_store_cut_off_under_its_worker(sim, fleet, what, size):
     ping(sim)
 
 
+@pytest.mark.parametrize("name", ["data.mdb", "lock.mdb"])
+@pytest.mark.parametrize("what", ["journal", "cache", "kept"])
+def test_a_store_scribbled_on_under_its_worker(sim, fleet, what, name):
+    """No module is blamed for it, and nobody goes without an answer until somebody restarts something."""
+    before = sim.summary()
+    for guild in range(16):
+        sim.say("!ping", guild=guild)
+    sim.wait_all_answered()
+    path = os.path.join(fleet.runtime_dir, f"{what}-1-0", name)
+    if os.path.exists(path):
+        with open(path, "r+b") as f:
+            for offset in range(0, os.path.getsize(path), 512):
+                f.seek(offset)
+                f.write(random.Random(offset).randbytes(128))
+    else:
+        assert (what, name) == ("journal", "lock.mdb")
+    for round_ in range(3):
+        for guild in range(16):
+            sim.say(f"!ping {round_}", guild=guild)
+            sim.use("ping", guild=guild)
+    fleet.ready(shards=4)
+    judged = sim.wait_all_answered()
+    assert judged["messages"]["doubled"] == judged["interactions"]["doubled"] == 0, judged
+    assert sim.summary()["identifies"]["total"] == before["identifies"]["total"]
+    assert not fleet.records("pipeline.dead_letter") and not fleet.records("modules.crashed")
+    assert len(fleet.records("worker.died")) <= 2, fleet.records("worker.died")
+
+
 @pytest.mark.parametrize("how", ["zeros", "random"])
 def test_an_inbox_scribbled_on_under_its_worker(sim, fleet, how):
     """What lay there may be lost, and that is said; the session is not, and nobody hangs for long."""

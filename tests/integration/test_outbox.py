@@ -4,6 +4,7 @@ written once when the database is back."""
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -120,6 +121,35 @@ def test_kept_while_the_database_is_away(sim, make_fleet, private):
     assert all(stored(postgres, sim, guild) == "% 1" for guild in range(1, 8))
     eventually(lambda: not entries(fleet), "nothing in the files", fleet)
     assert "begin with `!`" in set_prefix(sim, "!") and stored(postgres, sim) == "! 4"
+
+
+@pytest.mark.parametrize("what", ["all", "lock.mdb"])
+def test_files_deleted_or_scribbled_on_under_the_fleet(sim, make_fleet, private, what):
+    """Who was told that a write is kept has it on disk again within a moment, and the next one, too."""
+    postgres = private.postgres
+    fleet = make_fleet(sim, database=postgres.url(), config=QUICK)
+    fleet.ready(shards=4)
+    postgres.kill()
+    for guild in range(8):
+        assert "kept" in set_prefix(sim, "%", guild)
+    folder = os.path.join(fleet.state_dir, "outbox")
+    if what == "all":
+        shutil.rmtree(folder)
+        eventually(lambda: os.path.isdir(folder) and len(entries(fleet)) == 8, "eight writes in the files again", fleet)
+        assert {one["shard"] for one in fleet.records("outbox.deleted")} == {shard_of(sim, guild) for guild in range(8)}
+        assert any(one["event"] == "outbox.deleted" for one in fleet.ctl("alerts")["alerts"])
+    else:
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name, "lock.mdb"), "r+b") as f:
+                f.write(random.Random(7).randbytes(os.path.getsize(f.name)))
+    for guild in range(8, 16):
+        assert "kept" in set_prefix(sim, "%", guild)
+    for shard in {shard_of(sim, guild) for guild in range(16)}:
+        kill_worker(fleet, sim, shard)
+    assert len(entries(fleet)) == 16
+    postgres.start()
+    written(fleet)
+    assert all(stored(postgres, sim, guild) == "% 1" for guild in range(16))
 
 
 def test_a_write_that_the_database_refuses(sim, make_fleet, private):

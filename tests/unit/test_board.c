@@ -1142,7 +1142,7 @@ static void test_tables(void **state)
 		assert_string_not_equal(shard_state_name(i), "unknown");
 	assert_string_equal(shard_state_name(SHARD_STATE_COUNT), "unknown");
 	assert_string_equal(shard_state_name(UINT32_MAX), "unknown");
-	for (int code = 0; code <= EXIT_CODE_OUTBOX; code++) {
+	for (int code = 0; code <= EXIT_CODE_JOURNAL; code++) {
 		assert_non_null(exit_code_find(code));
 		assert_int_equal(exit_class_of_status(code << 8), exit_code_find(code)->class);
 	}
