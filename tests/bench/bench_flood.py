@@ -30,7 +30,7 @@ FRESH_ID = re.compile(rb"(?<=\")15342\d{14}(?=\")")
 STREAM_SPAN_MS = 10 * 60 * 1000
 LEVELS = {"none": None, "zlib-stream": 1, "zstd-stream": 1}
 # What the worker's own commands and guild list subscribe to: each of these is handed over in full.
-SUBSCRIBED = sum(COUNTS["types"][name]["events"] for name in ("MESSAGE_CREATE", "GUILD_CREATE"))
+SUBSCRIBED = sum(COUNTS["types"][name]["events"] for name in ("MESSAGE_CREATE", "GUILD_CREATE", "GUILD_MEMBER_UPDATE"))
 DEADLINE_S = 120
 
 
