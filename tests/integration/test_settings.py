@@ -188,8 +188,12 @@ def test_a_member_asks_and_is_forgotten(sim, make_fleet, private):
     fleet.ready(shards=4)
     member = {"id": "4711000000000000001", "username": "asker"}
     assert "version 1" in text_of(sim.answer(use(sim, "settings", "set", user=member, name="commands.prefix", value="?")))
+    # A module's table, of which its migration says who stands in it.
+    private.postgres.psql(f"INSERT INTO shoal.utility__poll_vote VALUES ({guild_id(sim, 0)}, 5, {member['id']}, 1, 6),"
+                          f" ({guild_id(sim, 1)}, 5, 4712000000000000001, 1, 6)", database="shoal", role="shoal")
     exported = text_of(sim.answer(use(sim, "privacy", "export", user=member)))
     assert '"changed_by_you": true' in exported and "commands.prefix" in exported, exported
+    assert '"utility__poll_vote"' in exported and "4712000000000000001" not in exported, exported
     assert member["id"] in fleet.ctl_run("privacy", "export", member["id"]).stdout
 
     asked = sim.answer(use(sim, "privacy", "delete", user=member))
@@ -204,6 +208,8 @@ def test_a_member_asks_and_is_forgotten(sim, make_fleet, private):
     count = private.postgres.psql(f"SELECT count(*) FROM shoal.setting_history WHERE changed_by = {member['id']}",
                                   database="shoal")
     assert count == "0"
+    assert private.postgres.psql("SELECT string_agg(user_id::text, ' ') FROM shoal.utility__poll_vote",
+                                 database="shoal") == "4712000000000000001"
     assert settings(sim, "prefix").startswith("Commands here begin with `?`")  # the server's setting stays
     refused = fleet.ctl_run("privacy", "delete", "4711")
     assert refused.returncode == 2 and "--yes" in refused.stderr

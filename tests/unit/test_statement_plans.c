@@ -121,6 +121,9 @@ static size_t planned(PGconn *connection, const struct statement *row)
 
 /* --- the deed ----------------------------------------------------------------------------------------------------- */
 
+/* The last refusal of touched(). */
+static char refusal[6];
+
 /* How many it touched when executed (and undone); -1 when the sample values did not suit it. */
 static int touched(PGconn *connection, const struct statement *row)
 {
@@ -135,6 +138,7 @@ static int touched(PGconn *connection, const struct statement *row)
 	assert_true(pg_exec(connection, "BEGIN"));
 	result = PQexec(connection, sql);
 	done = PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK;
+	snprintf(refusal, sizeof(refusal), "%s", done ? "" : PQresultErrorField(result, PG_DIAG_SQLSTATE));
 	PQclear(result);
 	if (done) {
 		result = PQexec(connection,
@@ -259,7 +263,9 @@ static void check_old(PGconn *connection, const json_t *saved)
 	assert_int_equal(statement_param_count(&row), json_array_size(json_object_get(saved, "params")));
 	assert_int_equal(statement_column_count(&row), json_array_size(json_object_get(saved, "columns")));
 	assert_true(prepare(connection, json_string_value(json_object_get(saved, "owner")), &row));
-	assert_true(touched(connection, &row) >= 0);
+	/* What the sample values break (a check, a range) is no trouble; a table or column that is gone is. */
+	if (touched(connection, &row) < 0 && strncmp(refusal, "22", 2) != 0 && strncmp(refusal, "23", 2) != 0)
+		fail_msg("%s of an earlier program ends with %s", row.name, refusal);
 	assert_true(pg_exec(connection, "DEALLOCATE ALL"));
 }
 
