@@ -122,6 +122,24 @@ static void fleet_not_opened(struct supervisor *supervisor, int error)
 			: "Look at the directory and its rights");
 }
 
+/* What modules say that does not work without the intent @bit, behind what stands in @text. */
+static void add_losses(const json_t *modules, uint32_t bit, char *text, size_t size)
+{
+	const json_t *module;
+	size_t i, len;
+
+	json_array_foreach(modules, i, module)
+	{
+		const char *name = json_string_value(json_object_get(module, "name"));
+		const char *loss = json_string_value(json_object_get(module, "without_intents"));
+
+		if (!name || !loss || !(json_integer_value(json_object_get(module, "intents")) >> bit & 1))
+			continue;
+		len = strlen(text);
+		snprintf(text + len, size - len, "; module %s: %s", name, loss);
+	}
+}
+
 /* What identifies ask for: the manifest's intents, or the operator's own. */
 static int decide_intents(struct supervisor *supervisor, uint64_t application_flags)
 {
@@ -139,13 +157,14 @@ static int decide_intents(struct supervisor *supervisor, uint64_t application_fl
 	supervisor->intents &= ~missing;
 	for (size_t i = 0; i < intent_row_count; i++) {
 		const struct intent_row *row = &intent_rows[i];
-		char text[256];
+		char text[1024];
 
 		if (!(missing & 1U << row->bit))
 			continue;
 		snprintf(text, sizeof(text),
 			 "the application was not granted %s (\"%s\" in Discord's developer portal): left out; %s",
 			 row->name, row->portal, row->will_miss);
+		add_losses(supervisor->manifest.modules, row->bit, text, sizeof(text));
 		log_warn(NULL, "intents.not_granted", KV_STR("intent", row->name), KV_MSG(text));
 	}
 	return 0;

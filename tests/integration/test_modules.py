@@ -1,5 +1,6 @@
 """Modules from shared objects: taken in, refused in words, switched off when they crash, exchanged without losing an event."""
 
+import glob
 import json
 import os
 import re
@@ -175,6 +176,22 @@ SHOAL_MODULE(watcher, .version = "3", .without_intents = "nobody is greeted", SH
     assert "nobody is greeted" in manifest["privileged"]["GUILD_MEMBERS"]
     one = next(one for one in manifest["modules"] if one["name"] == "watcher")
     assert one["version"] == "3" and one["events"] == ["GUILD_MEMBER_ADD"] and "GUILD_MEMBER_ADD" in manifest["events"]
+
+
+def test_what_is_linked_in_can_be_built_as_a_shared_object_too(folder):
+    """Whole, from the same source; a worker that has it already says so."""
+    modules = os.path.join(folder, "modules")
+    os.makedirs(modules)
+    for name in ("admin", "utility"):
+        sources = [one for one in glob.glob(f"{harness.ROOT}/shard/modules/{name}/*.c") if "/test_" not in one]
+        subprocess.run(["cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden",
+                        "-Wl,-z,now,--no-undefined", f"-I{harness.ROOT}/include", f"-I{harness.ROOT}", "-o",
+                        os.path.join(modules, f"{name}.so"), *sources], check=True)
+    done = subprocess.run([harness.program("shoal-shard"), "--manifest", "--modules-dir", modules], check=True,
+                          capture_output=True, text=True)
+    manifest = json.loads(done.stdout)
+    assert {one["name"] for one in manifest["refused"]} == {"admin", "utility"}
+    assert all("loaded already" in one["reason"] for one in manifest["refused"]), manifest["refused"]
 
 
 # --- the example -----------------------------------------------------------------------------------------------------

@@ -227,3 +227,11 @@ def test_without_a_database_polls_say_so(sim, make_fleet):
     make_fleet(sim).ready(shards=4)
     told = text_of(sim.answer(poll(sim, "create", question="?", answers="a | b")))
     assert "without a database" in told, told
+
+
+def test_the_modules_tables_come_and_go(own_stack):
+    """Every migration of the tree up, all of them down, and up again."""
+    private = own_stack(prefix="shoal-chains")
+    for arguments in (("up",), ("down", "1000", "--yes"), ("up",)):
+        done = server_tools.migrate(private.postgres.url(), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr

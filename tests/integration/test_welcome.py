@@ -65,6 +65,30 @@ def test_nothing_happens_unless_it_is_wished(sim, fleet):
     assert not sim.requests("POST", "/channels/") and not sim.requests("PUT", "/members/")
 
 
+def test_the_preview_as_a_message_and_who_may_see_it(sim, fleet):
+    assert "/settings set admin." in text_of(sim.answer(sim.say("!welcome preview", user_index=0)))  # the owner
+    assert "/settings set admin.autorole_roles" in text_of(sim.answer(sim.say("!welcome preview roles", user_index=0)))
+    for cause in (sim.say("!welcome preview", user_index=3), sim.use("welcome", [{"name": "preview", "type": 1}], permissions="0")):
+        assert "Manage Server" in text_of(sim.answer(cause))
+    german = sim.use("welcome", [{"name": "preview", "type": 1}], extra={"locale": "de"}, **MANAGER)
+    assert "sind aus" in text_of(sim.answer(german))
+
+
+def test_what_is_set_is_shown_with_where_it_comes_from(sim, fleet):
+    set_to(sim, "welcome_text", "Hi {name}")
+    told = text_of(sim.answer(sim.use("settings", [{"name": "show", "type": 1, "options": [
+        {"name": "name", "type": 3, "value": "admin.welcome_text"}]}], **MANAGER)))
+    assert "Hi {name}" in told and re.search("(?i)server", told) and re.search("(?i)default", told), told
+
+
+def test_without_the_intent_it_is_said_what_does_not_work(make_sim, make_fleet):
+    sim = make_sim(granted_intents="unprivileged")
+    fleet = make_fleet(sim)
+    fleet.ready(shards=4)
+    warned = [one for one in fleet.records() if one.get("level") == "warn" and "nobody is welcomed" in json.dumps(one)]
+    assert warned, fleet.messages("warn")
+
+
 def test_welcome_and_farewell(sim, fleet):
     channel, other = ids(sim)["channels"][:2]
     set_to(sim, "welcome_channel", f"<#{channel}>")
