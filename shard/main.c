@@ -14,6 +14,7 @@
 
 #include "shard/manifest.h"
 #include "shard/modhost/loader.h"
+#include "shard/modhost/switches.h"
 #include "shard/worker.h"
 #include "shared/base/build_id.h"
 #include "shared/control/control.h"
@@ -38,6 +39,10 @@ static const char usage[] =
 	"                     and exit\n"
 	"  --modules LIST     with --manifest: as modules.load (default: $SHOAL_MODULES_LOAD, else *)\n"
 	"  --modules-dir DIR  with --manifest: as modules.dir (default: $SHOAL_MODULES_DIR, else beside this program)\n"
+	"  --modules-default LIST  with --manifest: as modules.default (default: *)\n"
+	"  --check-setting NAME  is what stands on standard input a value of a module's setting? 0: yes; 1: a "
+	"sentence\n"
+	"                     why not. With --modules and --modules-dir as above\n"
 	"  --version          print version and build, and exit\n";
 
 static const struct option long_options[] = {
@@ -49,6 +54,8 @@ static const struct option long_options[] = {
 	{ "manifest", no_argument, NULL, 'm' },
 	{ "modules-dir", required_argument, NULL, 'D' },
 	{ "modules", required_argument, NULL, 'M' },
+	{ "modules-default", required_argument, NULL, 'O' },
+	{ "check-setting", required_argument, NULL, 'c' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -141,8 +148,35 @@ static void after_loading(void *arg, const char *name, bool loaded)
 	fflush(stdout);
 }
 
-static int print_manifest(const char *modules_dir, const char *modules)
+/* What a module's own check says, for who can't load modules (shoalctl config). */
+static int check_setting(const char *name, const char *modules_dir, const char *modules)
 {
+	static char text[SHOAL_SETTING_TEXT_MAX + 2];
+	char error[VALUE_ERROR_SIZE] = "";
+	const struct schema_row *row;
+	struct schemas *schemas;
+	struct value value;
+	int r = schemas_new(&schemas);
+
+	if (r < 0 || fread(text, 1, sizeof(text) - 1, stdin) == sizeof(text) - 1)
+		return EXIT_CODE_INTERNAL;
+	loader_tell(false);
+	loader_add_files(modules_dir, modules ? modules : "*");
+	r = loader_register(schemas, NULL);
+	row = r < 0 ? NULL : schemas_find(schemas, name);
+	r = row ? value_from_text(row->row, text, &value, error) : -ENOENT;
+	if (r == 0)
+		value_clear(&value);
+	else
+		puts(error[0] ? error : "there is no such setting of a module");
+	schemas_free(schemas);
+	return r == 0 ? EXIT_CODE_OK : 1;
+}
+
+static int print_manifest(const char *modules_dir, const char *modules, const char *defaults)
+{
+	char error[VALUE_ERROR_SIZE];
+	struct schemas *schemas;
 	const struct loader_guard guard = { .before = before_loading,
 					    .after = after_loading,
 					    .arg = getenv(MANIFEST_LEAVE_OUT_VARIABLE) };
@@ -154,7 +188,12 @@ static int print_manifest(const char *modules_dir, const char *modules)
 	loader_tell(false); /* its reader has them from the manifest */
 	loader_add_files(modules_dir, modules ? modules : "*");
 	loader_set_guard(NULL);
-	r = manifest_print(stdout);
+	r = schemas_new(&schemas);
+	if (r == 0 && switches_register(schemas, defaults, error) < 0)
+		r = switches_register(schemas, "*", error);
+	if (r == 0)
+		r = manifest_print(stdout);
+	schemas_free(schemas);
 
 	if (r < 0)
 		fprintf(stderr, "shoal-shard: the manifest could not be printed: %s\n", strerror(-r));
@@ -176,6 +215,7 @@ int main(int argc, char **argv)
 	};
 	struct worker_options options = { .shard_id = UINT32_MAX };
 	const char *modules_dir = getenv("SHOAL_MODULES_DIR"), *modules = getenv("SHOAL_MODULES_LOAD");
+	const char *defaults = "*", *setting = NULL;
 	bool manifest = false;
 	int c;
 
@@ -211,6 +251,12 @@ int main(int argc, char **argv)
 		case 'M':
 			modules = optarg;
 			break;
+		case 'O':
+			defaults = optarg;
+			break;
+		case 'c':
+			setting = optarg;
+			break;
 		case 'v':
 			printf("shoal-shard %s (build %s, board %d.%d, module ABI %u.%u)\n", shoal_version,
 			       shoal_build_id, BOARD_CORE_VERSION, BOARD_REST_VERSION, (unsigned)(SHOAL_ABI >> 16),
@@ -224,7 +270,10 @@ int main(int argc, char **argv)
 		}
 	}
 	if (manifest)
-		return optind == argc ? print_manifest(modules_dir, modules) : refuse("--manifest stands alone");
+		return optind == argc ? print_manifest(modules_dir, modules, defaults)
+				      : refuse("--manifest stands alone");
+	if (setting && optind == argc)
+		return check_setting(setting, modules_dir, modules);
 	if (options.shard_id == UINT32_MAX || !options.runtime_dir || optind != argc)
 		return refuse("--shard and --runtime-dir are needed");
 	harden();

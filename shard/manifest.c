@@ -10,6 +10,7 @@
 
 #include "shard/commands/registration.h"
 #include "shard/modhost/loader.h"
+#include "shard/modhost/switches.h"
 #include "shard/subscriptions.h"
 #include "shared/base/buf.h"
 #include "shared/base/build_id.h"
@@ -69,6 +70,15 @@ static json_t *privileged_to_json(void)
 	return privileged;
 }
 
+static json_t *settings_to_json(void)
+{
+	json_t *list = loader_settings_to_json();
+
+	if (switches_schema()->count)
+		json_array_append_new(list, loader_schema_to_json(switches_schema()));
+	return list;
+}
+
 int manifest_print(FILE *out)
 {
 	json_t *commands = registration_to_json(), *manifest;
@@ -84,11 +94,12 @@ int manifest_print(FILE *out)
 		json_decref(commands);
 		return r;
 	}
-	manifest = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "version", shoal_version, "build_id",
+	manifest = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "version", shoal_version, "build_id",
 			     shoal_build_id, "intents",
 			     (json_int_t)(dispatch_intents(rows, count) | loader_intents() | INTENT_MESSAGE_CONTENT),
 			     "privileged", privileged_to_json(), "events", events_to_json(rows, count), "modules",
-			     loader_to_json(), "refused", loader_refused(), "commands", commands, "hash", hex);
+			     loader_to_json(), "refused", loader_refused(), "settings", settings_to_json(), "commands",
+			     commands, "hash", hex);
 	if (!manifest)
 		return -ENOMEM;
 	r = json_dumpf(manifest, out, JSON_COMPACT) == 0 && fputc('\n', out) != EOF && fflush(out) == 0 ? 0 : -EIO;

@@ -3,6 +3,8 @@
 #ifndef SHOAL_ERROR_H
 #define SHOAL_ERROR_H
 
+#include <errno.h>
+
 enum shoal_error {
 	SHOAL_E_FIRST = 5000,
 	SHOAL_EHTTP = SHOAL_E_FIRST, /* an HTTP status that is no success; details beside it */

@@ -80,7 +80,7 @@ static __attribute__((format(printf, 4, 0))) void vlog(struct shoal_scope *scope
 						 [SHOAL_LOG_INFO] = LOG_LEVEL_INFO,
 						 [SHOAL_LOG_WARN] = LOG_LEVEL_WARN,
 						 [SHOAL_LOG_ERROR] = LOG_LEVEL_ERROR };
-	struct log_ctx ctx = { .shard = -1,
+	struct log_ctx ctx = { .shard = modhost_services() ? (int32_t)modhost_services()->shard_id : -1,
 			       .guild_id = scope->guild_id,
 			       .module = scope->module ? scope->module->name : NULL,
 			       .event = scope->ticket ? scope->what : NULL };

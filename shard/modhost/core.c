@@ -3,11 +3,12 @@
 #include <shoal/module.h>
 
 #include "shard/commands/builtin.h"
+#include "shard/modhost/builtin_module.h"
 #include "shard/modhost/table.h"
 
 static const struct shoal_command *const commands[] = {
-	&command_help,     &command_permissions, &command_ping,  &command_privacy,
-	&command_settings, &command_shards,      &command_stats,
+	&command_help,    &command_module,   &command_permissions, &command_ping,
+	&command_privacy, &command_settings, &command_shards,      &command_stats,
 };
 
 SHOAL_MODULE(core, .version = SHOAL_VERSION, .description = "What every shoal has", SHOAL_COMMANDS(commands),

@@ -574,6 +574,40 @@ static json_t *module_to_json(const struct loaded_module *module)
 			 "components", components);
 }
 
+/* What shoalctl makes a row of again; a check is code and stays here. */
+static json_t *setting_to_json(const struct shoal_setting *row)
+{
+	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:s, s:o, s:b}", "name", row->name, "type",
+			 (int)row->type, "layers", (json_int_t)row->layers, "flags", (json_int_t)row->flags, "min",
+			 (json_int_t)row->min, "max", (json_int_t)row->max, "number_min", row->number_min, "number_max",
+			 row->number_max, "choices", text_or_null(row->choices), "fallback",
+			 row->fallback ? json_string(row->fallback) : json_null(), "description", row->description,
+			 "formerly", text_or_null(row->formerly), "checked", row->check != NULL);
+}
+
+json_t *loader_schema_to_json(const struct shoal_settings_schema *schema)
+{
+	json_t *rows = json_array();
+	size_t i;
+
+	for (i = 0; i < schema->count; i++)
+		json_array_append_new(rows, setting_to_json(&schema->rows[i]));
+	return json_pack("{s:s, s:I, s:o}", "owner", schema->owner, "version", (json_int_t)schema->version, "rows",
+			 rows);
+}
+
+json_t *loader_settings_to_json(void)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < module_count; i++) {
+		if (modules[i].declared.schema.count)
+			json_array_append_new(list, loader_schema_to_json(&modules[i].declared.schema));
+	}
+	return list;
+}
+
 json_t *loader_to_json(void)
 {
 	json_t *list = json_array();

@@ -78,6 +78,9 @@ uint32_t loader_event_intents(enum shoal_event_type type);
 uint32_t loader_module_intents(const struct loaded_module *module);
 /* All that the modules need. */
 uint32_t loader_intents(void);
+/* [{owner, version, rows}] of the modules that have settings; and one of them. New references. */
+json_t *loader_settings_to_json(void);
+json_t *loader_schema_to_json(const struct shoal_settings_schema *schema);
 /* [{name, version, description, file, intents, without_intents, events, commands, components}]. New reference. */
 json_t *loader_to_json(void);
 

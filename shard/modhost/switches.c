@@ -103,6 +103,11 @@ int switches_register(struct schemas *schemas, const char *defaults, char error[
 	return schemas_add(schemas, &schema, error);
 }
 
+const struct shoal_settings_schema *switches_schema(void)
+{
+	return &schema;
+}
+
 bool switches_setting(const char *module, char name[SWITCHES_NAME_SIZE])
 {
 	for (size_t i = 0; i < schema.count; i++) {

@@ -19,6 +19,8 @@ struct switches;
 /* Registers the rows of all loaded modules (loader.h) with @schemas. @defaults: names joined by commas that are on,
  * "*" all, "-name" not. -EINVAL with words: a name of no form; -ENOMEM. Once a process, before settings_new(). */
 int switches_register(struct schemas *schemas, const char *defaults, char error[VALUE_ERROR_SIZE]);
+/* What was registered. */
+const struct shoal_settings_schema *switches_schema(void);
 /* "modules.poll"; false: the module has no switch (core, or it came too late). */
 bool switches_setting(const char *module, char name[SWITCHES_NAME_SIZE]);
 

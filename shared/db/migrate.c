@@ -194,6 +194,24 @@ static int take_applied(struct migration_list *list, const PGresult *result, int
 	return migration_list_add(list, &applied);
 }
 
+static bool has_files(const struct migration_list *list, const char *owner)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->rows[i].sha256[0] && strcmp(list->rows[i].owner, owner) == 0)
+			return true;
+	return false;
+}
+
+/* What a module made stays when the module is taken away, and stands in nobody's way. A list that is known to nobody is
+ * a newer program's: core's is always here. */
+static void mark_left(struct migration_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->rows[i].state == MIGRATE_MISSING && strcmp(list->rows[i].owner, "core") != 0 &&
+		    !has_files(list, list->rows[i].owner))
+			list->rows[i].state = MIGRATE_LEFT;
+}
+
 static bool is_there(const PGresult *result)
 {
 	return PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
@@ -225,6 +243,7 @@ int migrate_status(struct migrate *migrate, struct migration_list *list, struct 
 		NULL, &rows, error);
 	for (int row = 0; r == 0 && row < PQntuples(rows); row++)
 		r = take_applied(list, rows, row);
+	mark_left(list);
 	migration_list_sort(list);
 	return r;
 }
@@ -441,7 +460,7 @@ static int step_down(struct step *step)
 	if (r < 0)
 		return r;
 	last = last_applied(&step->list, order);
-	if (!last || last->state == MIGRATE_MISSING || !last->has_down) {
+	if (!last || last->state == MIGRATE_MISSING || last->state == MIGRATE_LEFT || !last->has_down) {
 		snprintf(step->error->text, sizeof(step->error->text),
 			 "%s/%s can't be taken back: there is no .down.sql for it here", PQgetvalue(order, 0, 0),
 			 PQgetvalue(order, 0, 1));

@@ -1,5 +1,6 @@
-/* Migrations: sql/<owner>/NNNN_name.up.sql and .down.sql, one numbered chain per owner ("core", later one a module).
- * For command-line tools: synchronous libpq, blocks; never on a loop.
+/* Migrations: sql/<owner>/NNNN_name.up.sql and .down.sql, one numbered chain per owner ("core", parts of shoal,
+ * modules). Where a function takes @sql_dir it may be several folders joined by ':'; an owner lies in one of them. For
+ * command-line tools: synchronous libpq, blocks; never on a loop.
  *
  * An up file begins with comment lines, one of which states the oldest program version that may run on the schema it
  * leaves: "-- oldest-program: 0.1.0". Each file runs in a transaction of its own, under one advisory lock, and is
@@ -28,6 +29,7 @@ enum migrate_state {
 	MIGRATE_APPLIED, /* applied, file unchanged */
 	MIGRATE_CHANGED, /* applied, and the file is another one now */
 	MIGRATE_MISSING, /* applied, and the file is gone (a newer program's) */
+	MIGRATE_LEFT,    /* applied, and of its whole owner there are no files: a module that is not here any more */
 	MIGRATE_STATE_COUNT,
 };
 
@@ -61,6 +63,8 @@ struct migrate_error {
 /* Reads the folder. -ENOENT, -EINVAL (a name, number, gap, duplicate or header that does not fit: @error names the
  * file), -EFBIG, -errno. */
 int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct migrate_error *error);
+/* "<sql_dir>/<owner>/NNNN_name.up.sql", of the folder that has that owner. -ENAMETOOLONG. */
+int migrate_path(const char *sql_dir, const struct migration *migration, bool up, char *path, size_t size);
 /* The parts of "0001_core.up.sql". -EINVAL. */
 int migrate_parse_name(const char *file, uint32_t *ret_number, char name[64], bool *ret_up);
 /* Finds "-- oldest-program: X.Y.Z" among the leading comment lines. -ENOENT, -EINVAL. */
@@ -95,6 +99,9 @@ int migrate_up(struct migrate *migrate, const char *sql_dir, uint32_t max, uint3
 int migrate_down(struct migrate *migrate, const char *sql_dir, uint32_t count, uint32_t lock_timeout_ms,
 		 migrate_progress_fn progress, void *arg, uint32_t *ret_reverted, struct migrate_error *error);
 
+/* Appends the folder where modules from elsewhere bring theirs, if it is there: <modules.dir>/sql; @modules_dir "":
+ * modules beside the running binary, or ../lib/shoal/modules from there. -ENAMETOOLONG. */
+int migrate_add_modules_dir(const char *modules_dir, char *path, size_t size);
 /* Where the SQL files lie: @given (if not ""), else ../sql beside the running binary (as in the tree: build/../sql),
  * else <prefix>/share/shoal/sql seen from <prefix>/bin. -ENOENT with the places that were tried in @error. */
 int migrate_find_sql_dir(const char *given, char *path, size_t size, struct migrate_error *error);

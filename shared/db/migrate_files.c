@@ -21,10 +21,8 @@
 #define HEADER        "-- oldest-program:"
 
 static const char *const state_names[MIGRATE_STATE_COUNT] = {
-	[MIGRATE_PENDING] = "pending",
-	[MIGRATE_APPLIED] = "applied",
-	[MIGRATE_CHANGED] = "changed",
-	[MIGRATE_MISSING] = "missing",
+	[MIGRATE_PENDING] = "pending", [MIGRATE_APPLIED] = "applied", [MIGRATE_CHANGED] = "changed",
+	[MIGRATE_MISSING] = "missing", [MIGRATE_LEFT] = "left",
 };
 
 const char *migrate_state_name(enum migrate_state state)
@@ -181,11 +179,35 @@ int migrate_read_file(const char *path, char **ret_text, size_t *ret_len, struct
 	return 0;
 }
 
+/* The next of the folders joined by ':'; moves *at. False: there is none. */
+static bool next_dir(const char **at, char *dir, size_t size)
+{
+	size_t len;
+
+	*at += strspn(*at, ":");
+	len = strcspn(*at, ":");
+	if (len == 0)
+		return false;
+	snprintf(dir, size, "%.*s", (int)len, *at);
+	*at += len;
+	return true;
+}
+
 int migrate_path(const char *sql_dir, const struct migration *migration, bool up, char *path, size_t size)
 {
-	int n = snprintf(path, size, "%s/%s/%04u_%s.%s.sql", sql_dir, migration->owner, migration->number,
-			 migration->name, up ? "up" : "down");
+	char dir[MIGRATE_PATH_SIZE];
+	int n = -1;
 
+	while (next_dir(&sql_dir, dir, sizeof(dir))) {
+		n = snprintf(path, size, "%s/%s", dir, migration->owner);
+		if (n < 0 || (size_t)n >= size)
+			return -ENAMETOOLONG;
+		if (access(path, F_OK) < 0 && *sql_dir)
+			continue;
+		n = snprintf(path, size, "%s/%s/%04u_%s.%s.sql", dir, migration->owner, migration->number,
+			     migration->name, up ? "up" : "down");
+		break;
+	}
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
@@ -283,7 +305,7 @@ static int take_file(struct migration_list *list, const char *owner, const char 
 			 "%s/%s: a migration is named NNNN_name.up.sql or NNNN_name.down.sql", owner, file);
 		return -EINVAL;
 	}
-	snprintf(fresh.owner, sizeof(fresh.owner), "%s", owner);
+	memcpy(fresh.owner, owner, strnlen(owner, sizeof(fresh.owner) - 1));
 	known = find(list, owner, fresh.number);
 	if (known && strcmp(known->name, fresh.name) != 0) {
 		snprintf(error->text, sizeof(error->text), "%s: number %04u is taken twice: by %s and by %s", owner,
@@ -366,14 +388,13 @@ static int check_chain(const struct migration_list *list, struct migrate_error *
 	return 0;
 }
 
-int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct migrate_error *error)
+/* @before: how many rows the folders before this one have brought. */
+static int scan_dir(const char *sql_dir, size_t before, struct migration_list *list, struct migrate_error *error)
 {
-	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
 	CLEANUP(close_dir) DIR *dir = opendir(sql_dir);
 	struct dirent *entry;
 	int r;
 
-	*error = (struct migrate_error){ 0 };
 	if (!dir) {
 		r = -errno;
 		snprintf(error->text, sizeof(error->text), "%.900s can't be read: %s", sql_dir, strerror(-r));
@@ -384,7 +405,31 @@ int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct mi
 
 		if (len == 0 || len >= sizeof(((struct migration *)0)->owner) || entry->d_name[len] != '\0')
 			continue;
-		r = scan_owner(sql_dir, entry->d_name, &list, error);
+		for (size_t i = 0; i < before; i++) {
+			if (strcmp(list->rows[i].owner, entry->d_name) != 0)
+				continue;
+			snprintf(error->text, sizeof(error->text),
+				 "%.900s/%s: migrations of that owner lie in another folder too", sql_dir,
+				 list->rows[i].owner);
+			return -EINVAL;
+		}
+		r = scan_owner(sql_dir, entry->d_name, list, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct migrate_error *error)
+{
+	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
+	const char *at = sql_dir;
+	char dir[MIGRATE_PATH_SIZE];
+	int r;
+
+	*error = (struct migrate_error){ 0 };
+	while (next_dir(&at, dir, sizeof(dir))) {
+		r = scan_dir(dir, list.count, &list, error);
 		if (r < 0)
 			return r;
 	}
@@ -400,6 +445,34 @@ int migrate_scan(const char *sql_dir, struct migration_list *ret_list, struct mi
 }
 
 /* --- where the files lie ------------------------------------------------------------------------------------------ */
+
+int migrate_add_modules_dir(const char *modules_dir, char *path, size_t size)
+{
+	static const char *const places[] = { "modules/sql", "../lib/shoal/modules/sql" };
+	char program[4096], dir[4096 + 64];
+	size_t used = strlen(path);
+	ssize_t len;
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s/sql", modules_dir);
+	if (!modules_dir[0]) {
+		len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+		if (len < 0)
+			return -errno;
+		program[len] = '\0';
+		slash = strrchr(program, '/');
+		if (slash)
+			*slash = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+			snprintf(dir, sizeof(dir), "%s/%s", program, places[i]);
+			if (access(dir, R_OK | X_OK) == 0)
+				break;
+		}
+	}
+	if (access(dir, R_OK | X_OK) < 0)
+		return 0;
+	return (size_t)snprintf(path + used, size - used, ":%s", dir) < size - used ? 0 : -ENAMETOOLONG;
+}
 
 int migrate_find_sql_dir(const char *given, char *path, size_t size, struct migrate_error *error)
 {

@@ -6,8 +6,6 @@
 
 /* The whole file, NUL-terminated; the caller frees. -EFBIG, -EINVAL (a NUL inside), -errno, with words. */
 int migrate_read_file(const char *path, char **ret_text, size_t *ret_len, struct migrate_error *error);
-/* "<sql_dir>/<owner>/NNNN_name.up.sql". */
-int migrate_path(const char *sql_dir, const struct migration *migration, bool up, char *path, size_t size);
 int migration_list_add(struct migration_list *list, const struct migration *migration);
 void migration_list_sort(struct migration_list *list);
 

@@ -7,6 +7,7 @@
 #include "shared/phrases/access.h"
 #include "shared/phrases/builtin.h"
 #include "shared/phrases/permissions.h"
+#include "shared/phrases/modules.h"
 
 /* clang-format off */
 #define CORE_PHRASES(P) \
@@ -247,6 +248,7 @@ CORE_PHRASES(P)
 ACCESS_PHRASES(P)
 BUILTIN_PHRASES(P)
 PERMISSIONS_PHRASES(P)
+MODULE_PHRASES(P)
 #undef P
 
 /* All of them, for the test that holds them together. */

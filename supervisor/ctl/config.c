@@ -16,6 +16,7 @@
 #include "shared/settings/schema_core.h"
 #include "shared/settings/settings_write.h"
 #include "supervisor/ctl/ctl.h"
+#include "supervisor/ctl/module_settings.h"
 
 #define DEADLINE_MS 15000
 #define BUS_WAIT_MS 2000 /* then it is done without telling: workers see it within a minute */
@@ -32,6 +33,7 @@ struct config_verb {
 
 struct session {
 	const struct ctl_options *options;
+	const struct config *config;
 	const struct config_verb *verb;
 	char **words;
 	int word_count;
@@ -260,8 +262,15 @@ static void on_changed(void *arg, const struct settings_outcome *outcome)
 
 static void run_set(struct session *session)
 {
-	settings_set(session->settings, &session->change, session->typed ? session->typed : session->words[1],
-		     on_changed, session);
+	const char *text = session->typed ? session->typed : session->words[1];
+	char words[VALUE_ERROR_SIZE] =
+		"the module that has this setting could not be asked; see shoal-shard --manifest";
+	int r = ctl_module_settings_check(session->config, session->words[0], text, words);
+
+	if (r < 0)
+		end(session, ctl_fail(session->options, CTL_FAILED, error_name(r), words));
+	else
+		settings_set(session->settings, &session->change, text, on_changed, session);
 }
 
 static void run_reset(struct session *session)
@@ -472,6 +481,8 @@ static int set_defaults(struct session *session, const struct config *config)
 	if (r == 0)
 		r = schema_core_add(session->schemas);
 	if (r == 0)
+		r = ctl_module_settings_add(config, session->schemas);
+	if (r == 0)
 		r = schemas_set_default(session->schemas, SETTING_PREFIX, config->commands_prefix, error);
 	return r == 0 ? schemas_set_default(session->schemas, SETTING_HISTORY_DAYS, days, error) : r;
 }
@@ -516,7 +527,7 @@ int ctl_config(int argc, char **argv, const struct ctl_options *options)
 	CLEANUP(config_freep) struct config *own = NULL;
 	const struct config *config = ctl_database_config(options, &own);
 	const struct log_options quiet = { .level = LOG_LEVEL_WARN, .program = "shoalctl", .fd = 2 };
-	struct session session = { .options = options };
+	struct session session = { .options = options, .config = config };
 	char host[64] = "?";
 	int r;
 

@@ -153,6 +153,16 @@ static void judge_schema(const struct migration_list *list, struct doctor_findin
 	}
 }
 
+/* The modules' with shoal's own. */
+static int find_sql(const struct doctor *doctor, char *sql_dir, size_t size, struct migrate_error *error)
+{
+	int r = migrate_find_sql_dir(doctor->sql_dir, sql_dir, size, error);
+
+	if (r < 0 || doctor->sql_dir[0])
+		return r;
+	return migrate_add_modules_dir(doctor->options->config->modules_dir, sql_dir, size);
+}
+
 void doctor_schema(struct doctor *doctor, struct doctor_finding *finding)
 {
 	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
@@ -163,7 +173,7 @@ void doctor_schema(struct doctor *doctor, struct doctor_finding *finding)
 
 	if (unreachable(doctor, finding))
 		return;
-	r = migrate_find_sql_dir(doctor->sql_dir, sql_dir, sizeof(sql_dir), &error);
+	r = find_sql(doctor, sql_dir, sizeof(sql_dir), &error);
 	if (r == 0)
 		r = migrate_scan(sql_dir, &list, &error);
 	if (r == 0)
@@ -252,17 +262,15 @@ static bool collect_extensions(const struct doctor *doctor, char *names, size_t 
 	struct migrate_error error = { 0 };
 	char sql_dir[MIGRATE_PATH_SIZE], path[MIGRATE_PATH_SIZE + 160];
 
-	if (migrate_find_sql_dir(doctor->sql_dir, sql_dir, sizeof(sql_dir), &error) < 0 ||
-	    migrate_scan(sql_dir, &list, &error) < 0)
+	if (find_sql(doctor, sql_dir, sizeof(sql_dir), &error) < 0 || migrate_scan(sql_dir, &list, &error) < 0)
 		return false;
 	snprintf(names, size, "{");
 	for (size_t i = 0; i < list.count; i++) {
 		CLEANUP(cleanup_free) char *text = calloc(1, MIGRATE_FILE_MAX + 1);
 		FILE *file;
 
-		snprintf(path, sizeof(path), "%s/%s/%04u_%s.up.sql", sql_dir, list.rows[i].owner, list.rows[i].number,
-			 list.rows[i].name);
-		file = text ? fopen(path, "re") : NULL;
+		file = text && migrate_path(sql_dir, &list.rows[i], true, path, sizeof(path)) == 0 ? fopen(path, "re")
+												   : NULL;
 		if (!file)
 			return false;
 		text[fread(text, 1, MIGRATE_FILE_MAX, file)] = '\0';

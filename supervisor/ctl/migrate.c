@@ -311,6 +311,8 @@ int ctl_migrate(int argc, char **argv, const struct ctl_options *options)
 		return ctl_fail(options, CTL_CONFIG, "EINVAL",
 				"no database is configured: set postgres.conninfo, or DATABASE_URL in the environment");
 	r = migrate_find_sql_dir(call.sql_dir_given, call.sql_dir, sizeof(call.sql_dir), &call.error);
+	if (r == 0 && !call.sql_dir_given)
+		r = migrate_add_modules_dir(config->modules_dir, call.sql_dir, sizeof(call.sql_dir));
 	if (r < 0)
 		return fail(&call, r);
 	if (options->timeout_given)

@@ -263,6 +263,44 @@ static void test_tree_is_sound(void **state)
 		assert_true(list.rows[i].has_down);
 }
 
+/* Modules from elsewhere bring a second folder; an owner lies in one of them. */
+static void test_several_folders(void **state)
+{
+	CLEANUP(migration_list_finish) struct migration_list list = { 0 }, none = { 0 };
+	char both[2 * sizeof(dir) + 8], path[MIGRATE_PATH_SIZE], first[sizeof(dir)];
+
+	(void)state;
+	make_dir();
+	memcpy(first, dir, sizeof(first));
+	write_file("core", "0001_a.up.sql", HEADER);
+	make_dir();
+	write_file("zoo", "0001_b.up.sql", HEADER);
+	snprintf(both, sizeof(both), "%s:%s", first, dir);
+	assert_int_equal(migrate_scan(both, &list, &error), 0);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.rows[0].owner, "core");
+	assert_int_equal(migrate_path(both, &list.rows[1], true, path, sizeof(path)), 0);
+	assert_memory_equal(path, dir, strlen(dir));
+	assert_int_equal(access(path, R_OK), 0);
+	assert_int_equal(migrate_path(both, &list.rows[0], true, path, sizeof(path)), 0);
+	assert_int_equal(access(path, R_OK), 0);
+	write_file("core", "0001_other.up.sql", HEADER);
+	assert_int_equal(migrate_scan(both, &none, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "another folder"));
+	path[0] = 'x';
+	path[1] = '\0';
+	assert_int_equal(migrate_add_modules_dir("/nowhere/at/all", path, sizeof(path)), 0);
+	assert_string_equal(path, "x");
+	snprintf(both, sizeof(both), "%s/sql", dir);
+	assert_int_equal(mkdir(both, 0700), 0);
+	assert_int_equal(migrate_add_modules_dir(dir, path, sizeof(path)), 0);
+	assert_non_null(strstr(path, "x:/"));
+	rmdir(both);
+	remove_dir();
+	memcpy(dir, first, sizeof(first));
+	remove_dir();
+}
+
 static void test_find_sql_dir(void **state)
 {
 	char path[MIGRATE_PATH_SIZE];
@@ -551,6 +589,38 @@ static void *migrate_thread(void *arg)
 	return NULL;
 }
 
+/* The tables of a module whose folder is gone stay, and what others have to do goes on. */
+static void test_a_module_taken_away(void **state)
+{
+	CLEANUP(migration_list_finish) struct migration_list list = { 0 };
+	struct migrate *migrate = open_ours();
+	struct seen seen;
+	char command[128];
+
+	(void)state;
+	copy_core();
+	write_file("zoo", "0001_beasts.up.sql", HEADER "CREATE TABLE shoal.zoo__beast (x int);");
+	assert_int_equal(up(migrate, dir, 0, &seen), 0);
+	snprintf(command, sizeof(command), "rm -r '%s/zoo'", dir);
+	assert_int_equal(system(command), 0);
+	write_file("core", behind(1, "more.up.sql"), HEADER "CREATE TABLE shoal.more (x int);");
+	write_file("core", behind(1, "more.down.sql"), "DROP TABLE shoal.more;");
+	assert_int_equal(up(migrate, dir, 0, &seen), 0);
+	assert_int_equal(seen.done, 1);
+	assert_int_equal(migrate_scan(dir, &list, &error), 0);
+	assert_int_equal(migrate_status(migrate, &list, &error), 0);
+	assert_string_equal(list.rows[list.count - 1].owner, "zoo");
+	assert_int_equal(list.rows[list.count - 1].state, MIGRATE_LEFT);
+	/* Its way back is gone with it. */
+	assert_int_equal(down(migrate, dir, 2, &seen), -ENOENT);
+	assert_int_equal(seen.done, 1);
+	write_file("zoo", "0001_beasts.up.sql", HEADER "CREATE TABLE shoal.zoo__beast (x int);");
+	write_file("zoo", "0001_beasts.down.sql", "DROP TABLE shoal.zoo__beast;");
+	assert_int_equal(down(migrate, dir, core_count() + 1, &seen), 0);
+	remove_dir();
+	migrate_close(migrate);
+}
+
 /* Two owners' chains beside each other: each by its own numbers, core's first, taken back in the order of time; what is
  * wrong with one stops all, by name. */
 static void test_two_owners(void **state)
@@ -589,9 +659,10 @@ static void test_two_owners(void **state)
 	assert_int_equal(state_of(migrate, dir, "zoo", 1), MIGRATE_CHANGED);
 	assert_int_equal(state_of(migrate, dir, "core", core_count() + 1), MIGRATE_APPLIED);
 
-	/* A program without that owner's files (its module is gone) says so too, and changes nothing. */
+	/* A program without core's newer files says so and changes nothing; what a module that is gone has made is
+	 * left. */
 	assert_int_equal(up(migrate, core_sql, 0, &seen), -ESTALE);
-	assert_int_equal(state_of(migrate, core_sql, "zoo", 2), MIGRATE_MISSING);
+	assert_int_equal(state_of(migrate, core_sql, "zoo", 2), MIGRATE_LEFT);
 
 	write_file("zoo", "0001_beasts.up.sql",
 		   HEADER "SELECT shoal.create_keyed_table('beast', ARRAY['guild_id'], 'guild_id bigint NOT NULL');");
@@ -686,17 +757,17 @@ static int close_database(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest files[] = {
-		cmocka_unit_test(test_locks),        cmocka_unit_test(test_names),
-		cmocka_unit_test(test_headers),      cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_sha256),       cmocka_unit_test(test_scan),
-		cmocka_unit_test(test_scan_refuses), cmocka_unit_test(test_tree_is_sound),
-		cmocka_unit_test(test_find_sql_dir),
+		cmocka_unit_test(test_locks),           cmocka_unit_test(test_names),
+		cmocka_unit_test(test_headers),         cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_sha256),          cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_scan_refuses),    cmocka_unit_test(test_tree_is_sound),
+		cmocka_unit_test(test_several_folders), cmocka_unit_test(test_find_sql_dir),
 	};
 	const struct CMUnitTest server[] = {
 		cmocka_unit_test(test_up_and_down),         cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_changed_and_missing), cmocka_unit_test(test_failure_leaves_nothing),
-		cmocka_unit_test(test_two_owners),          cmocka_unit_test(test_two_at_once),
-		cmocka_unit_test(test_cannot_connect),
+		cmocka_unit_test(test_a_module_taken_away), cmocka_unit_test(test_two_owners),
+		cmocka_unit_test(test_two_at_once),         cmocka_unit_test(test_cannot_connect),
 	};
 	int failed;
 
