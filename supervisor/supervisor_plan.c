@@ -12,6 +12,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
+#include "shared/discord/discord_time.h"
 #include "shared/discord/url.h"
 #include "shared/log/log.h"
 #include "shared/secrets/key_file.h"
@@ -336,10 +337,21 @@ static void upstream_completed(void *arg, const struct upstream_info *info)
 	start_running(supervisor);
 }
 
+/* Workers that start know from the host's page what time it is at Discord, before an event has told them; what a worker
+ * wrote there is more exact. */
+static void tell_time(struct supervisor *supervisor)
+{
+	int64_t known_ms = board_host_discord_offset(supervisor->board), offset_ms;
+
+	if (discord_time_offset(&offset_ms) && (known_ms == 0 || offset_ms > known_ms))
+		board_host_set_discord_offset(supervisor->board, offset_ms);
+}
+
 static void upstream_gateway(void *arg, const struct upstream_info *info, uint64_t asked_ns)
 {
 	struct supervisor *supervisor = arg;
 
+	tell_time(supervisor);
 	supervisor->asked_ns = asked_ns;
 	supervisor->refresh_why[0] = '\0';
 	if (!supervisor->ledger || supervisor->phase != PHASE_RUNNING)

@@ -33,9 +33,10 @@ static int64_t distance(int64_t a, int64_t b)
 	return a > b ? a - b : b - a;
 }
 
-void discord_time_note(uint64_t snowflake)
+/* Discord's clock had @discord_ms, or is later. */
+static void note(int64_t discord_ms)
 {
-	int64_t discord_ms = (int64_t)shoal_snowflake_ms(snowflake), now_ms = boottime_ms();
+	int64_t now_ms = boottime_ms();
 	int64_t offset_ms = discord_ms - now_ms, wall_distance_ms;
 
 	if (here.known && offset_ms <= offset_now(now_ms))
@@ -47,6 +48,17 @@ void discord_time_note(uint64_t snowflake)
 	here.known = true;
 	here.offset_ms = offset_ms;
 	here.learned_ms = now_ms;
+}
+
+void discord_time_note(uint64_t snowflake)
+{
+	note((int64_t)shoal_snowflake_ms(snowflake));
+}
+
+void discord_time_note_date(int64_t date_ms)
+{
+	if (distance(date_ms, clock_wall_ms()) <= LEAP_MAX_MS)
+		note(date_ms);
 }
 
 int64_t discord_time_ms(void)

@@ -13,6 +13,9 @@
 /* Something with @snowflake has come: Discord's clock had that time, or a later one. Ignored when it is beyond belief.
  */
 void discord_time_note(uint64_t snowflake);
+/* An answer of Discord's bears this Date (whole seconds). Believed where our wall clock says about the same: then what
+ * comes first may be a replay, and is seen to be old. Whoever wrote the header, it alone makes nothing old. */
+void discord_time_note_date(int64_t date_ms);
 /* Milliseconds since 1970, by Discord's clock as far as it is known; else our own wall clock. */
 int64_t discord_time_ms(void);
 /* How old @snowflake is, in milliseconds; 0 for what seems to come from the future. */

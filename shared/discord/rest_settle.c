@@ -9,6 +9,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
 #include "shared/base/random.h"
+#include "shared/discord/discord_time.h"
 #include "shared/discord/retry.h"
 #include "shared/log/log.h"
 
@@ -165,6 +166,8 @@ static void settle(struct rest *rest, struct call *call, const struct transfer_r
 	call->latency_us = result->latency_us;
 	discord_error_read(result->http_status >= 400 ? body : NULL, &error);
 	call->discord_code = error.code;
+	if (call->transfer.date_s)
+		discord_time_note_date(call->transfer.date_s * 1000);
 	ratelimit_classify(limits, result->http_status, error.retry_after_s, error.global);
 	land(rest, call, result->http_status != 0, now_ns);
 	note_latency(rest, result);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 #include "shared/base/cleanup.h"
 
@@ -151,16 +153,33 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	return r < 0 ? 0 : size * count;
 }
 
+static int64_t read_date(const char *line, size_t len)
+{
+	char text[64];
+	time_t date_s;
+
+	if (len <= 5 || len - 5 >= sizeof(text) || strncasecmp(line, "date:", 5) != 0)
+		return 0;
+	memcpy(text, line + 5, len - 5);
+	text[len - 5] = '\0';
+	date_s = curl_getdate(text, NULL);
+	return date_s > 0 ? (int64_t)date_s : 0;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
 	size_t len = size * count;
 
 	/* A status line begins an answer: what a 100 or a refused connection said before is not its. */
-	if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
+	if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
 		memset(&transfer->limits, 0, sizeof(transfer->limits));
-	else
+		transfer->date_s = 0;
+	} else if (len > 0 && (line[0] == 'd' || line[0] == 'D')) {
+		transfer->date_s = transfer->date_s ? transfer->date_s : read_date(line, len);
+	} else {
 		ratelimit_header(&transfer->limits, line, len);
+	}
 	return len;
 }
 
@@ -278,6 +297,7 @@ int transfer_start(struct transfer *transfer, struct rest_curl *curl, struct tra
 	transfer->body.max = max_body;
 	buf_clear(&transfer->body, BODY_KEEP_BYTES);
 	memset(&transfer->limits, 0, sizeof(transfer->limits));
+	transfer->date_s = 0;
 	transfer->too_large = transfer->no_memory = false;
 	transfer->text[0] = '\0';
 	if (request->reason_header) {

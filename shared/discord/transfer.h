@@ -52,6 +52,7 @@ struct transfer {
 	size_t send_len, send_at;
 	struct buf body; /* the answer's */
 	struct ratelimit_answer limits;
+	int64_t date_s; /* the answer's Date, since 1970; 0: none */
 	bool too_large, no_memory;
 	char text[CURL_ERROR_SIZE];
 };

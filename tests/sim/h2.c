@@ -352,6 +352,7 @@ void h2_reply(struct exchange *x, int status, const char *content_type, const vo
 	snprintf(status_text, sizeof(status_text), "%d", status);
 	snprintf(length, sizeof(length), "%zu", len);
 	headers[n++] = pair(":status", 7, status_text, strlen(status_text));
+	headers[n++] = pair("date", 4, http_date(), strlen(http_date()));
 	if (content_type)
 		headers[n++] = pair("content-type", 12, content_type, strlen(content_type));
 	if (status != 204)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #include "tests/sim/h2.h"
 #include "tests/sim/util.h"
@@ -134,12 +135,25 @@ void exchange_hang(struct exchange *x)
 
 static void input(struct conn *conn);
 
+const char *http_date(void)
+{
+	static char text[32];
+	static time_t then;
+	time_t now = time(NULL);
+	struct tm parts;
+
+	if (now != then && gmtime_r(&now, &parts))
+		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+	then = now;
+	return text;
+}
+
 static void write_head(struct exchange *x, int status, const char *content_type, size_t len)
 {
 	struct buf *out = &x->conn->out;
 	size_t before = out->len;
 
-	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
+	buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http_reason(status), http_date());
 	if (content_type)
 		buf_printf(out, "Content-Type: %s\r\n", content_type);
 	if (status != 204)

@@ -62,5 +62,7 @@ void exchange_free(struct exchange *x);
 /* Takes the connection over for another protocol: what remains in conn->in belongs to it. Frees @x. */
 struct conn *exchange_take_over(struct exchange *x, const struct conn_ops *ops);
 const char *http_reason(int status);
+/* Now, as the Date header has it; static. */
+const char *http_date(void);
 
 #endif

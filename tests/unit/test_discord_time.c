@@ -102,6 +102,27 @@ static void test_clocks_may_drift(void **state)
 	assert_int_equal(discord_time_age_ms(id), 0);
 }
 
+/* What comes first is a replay: the Date of an answer tells that it is old, unless it is another time than ours. */
+static void test_a_date_tells_a_replay(void **state)
+{
+	int64_t date_ms = wall_ms / 1000 * 1000;
+
+	(void)state;
+	discord_time_note_date(date_ms);
+	discord_time_note(id_at(date_ms - 4500));
+	assert_int_equal(discord_time_age_ms(id_at(date_ms - 4500)), 4500);
+	discord_time_note(id_at(wall_ms)); /* more exact than whole seconds */
+	assert_int_equal(discord_time_age_ms(id_at(wall_ms)), 0);
+	discord_time_forget();
+	discord_time_note_date(date_ms + 3600000); /* some machine's in between, with a wrong clock */
+	discord_time_note_date(date_ms - 3600000);
+	discord_time_note_date(0);
+	discord_time_note_date(INT64_MAX);
+	discord_time_note(id_at(wall_ms));
+	assert_int_equal(discord_time_age_ms(id_at(wall_ms)), 0);
+	assert_int_equal(discord_time_age_ms(id_at(wall_ms - 2000)), 2000);
+}
+
 static void test_a_successor_goes_on(void **state)
 {
 	int64_t offset_ms;
@@ -125,6 +146,7 @@ int main(void)
 		TEST(test_what_comes_late_changes_nothing),
 		TEST(test_one_id_beyond_belief_is_ignored),
 		TEST(test_clocks_may_drift),
+		TEST(test_a_date_tells_a_replay),
 		TEST(test_a_successor_goes_on),
 	};
 
