@@ -184,3 +184,127 @@ def test_the_language_of_a_server(sim, make_fleet, private):
     sim.answer(sim.use("settings", [{"name": "set", "type": 1, "options": rows}], permissions=MANAGER))
     assert "Ti serve il permesso" in permissions(sim, "show", by=NOBODY, locale="de")
     assert "Ti serve il permesso" not in permissions(sim, "show", guild=1, by=NOBODY, locale="de")
+
+
+GUARD = r'''
+#include <shoal/module.h>
+
+static bool allowed(struct shoal_invocation *inv, uint64_t target_id, const uint64_t *roles, size_t role_count)
+{
+	struct shoal_scope *scope = shoal_invocation_scope(inv);
+	struct shoal_act act = { .kind = SHOAL_ACT_KICK,
+				 .guild = shoal_guild_get(scope, shoal_invocation_guild_id(inv)),
+				 .bot_id = shoal_self(scope),
+				 .asker_by_level = shoal_invocation_level(inv) >= SHOAL_LEVEL_MODERATOR,
+				 .target = { .user_id = target_id, .roles = roles, .role_count = (uint32_t)role_count },
+				 .target_is_member = true,
+				 .now_ms = shoal_now_ms() };
+	struct shoal_act_bar bar;
+
+	if (!shoal_invocation_member(inv, &act.asker))
+		return false;
+	if (shoal_act_allowed(&act, &bar))
+		return true;
+	shoal_refuse(inv, bar.phrase, bar.words, bar.word_count);
+	return false;
+}
+
+static void boot(struct shoal_invocation *inv)
+{
+	const struct shoal_resolved_user *user = shoal_option_user(inv, "user");
+	struct shoal_button button = { .label = "Yes" };
+	struct shoal_action_row row = { .buttons = &button, .button_count = 1 };
+	struct shoal_content content = { .text = "Really?", .rows = &row, .row_count = 1 };
+	char id[SHOAL_CUSTOM_ID_MAX + 1], target[32];
+
+	if (!allowed(inv, user->id, user->roles, user->role_count))
+		return;
+	shoal_snowflake_print(user->id, target);
+	if (shoal_custom_id(inv, "guard.yes", target, id) < 0)
+		return;
+	button.custom_id = id;
+	shoal_reply(inv, &content);
+}
+
+static void yes(struct shoal_invocation *inv)
+{
+	const char *rest = shoal_invocation_custom_rest(inv);
+	uint64_t target;
+
+	if (shoal_snowflake_parse(rest, strlen(rest), &target) < 0 || !allowed(inv, target, NULL, 0))
+		return;
+	shoal_reply_text(inv, "booted");
+}
+
+static void secret(struct shoal_invocation *inv)
+{
+	shoal_reply_text(inv, "for operators");
+}
+
+static const struct shoal_command_option options[] = {
+	{ .name = "user", .description = "Whom", .type = SHOAL_OPTION_USER, .required = true },
+};
+static const struct shoal_command boot_row = {
+	.name = "boot", .description = "A test", .flags = SHOAL_COMMAND_GUILD_ONLY | SHOAL_COMMAND_EITHER,
+	.permissions = SHOAL_PERMISSION(KICK_MEMBERS), .level = SHOAL_LEVEL_MODERATOR, .options = options, .option_count = 1,
+	.handle = boot,
+};
+static const struct shoal_command secret_row = {
+	.name = "secret", .description = "A test", .level = SHOAL_LEVEL_OPERATOR, .handle = secret,
+};
+static const struct shoal_command *const commands[] = { &boot_row, &secret_row };
+static const struct shoal_component_row components[] = {
+	{ .prefix = "guard.yes", .flags = SHOAL_COMPONENT_OWN | SHOAL_COMPONENT_EITHER,
+	  .permissions = SHOAL_PERMISSION(KICK_MEMBERS), .level = SHOAL_LEVEL_MODERATOR, .handle = yes },
+};
+SHOAL_MODULE(guard, .version = "1", .description = "A test", SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components));
+'''
+KICK = str(1 << 1)
+
+
+def boot(sim, roles, target, by):
+    rows = [{"name": "user", "type": 6, "value": target}]
+    resolved = {"users": {target: {"id": target, "username": "eve", "discriminator": "0", "avatar": None}},
+                "members": {target: {"roles": [], "joined_at": "2020-01-01T00:00:00+00:00", "deaf": False, "mute": False,
+                                     "flags": 0, "permissions": "0"}}}
+    return sim.answer(sim.use("boot", rows, data={"resolved": resolved}, extra=member(*roles, permissions=by)))
+
+
+def press(sim, custom_id, roles, by):
+    return text_of(sim.answer(sim.post("/interaction", type=3, guild_index=0, custom_id=custom_id,
+                                       extra=member(*roles, permissions=by))["id"]))
+
+
+def test_a_permission_that_is_gone_when_the_button_is_pressed(sim, make_fleet, private, folder):
+    modules, boss = os.path.join(folder, "modules"), "444444444444444444"
+    build(modules, "guard", GUARD)
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url,
+                       config={"modules.dir": modules, "modules.load": "*", "discord.operators": boss})
+    fleet.ready(shards=4)
+    guild = ids(sim)
+    assert guild["roles"], guild
+    roles = [one["id"] if isinstance(one, dict) else one for one in guild["roles"]]
+    high, target = str(roles[-1]), "666666666666666666"
+
+    answer = boot(sim, [high], target, KICK)
+    found = re.search(r"guard\.yes[^\"]*", json.dumps(answer))
+    assert found, answer
+    custom_id = found.group(0)
+    assert "Kick Members" in press(sim, custom_id, [], NOBODY), "the role was taken away meanwhile"
+    assert "stands above you" in press(sim, custom_id, [], KICK), "the permission is there, the rank is not"
+    assert press(sim, custom_id, [high], KICK) == "booted"
+
+    # Not from the beginning, either; and a server may give it to those who lack the permission.
+    refused = text_of(boot(sim, [high], target, NOBODY))
+    assert "Kick Members" in refused and "moderator" in refused, refused
+    assert "to yourself" in text_of(boot(sim, [high], BOB, KICK))
+    assert "Done" in permissions(sim, "level", level="moderator", role=high)
+    assert re.search(r"guard\.yes", json.dumps(boot(sim, [high], target, NOBODY)))
+    assert press(sim, custom_id, [high], NOBODY) == "booted"
+    assert "Done" in permissions(sim, "deny", for_="guard", user=BOB)
+    assert "not everybody" in press(sim, custom_id, [high], NOBODY), "lists count for buttons, too"
+
+    # The operator's own, which a server can't give away.
+    assert "those who run this bot" in text_of(sim.answer(sim.use("secret", permissions=ADMIN)))
+    assert text_of(sim.answer(sim.use("secret", extra=member(user=boss)))) == "for operators"
+    assert "can't change that" in permissions(sim, "need", for_="/secret", level="member")
