@@ -30,6 +30,8 @@ struct shoal_invocation {
 		int64_t value;
 	} integer[SHOAL_TEST_OPTIONS];
 	const char *custom_rest;
+	int level; /* enum shoal_level */
+	bool by_operator;
 	/* what came of it */
 	unsigned replies; /* a second one is refused, and not counted */
 	char reply[4096]; /* its text */
@@ -149,6 +151,16 @@ static inline void shoal_test_release(struct shoal_invocation *inv)
 	(void)inv;
 }
 
+static inline int shoal_test_level(const struct shoal_invocation *inv)
+{
+	return inv->level;
+}
+
+static inline bool shoal_test_by_operator(const struct shoal_invocation *inv)
+{
+	return inv->by_operator;
+}
+
 /* What a module calls beyond these crashes its test, which then needs a function of its own in the table. */
 static inline struct shoal_api *shoal_test_begin(void)
 {
@@ -166,6 +178,8 @@ static inline struct shoal_api *shoal_test_begin(void)
 		.invocation_integer = shoal_test_integer,
 		.invocation_field = shoal_test_field,
 		.invocation_custom_rest = shoal_test_custom_rest,
+		.invocation_level = shoal_test_level,
+		.invocation_by_operator = shoal_test_by_operator,
 		.reply = shoal_test_reply,
 		.reply_vprintf = shoal_test_vprintf,
 		.update = shoal_test_update,

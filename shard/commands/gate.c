@@ -88,7 +88,6 @@ static void fill_places(const struct shoal_guild_view *guild, uint64_t channel_i
 
 static void fill_levels(struct gate_case *c)
 {
-	struct access_verdict verdict;
 	uint64_t bits = c->permissions_known ? c->permissions : 0;
 
 	c->by_operator = is_operator(&c->commands->services, c->user_id);
@@ -105,9 +104,9 @@ static void fill_levels(struct gate_case *c)
 	for (size_t i = 0; c->known->from_permissions && i < ARRAY_SIZE(by_permission); i++)
 		if (bits & by_permission[i].any)
 			c->level = higher(c->level, by_permission[i].level);
-	access_rules_judge(&c->known->guild, &c->question, &verdict);
-	if (verdict.level_set && c->needed != SHOAL_LEVEL_OPERATOR)
-		c->needed = verdict.level;
+	access_rules_judge(&c->known->guild, &c->question, &c->verdict);
+	if (c->verdict.level_set && c->needed != SHOAL_LEVEL_OPERATOR)
+		c->needed = c->verdict.level;
 }
 
 static const struct access_known *known_of(const struct commands *commands, uint64_t guild_id)
@@ -115,14 +114,11 @@ static const struct access_known *known_of(const struct commands *commands, uint
 	return commands->access ? access_peek(commands->access, guild_id) : &access_unknown;
 }
 
-void gate_case_fill(struct gate_case *c)
+void gate_case_judge(struct gate_case *c, const struct access_known *known)
 {
-	struct cache *cache = c->commands->services.cache;
-
-	c->known = known_of(c->commands, c->guild_id);
-	if (c->known->language >= 0)
-		c->language = (enum shoal_language)c->known->language;
-	c->guild = c->guild_id && cache ? cache_guild(cache, c->guild_id) : NULL;
+	c->known = known;
+	if (known->language >= 0)
+		c->language = (enum shoal_language)known->language;
 	c->question = (struct access_question){ .module = c->owner ? c->owner->name : NULL,
 						.path = c->path,
 						.guild_id = c->guild_id,
@@ -131,6 +127,14 @@ void gate_case_fill(struct gate_case *c)
 						.role_count = c->role_count };
 	fill_places(c->guild, c->channel_id, c->question.places);
 	fill_levels(c);
+}
+
+void gate_case_fill(struct gate_case *c)
+{
+	struct cache *cache = c->commands->services.cache;
+
+	c->guild = c->guild_id && cache ? cache_guild(cache, c->guild_id) : NULL;
+	gate_case_judge(c, known_of(c->commands, c->guild_id));
 }
 
 /* --- the steps ---------------------------------------------------------------------------------------------------- */
@@ -212,19 +216,18 @@ static bool name_places(const struct gate_case *c, struct gate_refusal *ret)
 
 static bool step_list(const struct gate_case *c, bool look, struct gate_refusal *ret)
 {
-	struct access_verdict verdict;
+	const struct access_verdict *verdict = &c->verdict;
 
 	(void)look;
 	if (c->unbarred || c->guild_id == 0)
 		return true;
-	access_rules_judge(&c->known->guild, &c->question, &verdict);
-	ret->target = verdict.target;
-	ret->others = verdict.rule == NULL;
-	if (verdict.outcome == ACCESS_NOT_YOU)
+	ret->target = verdict->target;
+	ret->others = verdict->rule == NULL;
+	if (verdict->outcome == ACCESS_NOT_YOU)
 		return no(ret, "list_member", &phrase_LIST_NOT_YOU);
-	if (verdict.outcome == ACCESS_NOT_HERE && name_places(c, ret))
+	if (verdict->outcome == ACCESS_NOT_HERE && name_places(c, ret))
 		return no(ret, "list_channel", &phrase_LIST_ELSEWHERE);
-	if (verdict.outcome == ACCESS_NOT_HERE)
+	if (verdict->outcome == ACCESS_NOT_HERE)
 		return no(ret, "list_channel", &phrase_LIST_NOT_HERE);
 	return true;
 }

@@ -64,10 +64,11 @@ struct gate_case {
 	const struct access_known *known;
 	const struct shoal_guild_view *guild; /* NULL: not in the cache */
 	struct access_question question;
-	enum shoal_level granted;   /* by the server's rules, or by being owner or administrator */
-	enum shoal_level level;     /* with what Discord's permissions give */
-	enum shoal_level needed;    /* the row's, or the server's instead */
-	bool by_operator, unbarred; /* no list of the server's stops its owner and administrators */
+	struct access_verdict verdict; /* of the server's rules */
+	enum shoal_level granted;      /* by the server's rules, or by being owner or administrator */
+	enum shoal_level level;        /* with what Discord's permissions give */
+	enum shoal_level needed;       /* the row's, or the server's instead */
+	bool by_operator, unbarred;    /* no list of the server's stops its owner and administrators */
 };
 
 struct gate_refusal {
@@ -83,7 +84,10 @@ struct gate_refusal {
 
 enum gate_step { GATE_ENABLED, GATE_FORM, GATE_OPERATOR, GATE_LIST, GATE_PERMISSION, GATE_COOLDOWN, GATE_STEP_COUNT };
 
+/* By what the cache and the settings know of the guild. */
 void gate_case_fill(struct gate_case *c);
+/* The same with @known, and c->guild as it is. Keeps @known. */
+void gate_case_judge(struct gate_case *c, const struct access_known *known);
 /* One check. False: *ret says why not. The cooldown's takes a use unless @look. */
 bool gate_check(const struct gate_case *c, enum gate_step step, bool look, struct gate_refusal *ret);
 /* The level's name in a language. */
