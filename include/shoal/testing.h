@@ -28,7 +28,20 @@ struct shoal_invocation {
 	struct {
 		const char *name;
 		int64_t value;
-	} integer[SHOAL_TEST_OPTIONS];
+	} integer[SHOAL_TEST_OPTIONS], id[SHOAL_TEST_OPTIONS]; /* id: of users, channels, roles, attachments */
+	struct {
+		const char *name;
+		double value;
+	} number[SHOAL_TEST_OPTIONS];
+	enum shoal_language language;
+	/* who and what stands behind an id, at most one of a kind */
+	const struct shoal_resolved_user *user;
+	const struct shoal_resolved_role *role;
+	const struct shoal_resolved_channel *channel;
+	const struct shoal_resolved_attachment *attachment;
+	const struct shoal_resolved_message *message; /* of a message command */
+	uint64_t target_id;
+	const char *typed; /* while suggestions are asked for */
 	const char *custom_rest;
 	int level; /* enum shoal_level */
 	bool by_operator;
@@ -36,6 +49,7 @@ struct shoal_invocation {
 	unsigned replies; /* a second one is refused, and not counted */
 	char reply[4096]; /* its text */
 	bool is_error, is_update, is_modal;
+	size_t suggestions;                      /* so many; the first one's name is in reply */
 	size_t buttons;                          /* in its rows */
 	char custom_id[SHOAL_CUSTOM_ID_MAX + 1]; /* of the first button, or of the form */
 };
@@ -141,6 +155,117 @@ static inline const char *shoal_test_custom_rest(const struct shoal_invocation *
 	return inv->custom_rest ? inv->custom_rest : "";
 }
 
+static inline uint64_t shoal_test_id(const struct shoal_invocation *inv, const char *option, uint64_t fallback)
+{
+	size_t i;
+
+	for (i = 0; i < SHOAL_TEST_OPTIONS && inv->id[i].name; i++) {
+		if (strcmp(inv->id[i].name, option) == 0)
+			return (uint64_t)inv->id[i].value;
+	}
+	return fallback;
+}
+
+static inline double shoal_test_number(const struct shoal_invocation *inv, const char *option, double fallback)
+{
+	size_t i;
+
+	for (i = 0; i < SHOAL_TEST_OPTIONS && inv->number[i].name; i++) {
+		if (strcmp(inv->number[i].name, option) == 0)
+			return inv->number[i].value;
+	}
+	return fallback;
+}
+
+/* Booleans are integers here. */
+static inline bool shoal_test_boolean(const struct shoal_invocation *inv, const char *option, bool fallback)
+{
+	return shoal_test_integer(inv, option, fallback) != 0;
+}
+
+static inline bool shoal_test_has(const struct shoal_invocation *inv, const char *option)
+{
+	return shoal_test_string(inv, option, NULL) || shoal_test_id(inv, option, 0) ||
+	       shoal_test_integer(inv, option, 0) == shoal_test_integer(inv, option, 1) ||
+	       !(shoal_test_number(inv, option, 0) < shoal_test_number(inv, option, 1));
+}
+
+static inline enum shoal_language shoal_test_language(const struct shoal_invocation *inv)
+{
+	return inv->language;
+}
+
+static inline const struct shoal_resolved_user *shoal_test_user(const struct shoal_invocation *inv, uint64_t id)
+{
+	return inv->user && inv->user->id == id ? inv->user : NULL;
+}
+
+static inline const struct shoal_resolved_role *shoal_test_role(const struct shoal_invocation *inv, uint64_t id)
+{
+	return inv->role && inv->role->id == id ? inv->role : NULL;
+}
+
+static inline const struct shoal_resolved_channel *shoal_test_channel(const struct shoal_invocation *inv, uint64_t id)
+{
+	return inv->channel && inv->channel->id == id ? inv->channel : NULL;
+}
+
+static inline const struct shoal_resolved_attachment *shoal_test_attachment(const struct shoal_invocation *inv,
+									    uint64_t id)
+{
+	return inv->attachment && inv->attachment->id == id ? inv->attachment : NULL;
+}
+
+static inline uint64_t shoal_test_target_id(const struct shoal_invocation *inv)
+{
+	return inv->target_id;
+}
+
+static inline const struct shoal_resolved_message *shoal_test_message(const struct shoal_invocation *inv)
+{
+	return inv->message;
+}
+
+static inline const char *shoal_test_typed(const struct shoal_invocation *inv)
+{
+	return inv->typed ? inv->typed : "";
+}
+
+static inline int shoal_test_suggest(struct shoal_invocation *inv, const struct shoal_choice *choices, size_t count)
+{
+	inv->suggestions = inv->replies ? inv->suggestions : count;
+	return shoal_test_note(inv, count ? choices[0].name : "");
+}
+
+/* The phrase as it stands, its {names} not filled in. */
+static inline int shoal_test_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
+				    const struct shoal_word *words, size_t word_count, bool is_error)
+{
+	const char *text = phrase->text[inv->language] ? phrase->text[inv->language] : phrase->text[SHOAL_ENGLISH];
+
+	(void)words;
+	(void)word_count;
+	inv->is_error |= is_error && !inv->replies;
+	return shoal_test_note(inv, text);
+}
+
+static inline int shoal_test_incident(struct shoal_invocation *inv, const char *why)
+{
+	inv->is_error |= !inv->replies;
+	return shoal_test_note(inv, why);
+}
+
+/* Without a seal. */
+static inline int shoal_test_custom_id(const struct shoal_invocation *inv, const char *prefix, const char *rest,
+				       char *text)
+{
+	(void)inv;
+	return snprintf(text, SHOAL_CUSTOM_ID_MAX + 1, "%s%s%s", prefix, rest && *rest ? ":" : "", rest ? rest : "") >
+			       SHOAL_CUSTOM_ID_MAX
+		       ? -E2BIG
+		       : 0;
+}
+
 static inline struct shoal_invocation *shoal_test_hold(struct shoal_invocation *inv)
 {
 	return inv;
@@ -177,6 +302,22 @@ static inline struct shoal_api *shoal_test_begin(void)
 		.invocation_string = shoal_test_string,
 		.invocation_integer = shoal_test_integer,
 		.invocation_field = shoal_test_field,
+		.invocation_id = shoal_test_id,
+		.invocation_number = shoal_test_number,
+		.invocation_boolean = shoal_test_boolean,
+		.invocation_has = shoal_test_has,
+		.invocation_language = shoal_test_language,
+		.resolved_user = shoal_test_user,
+		.resolved_role = shoal_test_role,
+		.resolved_channel = shoal_test_channel,
+		.resolved_attachment = shoal_test_attachment,
+		.target_id = shoal_test_target_id,
+		.target_message = shoal_test_message,
+		.suggest_typed = shoal_test_typed,
+		.suggest = shoal_test_suggest,
+		.reply_phrase = shoal_test_phrase,
+		.reply_incident = shoal_test_incident,
+		.custom_id = shoal_test_custom_id,
 		.invocation_custom_rest = shoal_test_custom_rest,
 		.invocation_level = shoal_test_level,
 		.invocation_by_operator = shoal_test_by_operator,

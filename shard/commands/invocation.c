@@ -68,6 +68,7 @@ int invocation_new(struct commands *commands, const struct invocation_source *so
 	inv->ticket = ticket_hold(source->ticket);
 	scope_init(&inv->scope, NULL, inv->ticket, EFFECT_LANE_COMMANDS, inv, hold, release);
 	inv->scope.guild_id = source->guild_id;
+	inv->scope.looks_only = source->form == INVOCATION_SUGGEST;
 	inv->scope.what = inv->path;
 	inv->received_ns = clock_monotonic_ns();
 	inv->refs = 1;

@@ -138,6 +138,11 @@ struct request *request_waiting(const struct shoal_scope *scope)
 int request_go(struct request *request, const struct rest_request *rest)
 {
 	request->route = rest->route;
+	/* Where only looking is allowed (suggestions), what is begun is no change. */
+	if (request->call.scope->looks_only && route_rows[rest->route].method != ROUTE_GET) {
+		json_decref(rest->json);
+		return -EPERM;
+	}
 	return effects_send(request->effects, &request->step, rest, on_done, request, &request->handle);
 }
 

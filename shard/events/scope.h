@@ -35,6 +35,7 @@ struct shoal_scope {
 	uint32_t writes; /* durable ones that were begun: their number is part of what they are */
 	uint32_t next_job; /* numbers what it schedules, as effects are numbered */
 	bool ended;
+	bool looks_only; /* requests of its own may only read */
 	void *owner;
 	/* The owner's count: a call holds it. */
 	void (*hold)(void *owner);

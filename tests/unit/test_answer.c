@@ -12,6 +12,7 @@
 
 #include "shard/commands/answer.h"
 #include "shard/commands/followup.h"
+#include "shard/commands/suggest.h"
 #include "shard/commands/commands.h"
 #include "shared/base/clock.h"
 #include "shared/base/errors.h"
@@ -550,9 +551,93 @@ static void closing_ends_what_waits(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+/* --- suggestions --- */
+
+static struct shoal_invocation *make_suggest(uint64_t age_ms)
+{
+	static const struct shoal_command_option option = { .name = "o",
+							    .description = "d",
+							    .type = SHOAL_OPTION_INTEGER };
+	struct shoal_invocation *inv = make(INVOCATION_SUGGEST, age_ms);
+
+	inv->focused = &option;
+	return inv;
+}
+
+static void suggestions_are_one_answer(void **state)
+{
+	static const struct shoal_choice choices[26] = { { .name = "one", .integer = 1 },
+							 { .name = "two", .integer = 2 } };
+	struct shoal_invocation *inv = make_suggest(0);
+
+	(void)state;
+	assert_int_equal(suggest_give(inv, choices, 26), -EINVAL); /* the 3rd has no name; and there are too many */
+	assert_int_equal(sent_count, 0);
+	assert_int_equal(suggest_give(inv, choices, 2), 0);
+	assert_int_equal(suggest_give(inv, choices, 1), -EALREADY);
+	assert_int_equal(sent_count, 1);
+	assert_int_equal(sent[0].route, ROUTE_INTERACTION_CALLBACK);
+	assert_int_equal(json_integer_value(json_object_get(sent[0].body, "type")), 8);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(sent[0].body, "data"), "choices")), 2);
+	complete(0, 0);
+	invocation_release(inv);
+}
+
+static void whatever_else_is_said_is_no_suggestion(void **state)
+{
+	struct shoal_invocation *inv = make_suggest(0);
+
+	(void)state;
+	assert_int_equal(invocation_reply_text(inv, "words"), 0);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(sent[0].body, "data"), "choices")), 0);
+	complete(0, -SHOAL_EDISCORD); /* nobody is told, nothing counts as failed */
+	assert_int_equal(counters[BOARD_COUNTER_commands_failed], 0);
+	invocation_release(inv);
+	invocation_release(make_suggest(0)); /* nothing said: none, and no incident */
+	assert_int_equal(sent_count, 2);
+	assert_int_equal(json_integer_value(json_object_get(sent[1].body, "type")), 8);
+	complete(1, 0);
+	assert_int_equal(counters[BOARD_COUNTER_commands_failed], 0);
+}
+
+static void late_suggestions_are_dropped(void **state)
+{
+	static const struct shoal_choice choice = { .name = "one" };
+	struct shoal_invocation *inv = make_suggest(2900);
+
+	(void)state;
+	assert_int_equal(suggest_give(inv, &choice, 1), 0);
+	answer_tick(inv);
+	invocation_release(inv);
+	invocation_release(make_suggest(2900));
+	assert_int_equal(sent_count, 0);
+}
+
+/* A suggestion may read, and change nothing: nothing of it is ever journalled. */
+static void suggestions_change_nothing(void **state)
+{
+	struct shoal_invocation *inv = make_suggest(0);
+	struct rest_request get = { .route = ROUTE_GET_USER }, post = { .route = ROUTE_CREATE_MESSAGE };
+
+	(void)state;
+	assert_int_equal(request_send(&inv->scope, NULL, &post, NULL, NULL), -EPERM);
+	assert_int_equal(sent_count, 0);
+	assert_int_equal(request_send(&inv->scope, NULL, &get, NULL, NULL), 0);
+	assert_int_equal(sent_count, 1);
+	complete(0, 0);
+	answer_tick(inv);
+	assert_int_equal(sent_count, 1); /* and it is never deferred */
+	inv->replied = true;
+	invocation_release(inv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(suggestions_are_one_answer),
+		TEST(whatever_else_is_said_is_no_suggestion),
+		TEST(late_suggestions_are_dropped),
+		TEST(suggestions_change_nothing),
 		TEST(at_once),
 		TEST(errors_are_ephemeral),
 		TEST(deferred_when_old_then_edited),
