@@ -49,7 +49,7 @@ objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHARED_SRC := $(wildcard shared/*/*.c)
 # Modules that every worker has (shard/modhost/table.c); of the others a .so is made. `make build/modules/NAME.so` makes one
 # of any.
-LINKED     := $(notdir $(patsubst %/,%,$(filter shard/modules/admin/ shard/modules/utility/,$(wildcard shard/modules/*/))))
+LINKED     := $(notdir $(patsubst %/,%,$(filter shard/modules/admin/ shard/modules/remind/ shard/modules/utility/,$(wildcard shard/modules/*/))))
 LINKED_SRC := $(foreach name,$(LINKED),$(filter-out shard/modules/$(name)/test_%,$(wildcard shard/modules/$(name)/*.c)))
 SHARD_SRC  := $(filter-out shard/main.c shard/modules/%,$(wildcard shard/*.c shard/*/*.c shard/*/*/*.c)) $(LINKED_SRC)
 SUPER_SRC  := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))

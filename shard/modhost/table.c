@@ -11,6 +11,7 @@ const struct shoal_api *shoal_api_table = &api_table;
 static const struct shoal_module *const own[] = {
 	&shoal_module_core,
 	&shoal_module_admin,
+	&shoal_module_remind,
 	&shoal_module_utility,
 };
 

@@ -7,7 +7,7 @@
 
 extern const struct shoal_module shoal_module_core; /* core.c */
 /* shard/modules/, those that the Makefile links in (LINKED) */
-extern const struct shoal_module shoal_module_admin, shoal_module_utility;
+extern const struct shoal_module shoal_module_admin, shoal_module_remind, shoal_module_utility;
 
 /* The number @i of them, from 0 on; NULL: there are no more. Any thread. */
 const struct shoal_module *table_module(size_t i);

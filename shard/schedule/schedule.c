@@ -530,6 +530,11 @@ static bool learn(struct schedule *schedule, const struct db_result *result, siz
 		job = NULL;
 	}
 	if (job) {
+		if (job->state == JOB_OWN) { /* so it is written */
+			agenda_delete(schedule->agenda, job->id);
+			schedule_set_state(job, JOB_KNOWN);
+			job->row.due_ms = 0;
+		}
 		if (job->state == JOB_KNOWN && job->row.due_ms != due_ms) {
 			job->row.due_ms = due_ms;
 			schedule_wake_at(schedule, job, due_ms);

@@ -54,6 +54,7 @@ int ctl_backup(int argc, char **argv, const struct ctl_options *options);
 int ctl_restore(int argc, char **argv, const struct ctl_options *options);
 int ctl_config(int argc, char **argv, const struct ctl_options *options);
 int ctl_privacy(int argc, char **argv, const struct ctl_options *options);
+int ctl_jobs(int argc, char **argv, const struct ctl_options *options);
 int ctl_keys(int argc, char **argv, const struct ctl_options *options);
 int ctl_doctor(int argc, char **argv, const struct ctl_options *options);
 

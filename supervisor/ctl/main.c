@@ -41,6 +41,8 @@ static const struct verb {
 	{ "migrate", "up [N] | down [N] | status | plan", ctl_migrate, "the database's schema" },
 	{ "config", "show | get | set | reset | history | rollback ...", ctl_config,
 	  "settings of all servers, or of one (--guild ID [--channel ID], --user ID)" },
+	{ "jobs", "list [--failed] | show ID | run ID | cancel ID", ctl_jobs,
+	  "what is to be done at a time, and what failed" },
 	{ "privacy", "export USER-ID | delete USER-ID --yes", ctl_privacy, "what is kept of a member" },
 	{ "keys", "new | rotate | status", ctl_keys, "the keys that encrypt stored secrets (secrets.key_file)" },
 	{ "backup", "FILE | DIR/ [--jobs N]", ctl_backup,
@@ -163,7 +165,7 @@ static int refuse_verb(const char *name)
 }
 
 /* Verbs that must be told more than where the supervisor is. */
-static const char *const config_readers[] = { "migrate", "backup", "restore", "config", "keys", "privacy" };
+static const char *const config_readers[] = { "migrate", "backup", "restore", "config", "keys", "privacy", "jobs" };
 
 /* When things are broken is when one looks: with --runtime-dir most verbs need nothing of the configuration. */
 static bool can_do_without(const struct arguments *arguments, int argc, char **argv)

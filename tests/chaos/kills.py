@@ -31,6 +31,20 @@ POINTS = {
     "bury": "a dead letter is written, the inbox still has the event",
 }
 
+# Of the scheduler (shard/schedule); the campaign has no jobs, tests/integration/test_remind.py kills there.
+JOB_POINTS = {
+    "job_made": "a job is written, who asked for it not told",
+    "job_claimed": "the database gave it to us, the agenda does not know",
+    "job_noted": "the agenda has it as begun, its handler not entered",
+    "before_intent": "its message is about to leave, no intent yet",
+    "before_send": "its message's intent is written, the request not yet",
+    "after_reply": "the answer is there, the journal does not know",
+    "after_conclude": "the journal knows the answer, the handler does not",
+    "job_over": "the last call of the run is through, the agenda does not know",
+    "job_ending": "the agenda has it as over, the database was not told",
+    "job_told": "the database was told, the agenda has it still",
+}
+
 
 class Slots:
     def __init__(self, path):
