@@ -96,7 +96,7 @@ static void on_deadline(uv_timer_t *timer)
 
 static int exit_of(int error)
 {
-	return error == -SHOAL_EOFFLINE ? CTL_UNREACHABLE : CTL_FAILED;
+	return error == -SHOAL_EOFFLINE ? CTL_AWAY : CTL_FAILED;
 }
 
 /* --- what is printed ---------------------------------------------------------------------------------------------- */
@@ -201,7 +201,7 @@ static void on_answer(void *arg, const struct setting_answer *answer)
 	if (session->ended)
 		return;
 	if (!answer->sure) {
-		end(session, ctl_fail(session->options, CTL_UNREACHABLE, "SHOAL_EOFFLINE",
+		end(session, ctl_fail(session->options, CTL_AWAY, "SHOAL_EOFFLINE",
 				      "the database can't be asked; see shoalctl doctor"));
 		return;
 	}
@@ -526,7 +526,9 @@ int ctl_config(int argc, char **argv, const struct ctl_options *options)
 {
 	CLEANUP(config_freep) struct config *own = NULL;
 	const struct config *config = ctl_database_config(options, &own);
-	const struct log_options quiet = { .level = LOG_LEVEL_WARN, .program = "shoalctl", .fd = 2 };
+	const struct log_options quiet = {
+		.level = LOG_LEVEL_WARN, .format = LOG_FORMAT_HUMAN, .program = "shoalctl", .fd = 2
+	};
 	struct session session = { .options = options, .config = config };
 	char host[64] = "?";
 	int r;

@@ -174,7 +174,7 @@ static int run_new(const struct ctl_options *options)
 
 static int fail_database(struct work *work, int error)
 {
-	return ctl_fail(work->options, error == -SHOAL_EOFFLINE ? CTL_UNREACHABLE : CTL_FAILED, error_name(error),
+	return ctl_fail(work->options, error == -SHOAL_EOFFLINE ? CTL_AWAY : CTL_FAILED, error_name(error),
 			work->error.text);
 }
 

@@ -42,8 +42,8 @@ static void fail(struct request *request, int error)
 {
 	if (request->ended)
 		return;
-	end(request, ctl_fail(request->options, error == -SHOAL_EOFFLINE ? CTL_UNREACHABLE : CTL_FAILED,
-			      error_name(error), error_text(error)));
+	end(request, ctl_fail(request->options, error == -SHOAL_EOFFLINE ? CTL_AWAY : CTL_FAILED, error_name(error),
+			      error_text(error)));
 }
 
 static void on_exported(void *arg, int error, const char *json, size_t len, bool cut)
@@ -116,7 +116,9 @@ int ctl_privacy(int argc, char **argv, const struct ctl_options *options)
 {
 	CLEANUP(config_freep) struct config *own = NULL;
 	const struct config *config = ctl_database_config(options, &own);
-	const struct log_options quiet = { .level = LOG_LEVEL_WARN, .program = "shoalctl", .fd = 2 };
+	const struct log_options quiet = {
+		.level = LOG_LEVEL_WARN, .format = LOG_FORMAT_HUMAN, .program = "shoalctl", .fd = 2
+	};
 	struct request request = { .options = options };
 	bool erase = argc == 3 && strcmp(argv[1], "delete") == 0;
 	uint64_t user_id = 0;

@@ -122,6 +122,18 @@ def test_without_a_database_it_says_so(sim, make_fleet):
     assert fleet.ctl_run("config", "show").returncode == 3
 
 
+def test_shoalctl_tells_a_database_that_is_away_from_a_supervisor(sim, make_fleet, private):
+    """By the code that README.md gives for it, in words a person can read."""
+    fleet = make_fleet(sim, database=private.postgres.url())
+    fleet.ready(shards=4)
+    verbs = [("config", "show"), ("config", "get", "commands.prefix"), ("config", "set", "commands.prefix", "?"),
+             ("config", "history"), ("privacy", "export", "5"), ("privacy", "delete", "5", "--yes"), ("keys", "status")]
+    private.postgres.kill()
+    for verb in verbs:
+        done = fleet.ctl_run(*verb)
+        assert done.returncode == fleets.UNAVAILABLE and "{" not in done.stderr, (verb, done)
+
+
 def test_keys_are_rotated_under_traffic(private, folder):
     driver, ctl = os.path.join(BUILD, "tests/unit/test_settings"), os.path.join(BUILD, "shoalctl")
     need(os.access(driver, os.X_OK), f"{driver} is not built")
