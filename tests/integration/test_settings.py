@@ -88,7 +88,7 @@ def test_names_are_suggested(sim, make_fleet, child, typed, wanted):
 
 
 def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
-    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url, config={"modules.load": "admin"})
     fleet.ready(shards=4)
     guild = str(guild_id(sim, 1))
     assert "pong" in text_of(sim.answer(sim.say("!ping", guild=1))).lower()
@@ -101,6 +101,12 @@ def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
     assert got["value"] == "&" and got["from"] == "guild" and got["sure"], got
     assert [one["layer"] for one in got["layers"] if one["set"]] == ["default", "global", "guild"], got
     assert fleet.ctl("config", "history", "--guild", guild)[0]["value"] == "&"
+    # A module's, with the module's own bounds: for all servers, and seen there.
+    fleet.ctl("config", "set", "admin.welcome_text", "Ahoy {member}")
+    assert fleet.ctl("config", "get", "admin.welcome_text")["value"] == "Ahoy {member}"
+    eventually(lambda: "Ahoy" in settings(sim, "show", name="admin.welcome_text"), "a module's setting", fleet)
+    bad = fleet.ctl_run("config", "set", "admin.welcome_text", "x" * 7000)
+    assert bad.returncode == 1 and "welcome_text" in bad.stderr, bad
     bad = fleet.ctl_run("config", "set", "privacy.history_days", "3")
     assert bad.returncode == 1 and "can't be set for all servers; it can be for: a server" in bad.stderr, bad
     bad = fleet.ctl_run("config", "set", "commands.prefix", "a b")
