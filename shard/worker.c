@@ -920,11 +920,16 @@ static int start_modules(struct worker *worker)
 	return 0;
 }
 
-/* What is no id is passed over. */
+/* What is no id is told of and passed over. */
 static size_t read_operators(struct worker *worker)
 {
 	const char *text = worker->config->discord_operators;
 	size_t count = 0;
+
+	if (strspn(text, "0123456789, ") != strlen(text))
+		log_warn(NULL, "worker.operators",
+			 KV_MSG("discord.operators wants users' ids joined by commas; what is "
+				"none is passed over"));
 
 	while (*text && count < WORKER_OPERATORS_MAX) {
 		size_t len = strspn(text, "0123456789");

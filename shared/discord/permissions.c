@@ -126,7 +126,9 @@ static uint64_t implied(const struct shoal_channel_view *channel, const struct s
 		return 0;
 	if (thread) {
 		bits &= ~P(SEND_MESSAGES);
-		if (bits & P(SEND_MESSAGES_IN_THREADS))
+		/* Into a locked one only who may unlock it writes (Discord's error 160005). */
+		if ((bits & P(SEND_MESSAGES_IN_THREADS)) &&
+		    (!(thread->flags & SHOAL_THREAD_LOCKED) || (bits & P(MANAGE_THREADS))))
 			bits |= P(SEND_MESSAGES);
 	}
 	if (!(bits & P(SEND_MESSAGES)))

@@ -8,7 +8,21 @@
 #define P(name) SHOAL_PERMISSION(name)
 
 enum { GUILD = 100, OWNER = 1, BOB = 2, ADMIN = 11, MOD = 12, HELPER = 13, MUTED = 14, TWIN = 15, GONE = 99 };
-enum { TEXT = 201, VOICE, FORUM, CLOSED, OWN, STACKED, PUBLIC_THREAD, PRIVATE_THREAD, ORPHAN_THREAD, CLOSED_THREAD };
+enum {
+	TEXT = 201,
+	VOICE,
+	FORUM,
+	CLOSED,
+	OWN,
+	STACKED,
+	PUBLIC_THREAD,
+	PRIVATE_THREAD,
+	ORPHAN_THREAD,
+	CLOSED_THREAD,
+	LOCKED_THREAD,
+	STAGE,
+	FUTURE
+};
 #define NOW 1000000
 
 #define EVERYONE (P(VIEW_CHANNEL) | P(SEND_MESSAGES) | P(EMBED_LINKS) | P(CONNECT) | P(SPEAK))
@@ -39,6 +53,14 @@ static const struct shoal_overwrite_view stacked[] = { { .id = HELPER, .allow = 
 static const struct shoal_overwrite_view locked[] = { { .id = GUILD, .deny = P(CONNECT) },
 						      { .id = MOD, .allow = P(MANAGE_CHANNELS) } };
 
+/* A bit that nobody knows yet; everyone's, a role's and the member's in turn. */
+#define UNKNOWN (UINT64_C(1) << 60)
+static const struct shoal_overwrite_view future[] = {
+	{ .id = BOB, .member = true, .allow = P(EMBED_LINKS), .deny = P(ATTACH_FILES) },
+	{ .id = HELPER, .allow = UNKNOWN | P(ATTACH_FILES), .deny = P(CONNECT) },
+	{ .id = GUILD, .allow = P(CONNECT), .deny = P(EMBED_LINKS) | P(SPEAK) | UNKNOWN },
+};
+
 static const struct shoal_channel_view channels[] = {
 	{ .id = TEXT, .type = SHOAL_CHANNEL_TEXT, .overwrites = muted, .overwrite_count = 3 },
 	{ .id = VOICE, .type = SHOAL_CHANNEL_VOICE, .overwrites = locked, .overwrite_count = 2 },
@@ -46,6 +68,8 @@ static const struct shoal_channel_view channels[] = {
 	{ .id = CLOSED, .type = SHOAL_CHANNEL_TEXT, .overwrites = closed, .overwrite_count = 2 },
 	{ .id = OWN, .type = SHOAL_CHANNEL_TEXT, .overwrites = own, .overwrite_count = 4 },
 	{ .id = STACKED, .type = SHOAL_CHANNEL_TEXT, .overwrites = stacked, .overwrite_count = 2 },
+	{ .id = STAGE, .type = SHOAL_CHANNEL_STAGE, .overwrites = locked, .overwrite_count = 2 },
+	{ .id = FUTURE, .type = 77, .overwrites = future, .overwrite_count = 3 },
 };
 
 static const struct shoal_thread_view threads[] = {
@@ -53,6 +77,7 @@ static const struct shoal_thread_view threads[] = {
 	{ .id = PRIVATE_THREAD, .parent_id = TEXT, .type = SHOAL_CHANNEL_PRIVATE_THREAD },
 	{ .id = ORPHAN_THREAD, .parent_id = 9999, .type = SHOAL_CHANNEL_PUBLIC_THREAD },
 	{ .id = CLOSED_THREAD, .parent_id = CLOSED, .type = SHOAL_CHANNEL_PUBLIC_THREAD },
+	{ .id = LOCKED_THREAD, .parent_id = FORUM, .type = SHOAL_CHANNEL_PUBLIC_THREAD, .flags = SHOAL_THREAD_LOCKED },
 };
 
 static const struct shoal_guild_view guild = {
@@ -61,9 +86,9 @@ static const struct shoal_guild_view guild = {
 	.roles = roles,
 	.role_count = 6,
 	.channels = channels,
-	.channel_count = 6,
+	.channel_count = 8,
 	.threads = threads,
-	.thread_count = 4,
+	.thread_count = 5,
 };
 
 #define MAX_ROLES 3
@@ -192,6 +217,41 @@ static const struct case_row cases[] = {
 	  PRIVATE_THREAD,
 	  false,
 	  (EVERYONE | P(MANAGE_THREADS) | P(KICK_MEMBERS)) & ~(P(SEND_MESSAGES) | P(EMBED_LINKS)) },
+	{ "a locked thread",
+	  BOB,
+	  { HELPER },
+	  0,
+	  false,
+	  LOCKED_THREAD,
+	  false,
+	  (EVERYONE | P(SEND_MESSAGES_IN_THREADS)) & ~(P(SEND_MESSAGES) | P(EMBED_LINKS)) },
+	{ "a locked thread and its keeper",
+	  BOB,
+	  { HELPER, MOD },
+	  0,
+	  false,
+	  LOCKED_THREAD,
+	  false,
+	  EVERYONE | P(SEND_MESSAGES_IN_THREADS) | P(ATTACH_FILES) | P(MANAGE_THREADS) | P(KICK_MEMBERS) },
+	{ "who is timed out keeps no thread", BOB, { MOD }, NOW + 1, false, PRIVATE_THREAD, false, 0 },
+	{ "but sees his own", BOB, { MOD }, NOW + 1, true, PRIVATE_THREAD, false, P(VIEW_CHANNEL) },
+	{ "a stage without connect",
+	  BOB,
+	  { 0 },
+	  0,
+	  false,
+	  STAGE,
+	  false,
+	  P(VIEW_CHANNEL) | P(SEND_MESSAGES) | P(EMBED_LINKS) },
+	{ "the owner in a private thread of others", OWNER, { 0 }, 0, false, PRIVATE_THREAD, false, UINT64_MAX },
+	{ "overwrites in their order, whatever theirs; unknown bits and kinds",
+	  BOB,
+	  { HELPER },
+	  0,
+	  false,
+	  FUTURE,
+	  false,
+	  (EVERYONE | P(SEND_MESSAGES_IN_THREADS) | UNKNOWN) & ~(P(SPEAK) | P(CONNECT)) },
 	{ "a thread whose parent is not known", BOB, { 0 }, 0, false, ORPHAN_THREAD, true, 0 },
 };
 
