@@ -17,11 +17,11 @@ PERMISSIONS_PHRASES(P)
 MODULE_PHRASES(P)
 #undef P
 
-	const struct shoal_phrase *const core_phrases[] = {
+const struct shoal_phrase *const core_phrases[] = {
 #define P(id, en, de, es, it) &phrase_##id,
-		CORE_PHRASES(P) ACCESS_PHRASES(P) BUILTIN_PHRASES(P) PERMISSIONS_PHRASES(P) MODULE_PHRASES(P)
+	CORE_PHRASES(P) ACCESS_PHRASES(P) BUILTIN_PHRASES(P) PERMISSIONS_PHRASES(P) MODULE_PHRASES(P)
 #undef P
-	};
+};
 const size_t core_phrase_count = ARRAY_SIZE(core_phrases);
 
 /* Discord's locales by their beginning: es-ES and es-419 are one here. */

@@ -28,11 +28,11 @@ static const struct shoal_role_view roles[] = {
 /* The bot stands at MOD, or as a case says. */
 static const uint64_t mod[] = { MOD };
 
-#define KICK SHOAL_ACT_KICK
-#define BAN  SHOAL_ACT_BAN
-#define TIME SHOAL_ACT_TIMEOUT
-#define NICK SHOAL_ACT_NICK
-#define GIVE SHOAL_ACT_ROLE_GIVE
+#define KICK  SHOAL_ACT_KICK
+#define BAN   SHOAL_ACT_BAN
+#define TIME  SHOAL_ACT_TIMEOUT
+#define NICK  SHOAL_ACT_NICK
+#define GIVE  SHOAL_ACT_ROLE_GIVE
 #define STRIP SHOAL_ACT_ROLE_TAKE
 
 static const struct {
