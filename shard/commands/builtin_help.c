@@ -2,6 +2,7 @@
 #include "shard/commands/builtin.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <shoal/permissions.h>
 
@@ -9,6 +10,8 @@
 #include "shard/commands/gate.h"
 #include "shard/commands/prefixes.h"
 #include "shard/commands/registry.h"
+#include "shard/commands/suggest.h"
+#include "shard/commands/words.h"
 #include "shared/base/buf.h"
 
 #define HELP_MAX 8192
@@ -51,8 +54,9 @@ struct asked {
 static void describe_row(struct buf *out, const struct shoal_invocation *inv, const struct shoal_command *command,
 			 const char *path, const char *prefix, const struct asked *asked)
 {
-	char example[INVOCATION_PATH_SIZE * 3];
+	CLEANUP(buf_finish) struct buf example;
 
+	buf_init(&example, HELP_MAX);
 	buf_printf(out, "`/%s`: %s", path, described(inv, command->descriptions, command->description));
 	describe_options(out, inv, command);
 	if (asked->permissions)
@@ -63,9 +67,11 @@ static void describe_row(struct buf *out, const struct shoal_invocation *inv, co
 		put_line(out, inv, &phrase_HELP_SERVERS, "", "");
 	if (asked->flags & SHOAL_COMMAND_EPHEMERAL)
 		put_line(out, inv, &phrase_HELP_EPHEMERAL, "", "");
-	snprintf(example, sizeof(example), "`%s%s`", prefix ? prefix : "@me ", path);
-	if (!(asked->flags & SHOAL_COMMAND_SLASH_ONLY))
-		put_line(out, inv, &phrase_HELP_MESSAGE, "example", example);
+	buf_printf(&example, "`%s", prefix && !strchr(prefix, '`') ? prefix : "@me ");
+	words_usage(command, path, &example);
+	buf_append_char(&example, '`');
+	if (!(asked->flags & SHOAL_COMMAND_SLASH_ONLY) && buf_cstr(&example))
+		put_line(out, inv, &phrase_HELP_MESSAGE, "example", buf_cstr(&example));
 	buf_append_char(out, '\n');
 }
 
@@ -86,15 +92,36 @@ static void describe(struct buf *out, const struct shoal_invocation *inv, const 
 		describe(out, inv, &command->children[i], path, prefix, asked);
 }
 
+static void list_menus(const struct shoal_invocation *inv, struct buf *out)
+{
+	CLEANUP(buf_finish) struct buf names;
+	size_t i;
+
+	buf_init(&names, HELP_MAX);
+	for (i = 0; i < registry_command_count; i++) {
+		if (registry_commands[i]->kind != SHOAL_COMMAND_SLASH)
+			buf_printf(&names, "%s`%s`", names.len ? ", " : "",
+				   described(inv, registry_commands[i]->names, registry_commands[i]->name));
+	}
+	if (names.len == 0 || !buf_cstr(&names))
+		return;
+	builtin_put(out, inv, &phrase_HELP_MENUS, WORDS({ "names", buf_cstr(&names) }));
+	buf_append_char(out, '\n');
+}
+
 static void list_all(const struct shoal_invocation *inv, const char *prefix, struct buf *out)
 {
 	char example[PREFIXES_SHOWN_SIZE];
 	size_t i;
 
 	buf_printf(out, "%s\n", builtin_text(inv, &phrase_HELP_TITLE));
-	for (i = 0; i < registry_command_count; i++)
-		buf_printf(out, "`/%s`: %s\n", registry_commands[i]->name,
-			   described(inv, registry_commands[i]->descriptions, registry_commands[i]->description));
+	for (i = 0; i < registry_command_count; i++) {
+		if (registry_commands[i]->kind == SHOAL_COMMAND_SLASH)
+			buf_printf(
+				out, "`/%s`: %s\n", registry_commands[i]->name,
+				described(inv, registry_commands[i]->descriptions, registry_commands[i]->description));
+	}
+	list_menus(inv, out);
 	buf_printf(out, "\n%s", builtin_text(inv, &phrase_HELP_MORE));
 	if (!prefix)
 		return;
@@ -134,17 +161,40 @@ static void help(struct shoal_invocation *inv)
 		shoal_reply_text(inv, buf_cstr(&out));
 }
 
+#define SUGGESTIONS_MAX 25
+
+static void suggest_command(struct shoal_invocation *inv)
+{
+	struct shoal_choice found[SUGGESTIONS_MAX];
+	const char *typed = suggest_typed(inv);
+	size_t i, count = 0;
+
+	typed += *typed == '/';
+	for (i = 0; i < registry_command_count && count < SUGGESTIONS_MAX; i++) {
+		if (registry_commands[i]->kind == SHOAL_COMMAND_SLASH &&
+		    strncasecmp(registry_commands[i]->name, typed, strlen(typed)) == 0)
+			found[count++] = (struct shoal_choice){ .name = registry_commands[i]->name };
+	}
+	suggest_give(inv, found, count);
+}
+
 static const struct shoal_command_option options[] = {
 	{ .name = "command",
 	  .description = "The command to explain",
 	  .type = SHOAL_OPTION_STRING,
 	  .min = 1,
-	  .max = 32 },
+	  .max = 32,
+	  .suggest = suggest_command,
+	  .names = SHOAL_LOCAL("befehl", "comando", "comando"),
+	  .descriptions =
+		  SHOAL_LOCAL("Der Befehl, um den es geht", "El comando que se explica", "Il comando da spiegare") },
 };
 
 const struct shoal_command command_help = {
 	.name = "help",
 	.description = "What this bot can do",
+	.names = SHOAL_LOCAL("hilfe", "ayuda", "aiuto"),
+	.descriptions = SHOAL_LOCAL("Was dieser Bot kann", "Lo que sabe hacer este bot", "Che cosa sa fare questo bot"),
 	.flags = SHOAL_COMMAND_EPHEMERAL,
 	.options = options,
 	.option_count = ARRAY_SIZE(options),

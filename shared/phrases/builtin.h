@@ -11,6 +11,11 @@
 	  "Pong! Gateway: {gateway}, REST: {rest}, shard {shard} di {count}.") \
 	P(NOT_MEASURED, "not measured yet", "noch nicht gemessen", "aún sin medir", "non ancora misurato") \
 	P(HELP_TITLE, "**What I can do**", "**Was ich kann**", "**Lo que sé hacer**", "**Che cosa so fare**") \
+	P(HELP_MENUS, \
+	  "In the menus of members and messages, under Apps: {names}", \
+	  "In den Menüs von Mitgliedern und Nachrichten, unter Apps: {names}", \
+	  "En los menús de miembros y mensajes, en Aplicaciones: {names}", \
+	  "Nei menu di membri e messaggi, sotto App: {names}") \
 	P(HELP_MORE, \
 	  "`/help command:` followed by a name tells more.", \
 	  "`/help command:` mit einem Namen dahinter sagt mehr.", \

@@ -91,6 +91,18 @@ def test_help_lists_every_command(sim, fleet):
         assert command in words, words
 
 
+def test_help_suggests_and_knows_menus_and_usage(sim, fleet):
+    def suggested(typed):
+        option = {"name": "command", "type": 3, "value": typed, "focused": True}
+        return [one["name"] for one in sim.answer(sim.use("help", [option], type=4))["choices"]]
+
+    assert "settings" in suggested("/SET") and "ping" not in suggested("/SET") and "ping" in suggested("")
+    assert suggested("x" * 100) == []
+    words = answered(sim, sim.use("help"))
+    assert "`/User info`" not in words and "under Apps: " in words and "`User info`" in words, words
+    assert "`!help [command …]`" in answered(sim, sim.say("!help help"))
+
+
 def test_what_is_no_command_is_left_alone(sim, fleet):
     bot = sim.bot_id
     ignored = [sim.say("ping"), sim.say("!"), sim.say("!pingpong"), sim.say("hello <@1> ping"),
