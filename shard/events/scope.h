@@ -32,7 +32,7 @@ struct shoal_scope {
 	struct scope_call *calls;
 	uint32_t call_count;
 	uint32_t lane;
-	uint32_t writes; /* durable ones that were begun: their number is part of what they are */
+	uint32_t writes;   /* durable ones that were begun: their number is part of what they are */
 	uint32_t next_job; /* numbers what it schedules, as effects are numbered */
 	bool ended;
 	bool looks_only; /* requests of its own may only read */

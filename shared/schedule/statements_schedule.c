@@ -15,7 +15,8 @@
 #define FREE   " holder = 0, prior = 0, claims = 0, claimed_at = NULL, lease_until = NULL"
 #define NEXT   "UPDATE shoal.job SET run = run + 1, due_at = $5," FREE RUN_OF
 #define FAIL   "UPDATE shoal.job SET failed_at = now(), reason = $5," FREE RUN_OF
-#define CANCEL "DELETE FROM shoal.job WHERE guild_id = $1 AND id = $2 AND module = $3 AND ($4 = 0::bigint OR user_id = $4)"
+#define CANCEL \
+	"DELETE FROM shoal.job WHERE guild_id = $1 AND id = $2 AND module = $3 AND ($4 = 0::bigint OR user_id = $4)"
 /* Of a late write "nothing there" is an answer as well: another has taken the job over, and its run counts. */
 #define TOLD(what, time) "WITH told AS (" what ") SELECT 1::bigint WHERE " time "::timestamptz IS NOT NULL"
 
@@ -37,7 +38,7 @@ const struct statement schedule_statements[SCHEDULE_STATEMENT_COUNT] = {
 		.sql = "INSERT INTO shoal.job AS j (guild_id, id, module, name, version, due_at, repeat, label)"
 		       " VALUES (0, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (guild_id, id) DO UPDATE"
 		       " SET repeat = excluded.repeat, due_at = excluded.due_at, version = excluded.version,"
-		       " failed_at = NULL, reason = '' WHERE j.repeat <> excluded.repeat OR j.version <> excluded.version",
+		       " failed_at = NULL, reason = DEFAULT WHERE j.repeat <> excluded.repeat OR j.version <> excluded.version",
 		.params = { I8, TX, TX, I8, TZ, TX, TX },
 	},
 	[SCHEDULE_DUE] = {
@@ -124,7 +125,7 @@ const struct statement schedule_statements[SCHEDULE_STATEMENT_COUNT] = {
 	[SCHEDULE_EXPORT] = {
 		.name = "export",
 		.sql = "SELECT to_jsonb(t) FROM (SELECT nullif(guild_id, $2)::text AS guild, module, name, due_at AS due,"
-		       " repeat, label, encode(payload, 'escape') AS payload, created_at AS created FROM shoal.job"
+		       " repeat, label, shoal.job_words(payload) AS payload, created_at AS created FROM shoal.job"
 		       " WHERE guild_id = $1 AND user_id = $2 ORDER BY due_at LIMIT 1000) AS t",
 		.params = { I8, I8 },
 		.columns = { DB_TYPE_JSONB },
@@ -137,7 +138,7 @@ const struct statement schedule_statements[SCHEDULE_STATEMENT_COUNT] = {
 	},
 	[SCHEDULE_GONE_NAMES] = {
 		.name = "gone_names",
-		.sql = "DELETE FROM shoal.named_in WHERE guild_id = $1 AND table_name = 'job' AND user_id = ANY("
+		.sql = "DELETE FROM shoal.named_in WHERE guild_id = $1 AND user_id = ANY("
 		       "ARRAY(SELECT user_id FROM shoal.job WHERE guild_id = $1))",
 		.params = { I8 },
 		.crosses = "the names in one removed guild's rows stand in the members' own partitions",

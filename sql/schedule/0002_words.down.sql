@@ -1,0 +1,1 @@
+DROP FUNCTION shoal.job_words(bytea);
