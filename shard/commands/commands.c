@@ -66,8 +66,6 @@ int commands_init(struct commands *commands, const struct command_services *serv
 		r = access_new(services->settings, &commands->access);
 	if (r < 0) {
 		commands->cooldowns = cooldowns_free(commands->cooldowns);
-		write_tally(commands);
-		command_tally_finish(&commands->tally);
 		return r;
 	}
 	/* What can't be read is begun anew: these are numbers for a graph. */
@@ -96,6 +94,8 @@ void commands_finish(struct commands *commands)
 	loop_remove_hook(&commands->tick);
 	commands->cooldowns = cooldowns_free(commands->cooldowns);
 	commands->access = access_free(commands->access);
+	write_tally(commands);
+	command_tally_finish(&commands->tally);
 	if (commands->open)
 		log_error(NULL, "commands.leaked", KV_MSG("a command was never released by its handler"),
 			  KV_STR("command", commands->open->path));
