@@ -88,6 +88,8 @@ static const struct {
 	{ -E2BIG, &phrase_SETTING_FULL },
 	{ -SHOAL_ENOKEY, &phrase_SETTING_NO_KEY },
 	{ -ENOMEM, &phrase_NO_MEMORY },
+	{ -ENODATA, &phrase_SETTINGS_NOT_SET_UP },
+	{ -EACCES, &phrase_SETTINGS_NOT_SET_UP },
 };
 
 static bool tell_trouble(struct shoal_invocation *inv, int error)

@@ -191,6 +191,11 @@
 	  "Diese Einstellung wird verschlüsselt verwahrt, und mein Betreiber hat mir den Schlüssel dafür nicht gegeben. Nichts wurde geändert.", \
 	  "Este ajuste se guarda cifrado, y mi operador no me ha dado la clave. No se cambió nada.", \
 	  "Questa impostazione è cifrata, e il mio gestore non mi ha dato la chiave. Nulla è cambiato.") \
+	P(SETTINGS_NOT_SET_UP, \
+	  "Settings can't be stored: the database is not set up for that. Nothing was changed; my operator's log says what to do.", \
+	  "Einstellungen lassen sich nicht speichern: Die Datenbank ist dafür nicht eingerichtet. Nichts wurde geändert; das Protokoll meines Betreibers sagt, was zu tun ist.", \
+	  "Los ajustes no se pueden guardar: la base de datos no está preparada. No se cambió nada; el registro de mi operador dice qué hacer.", \
+	  "Le impostazioni non si possono salvare: il database non è predisposto. Nulla è cambiato; il registro del mio gestore dice che cosa fare.") \
 	P(SETTING_FULL, \
 	  "There are too many settings here already. Nothing was changed.", \
 	  "Es gibt hier schon zu viele Einstellungen. Nichts wurde geändert.", \

@@ -17,7 +17,7 @@ UNSURE = ("unknown", "unanswered")
 OUTCOMES = (("kept", re.compile(r"^Done: .*\n.*is kept, and will be written")),
             ("written", re.compile(r"^Done: commands here now begin")),
             ("unknown", re.compile(r"connection to the database broke")),
-            ("refused", re.compile(r"can't be stored|too busy|could not be stored")))
+            ("refused", re.compile(r"can't be (stored|reached)|too busy|not set up")))
 
 
 def set_prefix(value):
