@@ -34,9 +34,9 @@
 #define CONTROL_PEERS_MAX         8192
 #define CONTROL_SOCKET_NAME       "control.sock"
 
-/* shoal-shard --manifest: where this variable is set (names joined by commas, or nothing), those modules are not loaded,
- * and before the manifest stands a line of MANIFEST_LOADING and a module's name for each one that is being loaded, and
- * one without a name when that is over. So it is known what the program died of. */
+/* shoal-shard --manifest: where this variable is set (names joined by commas, or nothing), those modules are not
+ * loaded, and before the manifest stands a line of MANIFEST_LOADING and a module's name for each one that is being
+ * loaded, and one without a name when that is over. So it is known what the program died of. */
 #define MANIFEST_LEAVE_OUT_VARIABLE "SHOAL_MODULES_LEAVE_OUT"
 #define MANIFEST_LOADING            "loading "
 
