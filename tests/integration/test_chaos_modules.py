@@ -54,6 +54,16 @@ SHOAL_MODULE(bell, .version = "1", .description = "A test", .intents = 1 << 15, 
 '''
 
 
+def kill_one(dice, fleet):
+    """A worker that is ready dies at once or in a moment: one that is killed again and again answers nobody in time."""
+    shard = dice.randrange(4)
+    fleet.ready(shards=4)
+    pid = fleet.pids()[shard]
+    time.sleep(dice.uniform(0, 0.1))  # where in its work it dies is the dice's: no state is waited for
+    os.kill(pid, signal.SIGKILL)
+    fleets.wait_gone(pid)
+
+
 def settings(sim, guild, name, value):
     options = [{"name": "set", "type": 1, "options": [{"name": "name", "type": 3, "value": name},
                                                       {"name": "value", "type": 3, "value": value}]}]
@@ -126,12 +136,7 @@ def test_each_once_whoever_dies(make_sim, make_fleet, servers, folder):
                              content=f"bell {dice.randrange(100, 6000)}")["ids"][0]
             wanted += [("rang", str(cause)), ("echo", str(cause))]
         elif act == "kill":
-            shard = dice.randrange(4)
-            pid = fleet.pids()[shard]
-            time.sleep(dice.uniform(0, 0.1))  # where in its work it dies is the dice's: no state is waited for
-            if pid:
-                os.kill(pid, signal.SIGKILL)
-                fleets.wait_gone(pid)
+            kill_one(dice, fleet)
         else:
             fleet.kill_supervisor()
             fleet.start()
@@ -192,25 +197,31 @@ def test_every_vote_counts_once_whoever_dies(make_sim, make_fleet, servers):
     before = sim.summary()["identifies"]["total"]
     acts = [("vote", number, voter) for number in range(4) for voter in range(voters)] + [("kill", None, None)] * KILLS
     dice.shuffle(acts)
-    clicks, chosen = [], [(set(), set()) for _ in range(4)]
+    clicks, chosen = {}, [(set(), set()) for _ in range(4)]
     for act, number, voter in acts:
         if act == "vote":
             which = dice.randrange(2)
             chosen[number][which].add(members[number][voter])
             message, ids = polls[number]
-            clicks.append(sim.post("/interaction", type=3, custom_id=ids[which], guild_index=number, message_id=message,
-                                   user={"id": members[number][voter], "username": f"voter{voter}"})["id"])
+            cause = sim.post("/interaction", type=3, custom_id=ids[which], guild_index=number, message_id=message,
+                             user={"id": members[number][voter], "username": f"voter{voter}"})["id"]
+            clicks[int(cause)] = members[number][voter]
         else:
-            pid = fleet.pids()[dice.randrange(4)]
-            time.sleep(dice.uniform(0, 0.05))  # where in its work it dies is the dice's: no state is waited for
-            if pid:
-                os.kill(pid, signal.SIGKILL)
-                fleets.wait_gone(pid)
+            kill_one(dice, fleet)
     fleet.ready(shards=4)
-    for cause in clicks:
-        assert sim.answer(cause)
+    # Each is answered, or said to have come too late for that (a machine with neighbours): then the vote may count or not.
+    def late():
+        return {int(one["interaction"]) for one in fleet.records("commands.expired")}
+    procs.wait_until(lambda: all(sim.answers_to(cause) or cause in late() for cause in clicks), 60 * fleets.harness.PATIENCE,
+                     "every click answered", tail=lambda: f"seed {SEED}\n{procs.file_tail(fleet.log, 40)}")
+    unsure = {clicks[cause] for cause in late()}
+    def counted(number):
+        this, that, bars = tally(sim, number, polls[number][0])
+        return bars == [len(this), len(that)] and this <= chosen[number][0] and that <= chosen[number][1] and \
+            (this - unsure, that - unsure) == tuple(one - unsure for one in chosen[number])
     for number in range(4):
-        this, that = chosen[number]
-        assert tally(sim, number, polls[number][0]) == (this, that, [len(this), len(that)]), f"seed {SEED}"
+        procs.wait_until(lambda: counted(number), 30, f"the votes of guild {number}", interval_s=0.5,  # noqa: B023
+                         tail=lambda: f"seed {SEED}: {tally(sim, number, polls[number][0])}, {chosen[number]}")  # noqa: B023
+    assert len(unsure) < len(clicks) / 4, f"seed {SEED}: {unsure}"
     assert sim.summary()["identifies"]["total"] == before
     assert not fleet.records("pipeline.dead_letter") and not fleet.records("modules.crashed"), fleet.messages("error")
