@@ -27,12 +27,12 @@
 		SHOAL_SQL_INT8, SHOAL_SQL_BOOL, SHOAL_SQL_BOOL, SHOAL_SQL_TIME
 #define THIS_POLL "WHERE guild_id = $1 AND poll_id = $2"
 /* A write that comes late finds what it finds: none of these can put an older state in a newer one's place. */
-#define LATE(n) "AND $" #n " IS NOT NULL"
+#define LATE(n) " AND $" #n "::timestamptz IS NOT NULL"
 
 const struct shoal_statement poll_statements[POLL_STATEMENTS] = {
 	{ .name = "poll_new", .sql = NEW_POLL "ON CONFLICT DO NOTHING", .params = { NEW_PARAMS } },
 	{ .name = "poll_new_late",
-	  .sql = NEW_POLL "WHERE $11 IS NOT NULL ON CONFLICT DO NOTHING",
+	  .sql = NEW_POLL "WHERE $11::timestamptz IS NOT NULL ON CONFLICT DO NOTHING",
 	  .params = { NEW_PARAMS, SHOAL_SQL_TIME } },
 	{ .name = "poll_posted",
 	  .sql = "UPDATE shoal.utility__poll SET message_id = $3 " THIS_POLL,
@@ -55,7 +55,7 @@ const struct shoal_statement poll_statements[POLL_STATEMENTS] = {
 	  .params = { SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_TIME, SHOAL_SQL_INT8, SHOAL_SQL_TIME } },
 	/* $6 the click's time, $7 whether it toggles, $8 the highest answer, $9 how many */
 	{ .name = "poll_vote", .sql = PUT_VOTE, .params = { VOTE_PARAMS } },
-	{ .name = "poll_vote_late", .sql = PUT_VOTE " AND $10 IS NOT NULL", .params = { VOTE_PARAMS, SHOAL_SQL_TIME } },
+	{ .name = "poll_vote_late", .sql = PUT_VOTE " AND $10::timestamptz IS NOT NULL", .params = { VOTE_PARAMS, SHOAL_SQL_TIME } },
 	{ .name = "poll_find",
 	  .sql = "SELECT p.poll_id, p.channel_id, p.message_id, p.creator_id, p.question, p.answers, p.several, "
 		 "p.anonymous, p.ends_at, p.ended_at, p.ended_by, "
