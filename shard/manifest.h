@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 /* Prints one JSON object {"version", "build_id", "intents": bits, "privileged": {"<INTENT>": what does not work without
- * it}, "events": [names], "modules": [as loader_to_json() says], "settings": [of modules, as loader_settings_to_json() says],
- * "commands": [as Discord's PUT takes them], "hash":
- * SHA-256 of the commands in canonical form}. 0 or -ENOMEM, -EIO. */
+ * it}, "events": [names], "modules": [as loader_to_json() says], "settings": [of modules, as loader_settings_to_json()
+ * says], "commands": [as Discord's PUT takes them], "hash": SHA-256 of the commands in canonical form}. 0 or -ENOMEM,
+ * -EIO. */
 int manifest_print(FILE *out);
 
 #endif

@@ -74,7 +74,7 @@ struct worker {
 	struct keeper_stats keeper_seen;
 	struct outbox_stats outbox_seen; /* at the last tick */
 	struct commands commands;
-	char tally_path[512]; /* of the commands' counters; "": too long */
+	char tally_path[512];                     /* of the commands' counters; "": too long */
 	uint64_t operators[WORKER_OPERATORS_MAX]; /* discord.operators */
 	struct modhost *modhost;
 	struct switches *switches;
@@ -99,7 +99,7 @@ struct worker {
 	uint64_t drain_deadline_ns;
 	uint64_t events_at[WORKER_RATE_TICKS];
 	uint64_t tick_count;
-	bool board_lost; /* deleted, and can't be put back: told once */
+	bool board_lost;  /* deleted, and can't be put back: told once */
 	uint32_t closing; /* parts whose closed() is still to come */
 };
 

@@ -35,8 +35,8 @@ enum shoal_setting_layers {
 enum shoal_setting_flags {
 	/* A secret, or private words: kept encrypted, never shown again, never logged. Text only. */
 	SHOAL_SETTING_SENSITIVE = 1 << 0,
-	/* Members stand in it as <@id> (at most 400): who asks to be forgotten (/privacy delete) becomes <@0> there. Text
-	 * only, and not sensitive. */
+	/* Members stand in it as <@id> (at most 400): who asks to be forgotten (/privacy delete) becomes <@0> there.
+	 * Text only, and not sensitive. */
 	SHOAL_SETTING_NAMES_MEMBERS = 1 << 1,
 };
 

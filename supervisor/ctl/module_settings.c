@@ -69,7 +69,7 @@ static int run(const struct config *config, const char *const words[], const cha
 {
 	char path[PATH_SIZE];
 	char *argv[12] = { path, (char *)"--modules-dir", config->modules_dir, (char *)"--modules",
-			  config->modules_load };
+			   config->modules_load };
 	int to[2], from[2], status = 0, r;
 	posix_spawn_file_actions_t actions;
 	size_t count = 5;
