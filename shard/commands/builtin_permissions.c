@@ -632,7 +632,7 @@ static void explain(struct shoal_invocation *inv)
 	uint64_t user_id = invocation_id(inv, "user", inv->user_id);
 	const struct shoal_resolved_user *user = resolved_find_user(&inv->resolved, user_id);
 	struct module_entry *owner = NULL;
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	char path[ACCESS_TARGET_SIZE];
 	struct gate_rule rule;
 	struct gate_case c;

@@ -7,11 +7,11 @@ import re
 import harness
 
 # Rows that Discord shows, our log, and what is no sentence for a member.
-NOT_SAID = re.compile(r"#include|\.description\b|\.name\b|SHOAL_LOCAL|SHOAL_PHRASE|CHILD\(|LEVEL\(|log_\w+\(|KV_\w+\(|SHOAL_MODULE\("
+NOT_SAID = re.compile(r"#include|\.description\b|\.name\b|SHOAL_LOCAL|SHOAL_PHRASE|NAMED\(|CHILD\(|LEVEL\(|log_\w+\(|KV_\w+\(|SHOAL_MODULE\("
                       r"|invocation_incident\(")
 TWO_WORDS = re.compile(r"[A-Za-z]{2,}[ ,:]+[A-Za-z]{2,}|\b[A-Z]?[a-z]{3,}[.:!?]")
 SAYS = re.compile(r"(shoal_reply_printf|shoal_reply_error|shoal_reply_text|invocation_reply_error|invocation_reply_text)"
-                  r"\(\s*[\w>.-]+,\s*\"(?!%s\")")
+                  r"\(\s*[\w>.-]+,\s*\"(?!(?:%s)+\")")
 
 
 def statements(text):
