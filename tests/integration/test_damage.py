@@ -82,7 +82,8 @@ def test_boards_deleted_while_their_workers_live(sim, fleet, watched):
 def test_the_runtime_directory_is_deleted(sim, fleet):
     """It is there again, operators find the fleet in it, and no second one can be started beside it."""
     pids, before = fleet.pids(), sim.summary()["identifies"]["total"]
-    shutil.rmtree(fleet.runtime_dir)
+    os.rename(fleet.runtime_dir, fleet.runtime_dir + ".gone")  # at once: they put files back while others are deleted
+    shutil.rmtree(fleet.runtime_dir + ".gone")
     procs.wait_until(lambda: fleet.status(missing_ok=True), fleets.READY_S, "the control socket back")
     procs.wait_until(lambda: all(found(fleet, f"shard-1-{i}.board") for i in range(4)), fleets.READY_S, "the boards back")
     assert os.stat(fleet.runtime_dir).st_mode & 0o777 == 0o700

@@ -113,6 +113,7 @@ def test_one_that_ends_its_loader_is_left_out_by_name(sim, make_fleet, folder):
     fleet.kill_supervisor()
     fleet.start().ready(shards=4)
     assert fleet.pids() == pids and sim.summary()["identifies"]["total"] == identifies
+    procs.wait_until(lambda: fleet.status()["phase"] == "running", fleets.READY_S, "the new supervisor has Discord's answers")
     # Mended it is taken in; until then reloading it is refused, by its name, and so is what would load another one.
     refused = fleet.ctl_run("module", "reload", "aborts")
     assert refused.returncode == 1 and "module aborts" in refused.stderr and "nothing was touched" in refused.stderr
