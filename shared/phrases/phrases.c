@@ -90,7 +90,7 @@ void phrases_print(struct buf *out, const struct shoal_phrase *phrase, enum shoa
 const char *phrases_print_text(const struct shoal_phrase *phrase, enum shoal_language language,
 			       const struct shoal_word *words, size_t word_count, char *text, size_t size)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	size_t len;
 
 	if (size == 0)
