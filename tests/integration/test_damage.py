@@ -85,7 +85,8 @@ def test_the_runtime_directory_is_deleted(sim, fleet):
     os.rename(fleet.runtime_dir, fleet.runtime_dir + ".gone")  # at once: they put files back while others are deleted
     shutil.rmtree(fleet.runtime_dir + ".gone")
     procs.wait_until(lambda: fleet.status(missing_ok=True), fleets.READY_S, "the control socket back")
-    procs.wait_until(lambda: all(found(fleet, f"shard-1-{i}.board") for i in range(4)), fleets.READY_S, "the boards back")
+    names = ["host.board", *(f"shard-1-{i}.board" for i in range(4))]
+    procs.wait_until(lambda: all(found(fleet, name) for name in names), fleets.READY_S, "the boards back")
     assert os.stat(fleet.runtime_dir).st_mode & 0o777 == 0o700
     second = subprocess.run([harness.program("shoald"), "--config", fleet.ini], env=fleet.env(), capture_output=True, text=True,
                             timeout=30, check=False)
