@@ -276,7 +276,7 @@ static size_t body_size(const struct counts *counts, size_t time_size)
 static int read_body(struct zone *zone, const unsigned char *p, const struct counts *counts, size_t time_size)
 {
 	const unsigned char *index = p + counts->times * time_size, *types = index + counts->times;
-	int32_t offset_s[TYPES_MAX];
+	int32_t offset_s[TYPES_MAX] = { 0 };
 
 	for (uint32_t i = 0; i < counts->types; i++) {
 		offset_s[i] = (int32_t)(uint32_t)be(types + i * 6, 4);
