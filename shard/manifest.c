@@ -50,7 +50,7 @@ static json_t *privileged_to_json(void)
 	size_t i, j;
 
 	for (i = 0; i < ARRAY_SIZE(bits); i++) {
-		CLEANUP(buf_finish) struct buf words;
+		CLEANUP(buf_finish) struct buf words = { 0 };
 
 		buf_init(&words, 1024);
 		if (bits[i].bit == INTENT_MESSAGE_CONTENT)

@@ -181,7 +181,7 @@ static void answer(struct connection *connection, int status, const char *type, 
 
 static void refuse(struct connection *connection, int status)
 {
-	CLEANUP(buf_finish) struct buf body;
+	CLEANUP(buf_finish) struct buf body = { 0 };
 
 	buf_init(&body, 256);
 	buf_printf(&body, "%d %s\n", status, reason_of(status));
@@ -193,7 +193,7 @@ static void refuse(struct connection *connection, int status)
 static void serve_request(struct connection *connection, const struct http_request *request)
 {
 	const struct http_server *server = connection->server;
-	CLEANUP(buf_finish) struct buf body;
+	CLEANUP(buf_finish) struct buf body = { 0 };
 	int status;
 
 	buf_init(&body, HTTP_BODY_MAX);

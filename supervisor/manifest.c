@@ -176,7 +176,7 @@ static int start(struct manifest_run *run)
 /* $SHOAL_MODULES_LEAVE_OUT, the last of the environment. */
 static int set_left_out(struct manifest_run *run)
 {
-	CLEANUP(buf_finish) struct buf names;
+	CLEANUP(buf_finish) struct buf names = { 0 };
 	const json_t *one;
 	char *entry;
 	size_t i;

@@ -536,7 +536,7 @@ int apply_texts(struct apply *apply, uint64_t guild_id, const struct cache_texts
 {
 	struct store_head head = store_head(apply->store, guild_id);
 	struct shoal_guild_view guild = { .id = guild_id };
-	CLEANUP(buf_finish) struct buf joined;
+	CLEANUP(buf_finish) struct buf joined = { 0 };
 	int r;
 
 	buf_init(&joined, APPLY_ARENA_MAX);

@@ -109,7 +109,7 @@ void arguments_error_print(const struct arguments_error *error, enum shoal_langu
 {
 	static const struct shoal_command_option none = { .name = "", .description = "" };
 	const struct shoal_command_option *option = error->option ? error->option : &none;
-	CLEANUP(buf_finish) struct buf choices;
+	CLEANUP(buf_finish) struct buf choices = { 0 };
 	char min[32], max[32];
 	bool number = option->type == SHOAL_OPTION_NUMBER;
 

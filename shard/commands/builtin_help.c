@@ -54,7 +54,7 @@ struct asked {
 static void describe_row(struct buf *out, const struct shoal_invocation *inv, const struct shoal_command *command,
 			 const char *path, const char *prefix, const struct asked *asked)
 {
-	CLEANUP(buf_finish) struct buf example;
+	CLEANUP(buf_finish) struct buf example = { 0 };
 
 	buf_init(&example, HELP_MAX);
 	buf_printf(out, "`/%s`: %s", path, described(inv, command->descriptions, command->description));
@@ -94,7 +94,7 @@ static void describe(struct buf *out, const struct shoal_invocation *inv, const 
 
 static void list_menus(const struct shoal_invocation *inv, struct buf *out)
 {
-	CLEANUP(buf_finish) struct buf names;
+	CLEANUP(buf_finish) struct buf names = { 0 };
 	size_t i;
 
 	buf_init(&names, HELP_MAX);
@@ -144,7 +144,7 @@ static void help(struct shoal_invocation *inv)
 					   shoal_invocation_channel_id(inv));
 	const char *name = shoal_invocation_string(inv, "command", NULL);
 	const struct shoal_command *command;
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, HELP_MAX);
 	if (!name) {

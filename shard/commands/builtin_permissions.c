@@ -166,7 +166,7 @@ static void put_rule(struct buf *out, const struct shoal_invocation *inv, const 
 		[ACCESS_NEED] = &phrase_PERM_NEEDS,
 	};
 	const struct access_rule *rule = &rules->items[i];
-	CLEANUP(buf_finish) struct buf who;
+	CLEANUP(buf_finish) struct buf who = { 0 };
 	char target[LINE_MAX_SIZE];
 	struct shoal_word words[3];
 
@@ -204,7 +204,7 @@ static void put_rules(struct buf *out, const struct shoal_invocation *inv, const
 static void show(struct shoal_invocation *inv)
 {
 	const struct access_known *known = access_peek(inv->commands->access, inv->guild_id);
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	char count[16], text[LINE_MAX_SIZE];
 	size_t left = 0;
 

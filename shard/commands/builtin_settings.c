@@ -135,7 +135,7 @@ static void prefix_changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct change *change = arg;
 	char shown[PREFIXES_SHOWN_SIZE], example[PREFIXES_SHOWN_SIZE];
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, TEXT_MAX);
 	if (!tell_failure(change->inv, outcome)) {
@@ -291,7 +291,7 @@ static void put_layers(struct look *look, const struct schema_row *row, enum set
 static void on_look(void *arg, const struct setting_answer *answer)
 {
 	struct look *look = arg;
-	CLEANUP(buf_finish) struct buf value;
+	CLEANUP(buf_finish) struct buf value = { 0 };
 	const struct schema_row *row = answer->row;
 
 	look->sure = look->sure && answer->sure;
@@ -363,7 +363,7 @@ static void changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct shoal_invocation *inv = arg;
 	char number[NUMBER_SIZE], version[96] = "";
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, TEXT_MAX);
 	if (outcome->version) {
@@ -437,8 +437,8 @@ static void put_past(struct buf *out, const struct shoal_invocation *inv, const 
 	char when[NUMBER_SIZE], version[NUMBER_SIZE], channel[NUMBER_SIZE], by[NUMBER_SIZE], where[96] = "",
 											     who[96] = "";
 	const struct setting_past *row = &rows[at];
-	CLEANUP(buf_finish) struct buf old;
-	CLEANUP(buf_finish) struct buf new;
+	CLEANUP(buf_finish) struct buf old = { 0 };
+	CLEANUP(buf_finish) struct buf new = { 0 };
 
 	buf_init(&old, 2 * SHOWN_MAX);
 	buf_init(&new, 2 * SHOWN_MAX);

@@ -39,7 +39,7 @@ static void put_setting(struct buf *out, const struct shoal_invocation *inv, con
 static void listed(void *arg, int error, const struct guild_setting *settings, size_t count)
 {
 	struct shoal_invocation *inv = arg;
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	char more[NUMBER_SIZE];
 	size_t shown = 0, before;
 

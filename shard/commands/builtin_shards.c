@@ -42,8 +42,8 @@ static void table(struct buf *out, const struct shoal_invocation *inv, const jso
 /* For fleets too large for a table: those that are not ready, by name. */
 static void exceptions(struct buf *out, const struct shoal_invocation *inv, const json_t *shards)
 {
-	CLEANUP(buf_finish) struct buf names;
-	CLEANUP(buf_finish) struct buf all;
+	CLEANUP(buf_finish) struct buf names = { 0 };
+	CLEANUP(buf_finish) struct buf all = { 0 };
 	const json_t *shard;
 	size_t i, shown = 0, more = 0;
 	char count[NUMBER_SIZE];
@@ -73,7 +73,7 @@ static void exceptions(struct buf *out, const struct shoal_invocation *inv, cons
 
 static void show(struct shoal_invocation *inv, const json_t *shards)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	const json_t *shard;
 	char ready_text[NUMBER_SIZE], count[NUMBER_SIZE], servers[NUMBER_SIZE], own[NUMBER_SIZE];
 	long long guilds = 0;

@@ -14,8 +14,8 @@
 
 static void name_missing(struct buf *out, const struct shoal_invocation *inv, const struct fleet_stats *stats)
 {
-	CLEANUP(buf_finish) struct buf shards;
-	CLEANUP(buf_finish) struct buf all;
+	CLEANUP(buf_finish) struct buf shards = { 0 };
+	CLEANUP(buf_finish) struct buf all = { 0 };
 	char count[NUMBER_SIZE];
 	size_t i;
 
@@ -41,7 +41,7 @@ static void add_most_used(struct buf *out, const struct shoal_invocation *inv)
 {
 	const struct command_tally *tally = &inv->commands->tally;
 	const struct command_tally_row *shown[STATS_MOST_USED] = { NULL };
-	CLEANUP(buf_finish) struct buf names;
+	CLEANUP(buf_finish) struct buf names = { 0 };
 
 	buf_init(&names, STATS_TEXT_MAX);
 	for (size_t place = 0; place < STATS_MOST_USED; place++) {
@@ -83,7 +83,7 @@ static void own_numbers(struct shoal_invocation *inv, const struct shoal_phrase 
 {
 	const struct command_services *services = commands_services(inv);
 	char shard[NUMBER_SIZE], servers[NUMBER_SIZE], rate[NUMBER_SIZE], memory[NUMBER_SIZE];
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	builtin_number(services->shard_id, shard);
 	builtin_number(board_shard_counter(services->board, BOARD_COUNTER_guilds), servers);
@@ -102,7 +102,7 @@ static void answered(void *arg, int error, const struct fleet_stats *stats)
 	char answered_text[NUMBER_SIZE], count[NUMBER_SIZE], servers[NUMBER_SIZE], rate[NUMBER_SIZE],
 		memory[NUMBER_SIZE];
 	struct shoal_invocation *inv = arg;
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, STATS_TEXT_MAX);
 	if (error == 0) {

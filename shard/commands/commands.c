@@ -144,7 +144,7 @@ static void run(struct shoal_invocation *inv)
 /* How a message command is to be typed; what was typed wrong is rarely the only thing. */
 static void add_usage(const struct shoal_invocation *inv, struct buf *out)
 {
-	CLEANUP(buf_finish) struct buf usage;
+	CLEANUP(buf_finish) struct buf usage = { 0 };
 
 	buf_init(&usage, ARGUMENTS_TEXT_MAX);
 	buf_append_str(&usage, inv->called_by && !strchr(inv->called_by, '`') ? inv->called_by : "");
@@ -157,7 +157,7 @@ static void add_usage(const struct shoal_invocation *inv, struct buf *out)
 
 static void refuse(struct shoal_invocation *inv, int error, const struct arguments_error *what)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	inv->outcome = COMMAND_OUTCOME_wrong;
 	buf_init(&out, 2 * ARGUMENTS_TEXT_MAX);
@@ -454,7 +454,7 @@ static void run_typed(struct shoal_invocation *inv, struct shoal_str content)
 /* The words that may follow: subcommands. */
 static void refuse_unfinished(struct shoal_invocation *inv, const struct shoal_command *command)
 {
-	CLEANUP(buf_finish) struct buf names;
+	CLEANUP(buf_finish) struct buf names = { 0 };
 	size_t i;
 
 	inv->outcome = COMMAND_OUTCOME_wrong;

@@ -541,7 +541,7 @@ int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...
 static int reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
 			size_t word_count, bool is_error)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, PHRASE_MAX);
 	phrases_print(&out, phrase, inv->language, words, word_count);

@@ -130,7 +130,7 @@ static void put_module(struct buf *out, const struct shoal_invocation *inv, cons
 
 static void list_now(struct shoal_invocation *inv)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	size_t left = 0, shown = 0;
 	bool sure = true;
 	char count[16];
@@ -193,8 +193,8 @@ static const struct loaded_module *named(struct shoal_invocation *inv)
 static void show_now(struct shoal_invocation *inv)
 {
 	const struct loaded_module *module = named(inv);
-	CLEANUP(buf_finish) struct buf commands;
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf commands = { 0 };
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	char count[16];
 	struct look look;
 

@@ -98,7 +98,7 @@ static int append_dump(const char *bytes, size_t len, void *out)
 
 static int send_request(struct call *call, json_t *request)
 {
-	CLEANUP(buf_finish) struct buf line;
+	CLEANUP(buf_finish) struct buf line = { 0 };
 
 	buf_init(&line, CONTROL_LINE_MAX + 1);
 	if (json_object_set_new(request, "id", json_integer(CALL_ID)) < 0)

@@ -276,7 +276,7 @@ static bool same_line(const struct access_rule *a, const struct access_rule *b)
 
 int access_rules_print(const struct access_rules *rules, char **ret_text)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	int r = 0;
 
 	buf_init(&out, ACCESS_TEXT_MAX);

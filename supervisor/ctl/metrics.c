@@ -35,7 +35,7 @@ static int read_all(const struct ctl_options *options, struct buf *text)
 
 int ctl_metrics(int argc, char **argv, const struct ctl_options *options)
 {
-	CLEANUP(buf_finish) struct buf text;
+	CLEANUP(buf_finish) struct buf text = { 0 };
 	int r;
 
 	if (argc > 1)

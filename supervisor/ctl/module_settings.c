@@ -198,7 +198,7 @@ static json_t *manifest_of(const char *text)
 int ctl_module_settings_add(const struct config *config, struct schemas *schemas)
 {
 	const char *const words[] = { "--manifest", "--modules-default", config->modules_default, NULL };
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	const json_t *settings;
 	size_t i;
 	int r;
@@ -245,7 +245,7 @@ int ctl_module_settings_check(const struct config *config, const char *name, con
 			      char words[VALUE_ERROR_SIZE])
 {
 	const char *const ask[] = { "--check-setting", name, NULL };
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	int r;
 
 	buf_init(&out, 4096);

@@ -167,7 +167,7 @@ static void assert_survives(int (*fn)(void))
 
 static int try_buf(void)
 {
-	CLEANUP(buf_finish) struct buf buf;
+	CLEANUP(buf_finish) struct buf buf = { 0 };
 	int r;
 
 	buf_init(&buf, 10000);

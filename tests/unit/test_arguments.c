@@ -92,7 +92,7 @@ static void bad_text_is_named(void **state)
 		{ "abc 1 no 0", "`who` must be a user" },
 		{ "abc 1 no 99999999999999999999999", "`who` must be a user" },
 	};
-	CLEANUP(buf_finish) struct buf told;
+	CLEANUP(buf_finish) struct buf told = { 0 };
 	struct arguments_error error;
 	struct arguments arguments;
 	size_t i;
@@ -294,7 +294,7 @@ static void every_type_in_words(void **state)
 {
 	CLEANUP(arguments_finish) struct arguments got = { 0 };
 	CLEANUP(resolved_finish) struct resolved resolved;
-	CLEANUP(buf_finish) struct buf told;
+	CLEANUP(buf_finish) struct buf told = { 0 };
 
 	(void)state;
 	buf_init(&told, 4096);
@@ -332,7 +332,7 @@ static void names_in_any_order(void **state)
 		{ "s 2 0 no 60 general mods 60 \"x\" y", "text", "\"x\" y", 0 },
 		{ "s 2 0 no 60 general mods 60 it -- goes --on", "text", "it -- goes --on", 0 },
 	};
-	CLEANUP(buf_finish) struct buf told;
+	CLEANUP(buf_finish) struct buf told = { 0 };
 	size_t i;
 
 	(void)state;
@@ -382,7 +382,7 @@ static void hostile_words_are_told_clearly(void **state)
 		{ "--times 10", "von 1 bis 9" },
 		{ "--file x", "`file` fehlt; bitte h\xc3\xa4nge" },
 	};
-	CLEANUP(buf_finish) struct buf told;
+	CLEANUP(buf_finish) struct buf told = { 0 };
 	size_t i;
 
 	(void)state;
@@ -405,7 +405,7 @@ static void long_and_odd_text_ends(void **state)
 {
 	static const char *const pieces[] = { "x",    "\"",      "--", "\xcc\x81", "\xff",
 					      "\\\"", "--text=", " ",  "<@",       "\xe2\x80\x9c" };
-	CLEANUP(buf_finish) struct buf told;
+	CLEANUP(buf_finish) struct buf told = { 0 };
 	size_t i, j;
 
 	(void)state;
@@ -513,7 +513,7 @@ static void what_is_being_typed(void **state)
 
 static void usage_in_one_line(void **state)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	(void)state;
 	buf_init(&out, 1024);

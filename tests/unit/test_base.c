@@ -26,7 +26,7 @@
 
 static void test_buf_never_exceeds_its_maximum(void **state)
 {
-	CLEANUP(buf_finish) struct buf buf;
+	CLEANUP(buf_finish) struct buf buf = { 0 };
 
 	(void)state;
 	for (size_t max = 0; max < 200; max++) {

@@ -13,7 +13,7 @@ static void test_histogram(void **state)
 	static const double bounds[] = { 0.0001, 0.5 };
 	static const uint64_t buckets[] = { 2, 0, 5 };
 	static const char *const labels[] = { "owner", "core", "statement", "a\"b" };
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	struct metrics metrics;
 
 	(void)state;
@@ -32,7 +32,7 @@ static void test_histogram(void **state)
 
 static void test_form(void **state)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	struct metrics metrics;
 
 	(void)state;
@@ -60,7 +60,7 @@ static void test_full_buffer_is_told(void **state)
 {
 	(void)state;
 	for (size_t max = 0; max < 80; max++) {
-		CLEANUP(buf_finish) struct buf out;
+		CLEANUP(buf_finish) struct buf out = { 0 };
 		struct metrics metrics;
 
 		buf_init(&out, max);
@@ -74,7 +74,7 @@ static void test_full_buffer_is_told(void **state)
 
 static void test_boards(void **state)
 {
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	CLEANUP(board_shard_closep) struct board_shard *board = NULL;
 	struct metrics_shard shards[2] = { { 7, NULL }, { 8, NULL } };
 	struct metrics metrics;

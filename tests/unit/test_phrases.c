@@ -92,7 +92,7 @@ static const char *filled(struct buf *out, enum shoal_language language, const s
 static void names_are_replaced(void **state)
 {
 	const struct shoal_word words[] = { { "wait", "4 s" }, { "who", "{wait}" } };
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	(void)state;
 	buf_init(&out, 256);

@@ -83,7 +83,7 @@ static void test_inherits_nothing(void **state)
 	static const char script[] =
 		"cd /proc/self/fd && echo *; env | sort; grep -E 'SigBlk|SigIgn' /proc/self/status;"
 		" ps -o pgid= -p $$ | tr -d ' '; echo $$";
-	CLEANUP(buf_finish) struct buf out;
+	CLEANUP(buf_finish) struct buf out = { 0 };
 	char bytes[4096], expected[64];
 	sigset_t some, before;
 	int fds[2], leaked, pidfd, status;

@@ -26,7 +26,7 @@ static struct route_args full_args(void)
 
 static char *path_of(enum route route, const struct route_args *args)
 {
-	CLEANUP(buf_finish) struct buf path;
+	CLEANUP(buf_finish) struct buf path = { 0 };
 
 	buf_init(&path, 1024);
 	assert_int_equal(route_path(route, args, &path), 0);
@@ -85,7 +85,7 @@ static void test_missing_arguments(void **state)
 	(void)state;
 	for (int i = 0; i < ROUTE_COUNT; i++) {
 		struct route_args none = { 0 };
-		CLEANUP(buf_finish) struct buf path;
+		CLEANUP(buf_finish) struct buf path = { 0 };
 		bool needs = strchr(route_rows[i].path, '{');
 
 		buf_init(&path, 1024);
@@ -104,7 +104,7 @@ static void test_missing_arguments(void **state)
 	}
 	{
 		struct route_args args = full_args();
-		CLEANUP(buf_finish) struct buf path;
+		CLEANUP(buf_finish) struct buf path = { 0 };
 
 		buf_init(&path, 64);
 		assert_int_equal(route_path(ROUTE_NONE, &args, &path), -EINVAL);
@@ -159,7 +159,7 @@ static void test_majors(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(buf_finish) struct buf major;
+		CLEANUP(buf_finish) struct buf major = { 0 };
 
 		buf_init(&major, 256);
 		assert_int_equal(route_major(rows[i].route, &args, &major), 0);

@@ -55,7 +55,9 @@ const struct shoal_statement poll_statements[POLL_STATEMENTS] = {
 	  .params = { SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_TIME, SHOAL_SQL_INT8, SHOAL_SQL_TIME } },
 	/* $6 the click's time, $7 whether it toggles, $8 the highest answer, $9 how many */
 	{ .name = "poll_vote", .sql = PUT_VOTE, .params = { VOTE_PARAMS } },
-	{ .name = "poll_vote_late", .sql = PUT_VOTE " AND $10::timestamptz IS NOT NULL", .params = { VOTE_PARAMS, SHOAL_SQL_TIME } },
+	{ .name = "poll_vote_late",
+	  .sql = PUT_VOTE " AND $10::timestamptz IS NOT NULL",
+	  .params = { VOTE_PARAMS, SHOAL_SQL_TIME } },
 	{ .name = "poll_find",
 	  .sql = "SELECT p.poll_id, p.channel_id, p.message_id, p.creator_id, p.question, p.answers, p.several, "
 		 "p.anonymous, p.ends_at, p.ended_at, p.ended_by, "

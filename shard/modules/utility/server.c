@@ -130,23 +130,25 @@ static void of_discord(struct card *card, const struct shoal_guild_info *info)
 static void show(struct shoal_invocation *inv, const struct shoal_guild_view *guild,
 		 const struct shoal_guild_info *info)
 {
-	uint64_t id = shoal_invocation_guild_id(inv), owner = guild ? guild->owner_id : info->owner_id;
+	static const struct shoal_guild_info nothing = { .id = 0 };
+	const struct shoal_guild_info *known = info ?: &nothing;
+	uint64_t id = shoal_invocation_guild_id(inv), owner = guild ? guild->owner_id : known->owner_id;
 	struct card card;
 
 	card_begin(&card, LANGUAGE(inv));
-	card.embed.title = card_clean(&card, guild ? guild->name : info->name, 100);
+	card.embed.title = card_clean(&card, guild ? guild->name : known->name, 100);
 	card_line(&card, T(OWNER), true, "<@%llu>", (unsigned long long)owner);
 	card_line(&card, T(ID), true, "`%llu`", (unsigned long long)id);
 	card_time(&card, T(CREATED), (int64_t)shoal_snowflake_ms(id));
 	member_line(&card, guild, info);
-	card_line(&card, T(ROLES), true, "%u", guild ? guild->role_count : info->roles.count);
+	card_line(&card, T(ROLES), true, "%u", guild ? guild->role_count : known->roles.count);
 	if (info)
 		of_discord(&card, info);
 	else
 		card.embed.footer = card_phrase(&card, T(SERVER_PARTIAL), NULL, 0);
 	if (guild)
 		channel_line(&card, guild);
-	verification_line(&card, guild ? guild->verification_level : info->verification_level);
+	verification_line(&card, guild ? guild->verification_level : known->verification_level);
 	if (guild)
 		feature_line(&card, guild->features);
 	card_reply(inv, &card);
