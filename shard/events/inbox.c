@@ -274,6 +274,17 @@ int inbox_add_crash(struct inbox *inbox, uint64_t position)
 	return (int)(atomic_fetch_add(&record->crashes, 1) + 1);
 }
 
+/* Somebody wrote over what lies at @position: where the next whole record begins (its own position stands in it, so it
+ * is not mistaken for another), or the head. */
+static uint64_t resynchronise(const struct inbox *inbox, uint64_t position, uint64_t head)
+{
+	for (position += ALIGNMENT; position < head; position += ALIGNMENT)
+		if (room_to_end(inbox, position) >= sizeof(struct ring_record) &&
+		    check_record(inbox, position, head) > 0)
+			return position;
+	return head;
+}
+
 /* The oldest bytes that need not stay. */
 void inbox_release(struct inbox *inbox, uint64_t applied_position)
 {
@@ -282,12 +293,10 @@ void inbox_release(struct inbox *inbox, uint64_t applied_position)
 	while (tail < head && tail < applied_position) {
 		const struct ring_record *record = record_at(inbox, tail);
 
-		/* Where the next one begins, nobody knows any more: all that is in goes, and is missed by its turn. */
-		if (!is_sane(inbox, tail)) {
-			tail = head;
-			break;
-		}
-		if (!is_record(inbox, tail))
+		/* What was written over is missed by its turn; what came after it must not go with it. */
+		if (!is_sane(inbox, tail))
+			tail = resynchronise(inbox, tail, head);
+		else if (!is_record(inbox, tail))
 			tail += room_to_end(inbox, tail);
 		else if (atomic_load_explicit(&record->state, memory_order_relaxed) == INBOX_DONE)
 			tail += record_size(record->length);
@@ -331,9 +340,17 @@ int inbox_next(const struct inbox *inbox, uint64_t position, struct inbox_record
 	/* Behind a record that the caller has just seen: step over it; else walk from the tail. */
 	if (position > 0 && find(inbox, position - 1))
 		at = position - 1 + record_size(record_at(inbox, position - 1)->length);
-	while (at < head && is_sane(inbox, at) && (at < position || !is_record(inbox, at)))
-		at += is_record(inbox, at) ? record_size(record_at(inbox, at)->length) : room_to_end(inbox, at);
-	if (at >= head || !is_sane(inbox, at))
+	while (at < head) {
+		if (!is_sane(inbox, at))
+			at = resynchronise(inbox, at, head);
+		else if (!is_record(inbox, at))
+			at += room_to_end(inbox, at);
+		else if (at < position)
+			at += record_size(record_at(inbox, at)->length);
+		else
+			break;
+	}
+	if (at >= head)
 		return -ENOENT;
 	fill(record_at(inbox, at), ret_record);
 	return 0;

@@ -294,6 +294,42 @@ static void a_ring_in_use_survives_scribbles(void **state)
 	}
 }
 
+/* A record that was written over goes; what came before and after it does not go with it. */
+static void what_comes_after_damage_is_kept(void **state)
+{
+	struct inbox_found found;
+	struct inbox *inbox = open_inbox(&found);
+	struct inbox_record record;
+	uint64_t position[6], next;
+
+	(void)state;
+	for (uint64_t n = 0; n < 5; n++)
+		assert_int_equal(append(inbox, n + 1, &position[n]), 0);
+	for (size_t n = 1; n < 3; n++) { /* the second and the third */
+		assert_int_equal(inbox_read(inbox, position[n], &record), 0);
+		memset((char *)record.payload - 40, 0xa5, 60);
+		assert_int_equal(inbox_read(inbox, position[n], &record), -ENOENT);
+	}
+	assert_int_equal(append(inbox, 6, &position[5]), 0);
+	next = position[0] + 1;
+	assert_int_equal(inbox_next(inbox, next, &record), 0);
+	assert_int_equal(record.sequence, 4);
+	inbox_release(inbox, inbox_head(inbox)); /* the first is not done: it stays, and all behind it */
+	assert_int_equal(inbox_read(inbox, position[0], &record), 0);
+	assert_int_equal(inbox_set_state(inbox, position[0], INBOX_DONE), 0);
+	inbox_release(inbox, inbox_head(inbox));
+	assert_int_equal(inbox_read(inbox, position[0], &record), -ENOENT);
+	for (size_t n = 3; n < 6; n++) {
+		assert_int_equal(inbox_read(inbox, position[n], &record), 0);
+		assert_int_equal(record.sequence, n + 1);
+		check_payload(&record);
+		assert_int_equal(inbox_set_state(inbox, position[n], INBOX_DONE), 0);
+	}
+	inbox_release(inbox, inbox_head(inbox));
+	assert_int_equal(inbox_used(inbox), 0);
+	inbox_close(inbox);
+}
+
 /* What must be true of the ring at any moment while record 3 is written: 1 and 2 are whole, 3 is whole or not there. */
 static uint64_t check_moment(void *copy)
 {
@@ -368,6 +404,7 @@ int main(void)
 		TEST(scribbles_are_cut_off),
 		TEST(random_bytes_are_no_ring),
 		TEST(a_ring_in_use_survives_scribbles),
+		TEST(what_comes_after_damage_is_kept),
 		TEST(killed_at_every_instruction),
 	};
 
