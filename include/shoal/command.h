@@ -414,8 +414,8 @@ static inline int shoal_reply_incident(struct shoal_invocation *inv, const char 
 	return shoal_api_table->reply_incident(inv, why);
 }
 
-/* Answers a button, a select, or a form that came from one, by changing the message it stands on. -EINVAL for others.
- */
+/* Answers a button, a select, or a form that came from one, by changing the message it stands on. A form that a command
+ * has shown stands on none: who sent it sees the answer, alone. -EINVAL where the row lacks SHOAL_COMPONENT_UPDATES. */
 static inline int shoal_update(struct shoal_invocation *inv, const struct shoal_content *content)
 {
 	return shoal_api_table->update(inv, content);

@@ -272,7 +272,7 @@ static int too_late_for_a_form(struct shoal_invocation *inv)
 	json_decref(TAKE(inv->modal));
 	inv->reply_kind = ANSWER_MESSAGE;
 	inv->reply_step = (struct effect_scope){ .ticket = inv->ticket, .next_step = inv->scope.effects.next_step++ };
-	return content_of_text(strdup("That took too long on our side. Please try again."), &inv->reply);
+	return content_of_text(strdup(phrases_text(&phrase_FORM_TOO_LATE, inv->language)), &inv->reply);
 }
 
 static void send_edit(void *owner, const void *event_data)

@@ -91,6 +91,19 @@ int arguments_wrong(const struct shoal_command_option *option, const struct shoa
 	return -EINVAL;
 }
 
+int arguments_wrong_id(const struct shoal_command_option *option, struct arguments_error *error)
+{
+	const struct shoal_phrase *phrase = &phrase_OPTION_ID;
+
+	if (option->type == SHOAL_OPTION_USER)
+		phrase = &phrase_OPTION_USER;
+	else if (option->type == SHOAL_OPTION_CHANNEL)
+		phrase = &phrase_OPTION_CHANNEL;
+	else if (option->type == SHOAL_OPTION_ROLE)
+		phrase = &phrase_OPTION_ROLE;
+	return arguments_wrong(option, phrase, error);
+}
+
 static const char *in_language(const struct shoal_phrase *phrase, enum shoal_language language, const char *english)
 {
 	const char *text = phrase && language != SHOAL_ENGLISH ? phrase->text[language] : NULL;
@@ -244,7 +257,7 @@ static int from_value(struct argument *argument, const struct shoal_value *value
 	case SHOAL_OPTION_MENTIONABLE:
 	case SHOAL_OPTION_ATTACHMENT:
 		if (value->kind != SHOAL_VALUE_STR || shoal_snowflake_parse(value->text.ptr, value->text.len, &id) < 0)
-			return arguments_wrong(option, &phrase_OPTION_ID, error);
+			return arguments_wrong_id(option, error);
 		return arguments_take_id(argument, id, resolved, error);
 	default:
 		return arguments_wrong(option, &phrase_OPTION_KIND_UNKNOWN, error);

@@ -67,6 +67,8 @@ int arguments_take_id(struct argument *argument, uint64_t id, const struct resol
 /* Always -EINVAL. */
 int arguments_wrong(const struct shoal_command_option *option, const struct shoal_phrase *phrase,
 		    struct arguments_error *error);
+/* The same for what should name a member, a role or a channel and does not. */
+int arguments_wrong_id(const struct shoal_command_option *option, struct arguments_error *error);
 /* Every required option is there. */
 int arguments_check_required(const struct shoal_command *leaf, const struct arguments *arguments,
 			     struct arguments_error *error);

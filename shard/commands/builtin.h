@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include <shoal/command.h>
+#include <shoal/config.h>
 #include <shoal/module.h>
 
 #include "shard/commands/invocation.h"
@@ -53,6 +54,10 @@ extern const struct shoal_command command_stats;       /* builtin_stats.c */
 #define PRIVACY_BUTTON     "core.privacy_delete"
 #define BUILTIN_COMPONENTS 1
 extern const struct shoal_component_row builtin_components[BUILTIN_COMPONENTS];
+
+/* builtin_allowed.c: "a number from 1 to 10": what may be typed for a setting, in the asker's language; cut to @size.
+ */
+void settings_allowed(const struct shoal_invocation *inv, const struct shoal_setting *row, char *text, size_t size);
 
 void settings_list(struct shoal_invocation *inv); /* builtin_settings_list.c */
 

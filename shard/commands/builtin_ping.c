@@ -31,5 +31,8 @@ static void ping(struct shoal_invocation *inv)
 const struct shoal_command command_ping = {
 	.name = "ping",
 	.description = "Is the bot there, and how far away is Discord?",
+	.descriptions = SHOAL_LOCAL("Ist der Bot da, und wie weit ist es zu Discord?",
+				    "¿Está el bot, y a qué distancia queda Discord?",
+				    "Il bot c'è, e quanto è lontano Discord?"),
 	.handle = ping,
 };

@@ -178,18 +178,26 @@ const struct shoal_component_row builtin_components[BUILTIN_COMPONENTS] = {
 };
 
 static const struct shoal_command_option delete_options[] = {
-	{ .name = "confirm", .description = "Yes, delete it at once", .type = SHOAL_OPTION_BOOLEAN },
+	{ .name = "confirm",
+	  .description = "Yes, delete it at once",
+	  .descriptions = SHOAL_LOCAL("Ja, sofort löschen", "Sí, borrarlo ahora mismo", "Sì, elimina subito"),
+	  .type = SHOAL_OPTION_BOOLEAN },
 };
 
 static const struct shoal_command children[] = {
 	{
 		.name = "export",
 		.description = "See everything that is kept of you",
+		.descriptions = SHOAL_LOCAL("Alles sehen, was von dir aufbewahrt wird",
+					    "Ver todo lo que se guarda de ti", "Vedi tutto ciò che è conservato di te"),
 		.handle = export_own,
 	},
 	{
 		.name = "delete",
 		.description = "Delete everything that is kept of you",
+		.descriptions =
+			SHOAL_LOCAL("Alles löschen, was von dir aufbewahrt wird", "Borrar todo lo que se guarda de ti",
+				    "Elimina tutto ciò che è conservato di te"),
 		.options = delete_options,
 		.option_count = ARRAY_SIZE(delete_options),
 		.handle = delete_asked,
@@ -199,6 +207,8 @@ static const struct shoal_command children[] = {
 const struct shoal_command command_privacy = {
 	.name = "privacy",
 	.description = "See or delete what is kept of you",
+	.descriptions = SHOAL_LOCAL("Sehen oder löschen, was von dir aufbewahrt wird",
+				    "Ver o borrar lo que se guarda de ti", "Vedi o elimina ciò che è conservato di te"),
 	.flags = SHOAL_COMMAND_EPHEMERAL | SHOAL_COMMAND_SLASH_ONLY,
 	.children = children,
 	.child_count = ARRAY_SIZE(children),

@@ -309,7 +309,7 @@ static void on_look(void *arg, const struct setting_answer *answer)
 	if (!look->all) {
 		char allowed[VALUE_ERROR_SIZE];
 
-		value_allowed(row->row, allowed, sizeof(allowed));
+		settings_allowed(look->inv, row->row, allowed, sizeof(allowed));
 		buf_printf(&look->out, "\n%s: %s", row->row->description, allowed);
 		put_layers(look, row, answer->from);
 		end_look(look);
@@ -359,6 +359,49 @@ static enum settings_layer layer_of(struct shoal_invocation *inv)
 	return shoal_invocation_id(inv, "channel", 0) ? SETTINGS_CHANNEL : SETTINGS_GUILD;
 }
 
+/* What a change can be refused for by the row alone, in the admin's language. The row's own check comes later. */
+static bool is_refused(struct shoal_invocation *inv, const char *name, const char *text)
+{
+	static const uint32_t layer_bits[SETTINGS_LAYER_COUNT] = { [SETTINGS_GUILD] = SHOAL_LAYER_GUILD,
+								   [SETTINGS_CHANNEL] = SHOAL_LAYER_CHANNEL,
+								   [SETTINGS_USER] = SHOAL_LAYER_USER };
+	const struct schema_row *row = schemas_find(settings_schemas(settings_of(inv)), name);
+	char clean[SHOWN_MAX], allowed[VALUE_ERROR_SIZE];
+	CLEANUP(value_clear) struct value value = { 0 };
+	struct shoal_setting plain;
+
+	if (!row) {
+		invocation_refuse(inv, &phrase_SETTING_NONE,
+				  WORDS({ "name", phrases_clean(name, SHOWN_MAX / 4, clean, sizeof(clean)) }));
+		return true;
+	}
+	if (!(row->row->layers & layer_bits[layer_of(inv)])) {
+		invocation_refuse(inv, &phrase_SETTING_NOT_HERE, WORDS({ "name", row->name }));
+		return true;
+	}
+	plain = *row->row;
+	plain.check = NULL;
+	if (!text || value_from_text(&plain, text, &value, allowed) != -EINVAL)
+		return false;
+	settings_allowed(inv, row->row, allowed, sizeof(allowed));
+	invocation_refuse(inv, &phrase_SETTING_WANTS, WORDS({ "name", row->name }, { "allowed", allowed }));
+	return true;
+}
+
+/* -ENOENT is said of what is there no more to be changed: names are looked at before. */
+static bool tell_none(struct shoal_invocation *inv, const struct settings_outcome *outcome)
+{
+	int64_t version = shoal_invocation_integer(inv, "version", 0);
+	const char *name = shoal_invocation_string(inv, "name", "");
+	char number[NUMBER_SIZE];
+
+	if (outcome->error != -ENOENT)
+		return false;
+	invocation_refuse(inv, version ? &phrase_SETTING_NO_VERSION : &phrase_SETTING_NOT_SET,
+			  WORDS({ "name", name }, { "version", builtin_number((uint64_t)version, number) }));
+	return true;
+}
+
 static void changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct shoal_invocation *inv = arg;
@@ -372,7 +415,7 @@ static void changed(void *arg, const struct settings_outcome *outcome)
 				   WORDS({ "version", builtin_number((uint64_t)outcome->version, number) }),
 				   version + 1, sizeof(version) - 1);
 	}
-	if (!tell_failure(inv, outcome)) {
+	if (!tell_none(inv, outcome) && !tell_failure(inv, outcome)) {
 		builtin_put(&out, inv, &phrase_SETTING_CHANGED,
 			    WORDS({ "name", shoal_invocation_string(inv, "name", "") }, { "version", version }));
 		put_kept(&out, inv, outcome);
@@ -386,6 +429,8 @@ static void set(struct shoal_invocation *inv)
 {
 	struct settings_change change = change_of(inv, layer_of(inv), shoal_invocation_string(inv, "name", ""));
 
+	if (is_refused(inv, change.name, shoal_invocation_string(inv, "value", "")))
+		return;
 	shoal_invocation_hold(inv);
 	settings_set(settings_of(inv), &change, shoal_invocation_string(inv, "value", ""), changed, inv);
 }
@@ -394,6 +439,8 @@ static void reset(struct shoal_invocation *inv)
 {
 	struct settings_change change = change_of(inv, layer_of(inv), shoal_invocation_string(inv, "name", ""));
 
+	if (is_refused(inv, change.name, NULL))
+		return;
 	shoal_invocation_hold(inv);
 	settings_reset(settings_of(inv), &change, changed, inv);
 }
@@ -402,18 +449,25 @@ static void rollback(struct shoal_invocation *inv)
 {
 	struct settings_change change = change_of(inv, layer_of(inv), shoal_invocation_string(inv, "name", ""));
 
+	if (is_refused(inv, change.name, NULL))
+		return;
 	shoal_invocation_hold(inv);
 	settings_rollback(settings_of(inv), &change, shoal_invocation_integer(inv, "version", 0), changed, inv);
 }
 
 /* --- history ------------------------------------------------------------------------------------------------------ */
 
+static const char *past_words(const struct shoal_invocation *inv, const struct setting_past *row)
+{
+	return row->set ? row->shown : builtin_text(inv, &phrase_VALUE_NOT_SET);
+}
+
 /* What it was before: the next older row of the same place, where it is among those that were read. */
 static const char *before(const struct shoal_invocation *inv, const struct setting_past *rows, size_t count, size_t at)
 {
 	for (size_t i = at + 1; i < count; i++)
 		if (rows[i].channel_id == rows[at].channel_id && strcmp(rows[i].name, rows[at].name) == 0)
-			return rows[i].shown;
+			return past_words(inv, &rows[i]);
 	return rows[at].version == 1 ? builtin_text(inv, &phrase_VALUE_NOT_SET) : "…";
 }
 
@@ -443,7 +497,7 @@ static void put_past(struct buf *out, const struct shoal_invocation *inv, const 
 	buf_init(&old, 2 * SHOWN_MAX);
 	buf_init(&new, 2 * SHOWN_MAX);
 	put_code(&old, before(inv, rows, count, at));
-	put_code(&new, row->shown);
+	put_code(&new, past_words(inv, row));
 	snprintf(when, sizeof(when), "<t:%" PRId64 ":R>", row->at_ms / 1000);
 	snprintf(channel, sizeof(channel), "<#%" PRIu64 ">", row->channel_id);
 	snprintf(by, sizeof(by), "<@%" PRIu64 ">", row->by);
@@ -509,23 +563,32 @@ static void suggest_name(struct shoal_invocation *inv)
 	shoal_suggest(inv, choices, count);
 }
 
-#define NAME_OPTION(required_)                                                                          \
-	{                                                                                               \
-		.name = "name", .description = "The setting's name", .type = SHOAL_OPTION_STRING,       \
-		.required = (required_), .min = 1, .max = SCHEMA_NAME_SIZE - 1, .suggest = suggest_name \
+#define NAME_OPTION(required_)                                                                                        \
+	{                                                                                                             \
+		.name = "name", .description = "The setting's name",                                                  \
+		.descriptions =                                                                                       \
+			SHOAL_LOCAL("Der Name der Einstellung", "El nombre del ajuste", "Il nome dell'impostazione"), \
+		.type = SHOAL_OPTION_STRING, .required = (required_), .min = 1, .max = SCHEMA_NAME_SIZE - 1,          \
+		.suggest = suggest_name                                                                               \
 	}
-#define CHANNEL_OPTION                                                                                   \
-	{                                                                                                \
-		.name = "channel", .description = "For that channel alone", .type = SHOAL_OPTION_CHANNEL \
+#define CHANNEL_OPTION                                                                                              \
+	{                                                                                                           \
+		.name = "channel", .description = "For that channel alone",                                         \
+		.descriptions = SHOAL_LOCAL("Nur für diesen Kanal", "Solo para ese canal", "Solo per quel canale"), \
+		.type = SHOAL_OPTION_CHANNEL                                                                        \
 	}
-#define MINE_OPTION                                                                               \
-	{                                                                                         \
-		.name = "mine", .description = "For yourself alone", .type = SHOAL_OPTION_BOOLEAN \
+#define MINE_OPTION                                                                         \
+	{                                                                                   \
+		.name = "mine", .description = "For yourself alone",                        \
+		.descriptions = SHOAL_LOCAL("Nur für dich", "Solo para ti", "Solo per te"), \
+		.type = SHOAL_OPTION_BOOLEAN                                                \
 	}
 
 static const struct shoal_command_option prefix_options[] = {
 	{ .name = "new",
 	  .description = "What commands typed as messages begin with",
+	  .descriptions = SHOAL_LOCAL("Womit Befehle als Nachricht beginnen", "Con qué empiezan los comandos escritos",
+				      "Con che cosa iniziano i comandi scritti"),
 	  .type = SHOAL_OPTION_STRING,
 	  .min = 1,
 	  .max = PREFIX_CHARACTERS_MAX },
@@ -535,6 +598,7 @@ static const struct shoal_command_option set_options[] = {
 	NAME_OPTION(true),
 	{ .name = "value",
 	  .description = "The new value",
+	  .descriptions = SHOAL_LOCAL("Der neue Wert", "El valor nuevo", "Il nuovo valore"),
 	  .type = SHOAL_OPTION_STRING,
 	  .required = true,
 	  .min = 0,
@@ -548,6 +612,9 @@ static const struct shoal_command_option rollback_options[] = {
 	NAME_OPTION(true),
 	{ .name = "version",
 	  .description = "The version whose value shall count again",
+	  .descriptions =
+		  SHOAL_LOCAL("Die Fassung, deren Wert wieder gelten soll", "La versión cuyo valor debe volver a valer",
+			      "La versione il cui valore deve valere di nuovo"),
 	  .type = SHOAL_OPTION_INTEGER,
 	  .required = true,
 	  .min = 1,
@@ -555,22 +622,41 @@ static const struct shoal_command_option rollback_options[] = {
 	CHANNEL_OPTION,
 };
 
-#define CHILD(name_, description_, options_, handle_)                                  \
-	{                                                                              \
-		.name = (name_), .description = (description_), .options = (options_), \
-		.option_count = ARRAY_SIZE(options_), .handle = (handle_)              \
+#define CHILD(name_, description_, descriptions_, options_, handle_)                                                  \
+	{                                                                                                             \
+		.name = (name_), .description = (description_), .descriptions = descriptions_, .options = (options_), \
+		.option_count = ARRAY_SIZE(options_), .handle = (handle_)                                             \
 	}
 
 static const struct shoal_command children[] = {
-	CHILD("prefix", "See or change what message commands begin with", prefix_options, prefix),
-	CHILD("show", "See what counts here, and where it comes from", show_options, show),
-	CHILD("set", "Change a setting", set_options, set),
-	CHILD("reset", "Take a change back", reset_options, reset),
-	CHILD("history", "See who changed what, and when", history_options, history),
-	CHILD("rollback", "Go back to the value of an earlier version", rollback_options, rollback),
+	CHILD("prefix", "See or change what message commands begin with",
+	      SHOAL_LOCAL("Sehen oder ändern, womit Befehle als Nachricht beginnen",
+			  "Ver o cambiar con qué empiezan los comandos escritos",
+			  "Vedi o cambia con che cosa iniziano i comandi scritti"),
+	      prefix_options, prefix),
+	CHILD("show", "See what counts here, and where it comes from",
+	      SHOAL_LOCAL("Sehen, was hier gilt, und woher es kommt", "Ver qué vale aquí y de dónde viene",
+			  "Vedi che cosa vale qui, e da dove viene"),
+	      show_options, show),
+	CHILD("set", "Change a setting",
+	      SHOAL_LOCAL("Eine Einstellung ändern", "Cambiar un ajuste", "Cambia un'impostazione"), set_options, set),
+	CHILD("reset", "Take a change back",
+	      SHOAL_LOCAL("Eine Änderung zurücknehmen", "Deshacer un cambio", "Annulla una modifica"), reset_options,
+	      reset),
+	CHILD("history", "See who changed what, and when",
+	      SHOAL_LOCAL("Sehen, wer was wann geändert hat", "Ver quién cambió qué y cuándo",
+			  "Vedi chi ha cambiato che cosa, e quando"),
+	      history_options, history),
+	CHILD("rollback", "Go back to the value of an earlier version",
+	      SHOAL_LOCAL("Zum Wert einer früheren Fassung zurückkehren", "Volver al valor de una versión anterior",
+			  "Torna al valore di una versione precedente"),
+	      rollback_options, rollback),
 	{
 		.name = "list",
 		.description = "See what was changed here, and by whom",
+		.descriptions =
+			SHOAL_LOCAL("Sehen, was hier geändert wurde, und von wem", "Ver qué se cambió aquí y quién",
+				    "Vedi che cosa è cambiato qui, e per mano di chi"),
 		.handle = settings_list,
 	},
 };
@@ -578,6 +664,9 @@ static const struct shoal_command children[] = {
 const struct shoal_command command_settings = {
 	.name = "settings",
 	.description = "See and change this server's settings",
+	.descriptions = SHOAL_LOCAL("Die Einstellungen dieses Servers sehen und ändern",
+				    "Ver y cambiar los ajustes de este servidor",
+				    "Vedi e cambia le impostazioni di questo server"),
 	.flags = SHOAL_COMMAND_EPHEMERAL | SHOAL_COMMAND_GUILD_ONLY | SHOAL_COMMAND_SLASH_ONLY,
 	.permissions = SHOAL_PERMISSION_MANAGE_GUILD,
 	.children = children,

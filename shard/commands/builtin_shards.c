@@ -173,5 +173,8 @@ static void shards(struct shoal_invocation *inv)
 const struct shoal_command command_shards = {
 	.name = "shards",
 	.description = "All shards of this bot and how they are",
+	.descriptions =
+		SHOAL_LOCAL("Alle Shards dieses Bots und wie es ihnen geht",
+			    "Todos los shards de este bot y cómo están", "Tutti gli shard di questo bot e come stanno"),
 	.handle = shards,
 };

@@ -144,6 +144,9 @@ static const struct shoal_cooldown cooldowns[] = {
 const struct shoal_command command_stats = {
 	.name = "stats",
 	.description = "Servers, events and memory over all shards",
+	.descriptions = SHOAL_LOCAL("Server, Ereignisse und Speicher aller Shards",
+				    "Servidores, eventos y memoria de todos los shards",
+				    "Server, eventi e memoria di tutti gli shard"),
 	.cooldowns = cooldowns,
 	.cooldown_count = ARRAY_SIZE(cooldowns),
 	.handle = stats,

@@ -298,6 +298,7 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 	}
 	inv->is_form = interaction->type == SHOAL_INTERACTION_MODAL;
 	inv->updates = (row->flags & SHOAL_COMPONENT_UPDATES) && interaction->message;
+	inv->lacks_message = (row->flags & SHOAL_COMPONENT_UPDATES) && !interaction->message;
 	inv->keeps_modal = row->flags & SHOAL_COMPONENT_MODAL;
 	if (row->flags & SHOAL_COMPONENT_EPHEMERAL)
 		inv->flags |= SHOAL_COMMAND_EPHEMERAL;

@@ -446,7 +446,8 @@ static int invalid(const struct shoal_invocation *inv, int error, const char *de
 	return error;
 }
 
-static int give(struct shoal_invocation *inv, enum answer_kind kind, const struct shoal_content *from)
+static int give_to(struct shoal_invocation *inv, enum answer_kind kind, const struct shoal_content *from,
+		   bool ephemeral)
 {
 	char error[PAYLOAD_ERROR_SIZE] = "";
 	struct content *content;
@@ -462,7 +463,12 @@ static int give(struct shoal_invocation *inv, enum answer_kind kind, const struc
 		content_free(content);
 		return invalid(inv, r, error);
 	}
-	return answer_give(inv, kind, content, from->flags & SHOAL_CONTENT_EPHEMERAL);
+	return answer_give(inv, kind, content, ephemeral);
+}
+
+static int give(struct shoal_invocation *inv, enum answer_kind kind, const struct shoal_content *from)
+{
+	return give_to(inv, kind, from, from->flags & SHOAL_CONTENT_EPHEMERAL);
 }
 
 int invocation_reply(struct shoal_invocation *inv, const struct shoal_content *content)
@@ -472,6 +478,9 @@ int invocation_reply(struct shoal_invocation *inv, const struct shoal_content *c
 
 int invocation_update(struct shoal_invocation *inv, const struct shoal_content *content)
 {
+	/* Of a form that a command has shown there is no message to change: who sent it sees the answer. */
+	if (inv->lacks_message)
+		return give_to(inv, ANSWER_MESSAGE, content, true);
 	if (!inv->updates)
 		return invalid(inv, -EINVAL, "shoal_update() is for component rows with SHOAL_COMPONENT_UPDATES");
 	return give(inv, ANSWER_UPDATE, content);

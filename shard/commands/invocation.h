@@ -82,9 +82,10 @@ struct shoal_invocation {
 	json_t *modal;                  /* likewise */
 	struct effect_scope reply_step; /* of a reply that is a follow-up */
 	bool reply_ephemeral;
-	bool is_form;     /* what a member typed into a form */
-	bool updates;     /* deferred by type 6, and changes the message that it stands on */
-	bool keeps_modal; /* never deferred by itself: a form must be the first answer */
+	bool is_form;       /* what a member typed into a form */
+	bool lacks_message; /* would change the message that it stands on, but came from none */
+	bool updates;       /* deferred by type 6, and changes the message that it stands on */
+	bool keeps_modal;   /* never deferred by itself: a form must be the first answer */
 	bool defer_ephemeral;
 	bool defer_raised;                    /* the handler has asked for it */
 	bool replied;                         /* the handler has answered */

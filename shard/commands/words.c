@@ -245,11 +245,11 @@ static int take_named_thing(struct reader *reader, struct argument *argument, st
 	if (!id_of(word, &id, &kind)) {
 		id = role ? role_by_name(reader->guild, word) : channel ? channel_by_name(reader->guild, word) : 0;
 		if (id == 0)
-			return arguments_wrong(argument->option, &phrase_OPTION_ID, reader->error);
+			return arguments_wrong_id(argument->option, reader->error);
 		user = false;
 	}
 	if ((kind == '@' && !user) || (kind == '&' && !role) || (kind == '#' && !channel))
-		return arguments_wrong(argument->option, &phrase_OPTION_ID, reader->error);
+		return arguments_wrong_id(argument->option, reader->error);
 	if (role && kind != '@' && reader->guild && !resolved_find_role(reader->resolved, id))
 		resolved_add_role_of(reader->resolved, reader->guild, id);
 	if (channel && reader->guild && !resolved_find_channel(reader->resolved, id))
@@ -538,8 +538,12 @@ void words_usage(const struct shoal_command *leaf, const char *path, struct buf 
 		if (option->type == SHOAL_OPTION_ATTACHMENT)
 			buf_append_str(out, "file: ");
 		else if (by_name)
-			buf_printf(out, "--%s ", option->name);
-		show_values(option, out);
+			buf_printf(out, "--%s", option->name);
+		/* A switch is its name alone, and what has no choices is said by it. */
+		if (!by_name || option->choice_count > 0 || option->type != SHOAL_OPTION_BOOLEAN) {
+			buf_append_str(out, by_name ? " " : "");
+			show_values(option, out);
+		}
 		buf_append_str(out, option == rest ? " \xe2\x80\xa6" : "");
 		buf_append_str(out, option->required ? ">" : "]");
 		by_name |= option == rest;

@@ -201,6 +201,106 @@
 	  "Es gibt hier schon zu viele Einstellungen. Nichts wurde geändert.", \
 	  "Ya hay demasiados ajustes aquí. No se cambió nada.", \
 	  "Ci sono già troppe impostazioni qui. Nulla è cambiato.") \
+	P(SETTING_WANTS, \
+	  "That can't be stored: `{name}` wants {allowed}.", \
+	  "Das lässt sich nicht speichern: `{name}` verlangt {allowed}.", \
+	  "No se puede guardar: `{name}` pide {allowed}.", \
+	  "Non si può salvare: `{name}` vuole {allowed}.") \
+	P(SETTING_NOT_HERE, \
+	  "`{name}` can't be set for that. `/settings show name:{name}` tells where it can be.", \
+	  "`{name}` lässt sich dafür nicht setzen. `/settings show name:{name}` sagt, wo es geht.", \
+	  "`{name}` no se puede fijar para eso. `/settings show name:{name}` dice dónde se puede.", \
+	  "`{name}` non si può impostare lì. `/settings show name:{name}` dice dove si può.") \
+	P(SETTING_NOT_SET, \
+	  "`{name}` is not set there, so nothing was changed.", \
+	  "`{name}` ist dort nicht gesetzt, also wurde nichts geändert.", \
+	  "`{name}` no está fijado ahí, así que no se cambió nada.", \
+	  "`{name}` non è impostato lì, quindi nulla è cambiato.") \
+	P(SETTING_NO_VERSION, \
+	  "`{name}` has no version {version} in its history. `/settings history name:{name}` names them.", \
+	  "`{name}` hat keine Fassung {version} in seiner Geschichte. `/settings history name:{name}` nennt sie.", \
+	  "`{name}` no tiene versión {version} en su historia. `/settings history name:{name}` las enumera.", \
+	  "`{name}` non ha una versione {version} nella sua storia. `/settings history name:{name}` le elenca.") \
+	P(ALLOWED_BOOL, \
+	  "yes or no", \
+	  "yes oder no", \
+	  "yes o no", \
+	  "yes o no") \
+	P(ALLOWED_INTEGER, \
+	  "a whole number", \
+	  "eine ganze Zahl", \
+	  "un número entero", \
+	  "un numero intero") \
+	P(ALLOWED_INTEGER_IN, \
+	  "a whole number from {low} to {high}", \
+	  "eine ganze Zahl von {low} bis {high}", \
+	  "un número entero de {low} a {high}", \
+	  "un numero intero da {low} a {high}") \
+	P(ALLOWED_NUMBER, \
+	  "a number", \
+	  "eine Zahl", \
+	  "un número", \
+	  "un numero") \
+	P(ALLOWED_NUMBER_IN, \
+	  "a number from {low} to {high}", \
+	  "eine Zahl von {low} bis {high}", \
+	  "un número de {low} a {high}", \
+	  "un numero da {low} a {high}") \
+	P(ALLOWED_TEXT, \
+	  "a text", \
+	  "einen Text", \
+	  "un texto", \
+	  "un testo") \
+	P(ALLOWED_TEXT_IN, \
+	  "a text of {low} to {high} characters", \
+	  "einen Text von {low} bis {high} Zeichen", \
+	  "un texto de {low} a {high} caracteres", \
+	  "un testo da {low} a {high} caratteri") \
+	P(ALLOWED_CHOICE, \
+	  "one of {choices}", \
+	  "eines von {choices}", \
+	  "uno de {choices}", \
+	  "uno di {choices}") \
+	P(ALLOWED_DURATION, \
+	  "a duration such as 90s, 15m, 2h, 7d", \
+	  "eine Dauer wie 90s, 15m, 2h, 7d", \
+	  "una duración como 90s, 15m, 2h, 7d", \
+	  "una durata come 90s, 15m, 2h, 7d") \
+	P(ALLOWED_DURATION_IN, \
+	  "a duration from {low} to {high}, such as 90s, 15m, 2h, 7d", \
+	  "eine Dauer von {low} bis {high}, wie 90s, 15m, 2h, 7d", \
+	  "una duración de {low} a {high}, como 90s, 15m, 2h, 7d", \
+	  "una durata da {low} a {high}, come 90s, 15m, 2h, 7d") \
+	P(ALLOWED_CHANNEL, \
+	  "a channel, or none", \
+	  "einen Kanal, oder none", \
+	  "un canal, o none", \
+	  "un canale, o none") \
+	P(ALLOWED_ROLE, \
+	  "a role, or none", \
+	  "eine Rolle, oder none", \
+	  "un rol, o none", \
+	  "un ruolo, o none") \
+	P(ALLOWED_USER, \
+	  "a member, or none", \
+	  "ein Mitglied, oder none", \
+	  "un miembro, o none", \
+	  "un membro, o none") \
+	P(ALLOWED_CHANNELS, \
+	  "at most {high} channels, one mention each, or none", \
+	  "höchstens {high} Kanäle, jeden erwähnt, oder none", \
+	  "como mucho {high} canales, cada uno mencionado, o none", \
+	  "al massimo {high} canali, ognuno menzionato, o none") \
+	P(ALLOWED_ROLES, \
+	  "at most {high} roles, one mention each, or none", \
+	  "höchstens {high} Rollen, jede erwähnt, oder none", \
+	  "como mucho {high} roles, cada uno mencionado, o none", \
+	  "al massimo {high} ruoli, ognuno menzionato, o none") \
+	P(ALLOWED_USERS, \
+	  "at most {high} members, one mention each, or none", \
+	  "höchstens {high} Mitglieder, jedes erwähnt, oder none", \
+	  "como mucho {high} miembros, cada uno mencionado, o none", \
+	  "al massimo {high} membri, ognuno menzionato, o none") \
 	P(SETTING_BAD, "That can't be stored: {why}", "Das lässt sich nicht speichern: {why}", "No se puede guardar: {why}", "Non si può salvare: {why}")
 /* clang-format on */
 

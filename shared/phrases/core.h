@@ -117,10 +117,30 @@
 	  "`{option}` debe ser sí o no (yes, no).", \
 	  "`{option}` deve essere sì o no (yes, no).") \
 	P(OPTION_ID, \
-	  "`{option}` must be a user, channel or role.", \
-	  "`{option}` muss ein Mitglied, ein Kanal oder eine Rolle sein.", \
-	  "`{option}` debe ser un usuario, un canal o un rol.", \
-	  "`{option}` deve essere un utente, un canale o un ruolo.") \
+	  "`{option}` must be a member or a role: mention one, or give an ID.", \
+	  "`{option}` muss ein Mitglied oder eine Rolle sein: erwähne es, oder gib eine ID an.", \
+	  "`{option}` debe ser un miembro o un rol: menciónalo o da un ID.", \
+	  "`{option}` deve essere un membro o un ruolo: menzionalo o indica un ID.") \
+	P(FORM_TOO_LATE, \
+	  "That took too long on our side. Please try again.", \
+	  "Das hat bei uns zu lange gedauert. Bitte versuche es noch einmal.", \
+	  "Eso tardó demasiado por nuestra parte. Inténtalo de nuevo.", \
+	  "Ci abbiamo messo troppo. Riprova, per favore.") \
+	P(OPTION_USER, \
+	  "`{option}` must be a member: mention one, or give an ID.", \
+	  "`{option}` muss ein Mitglied sein: erwähne eines, oder gib eine ID an.", \
+	  "`{option}` debe ser un miembro: menciona a uno o da un ID.", \
+	  "`{option}` deve essere un membro: menzionane uno o indica un ID.") \
+	P(OPTION_CHANNEL, \
+	  "`{option}` must be a channel: mention one, or give its name or ID.", \
+	  "`{option}` muss ein Kanal sein: erwähne einen, oder gib Namen oder ID an.", \
+	  "`{option}` debe ser un canal: menciona uno o da su nombre o ID.", \
+	  "`{option}` deve essere un canale: menzionane uno o indica il nome o l'ID.") \
+	P(OPTION_ROLE, \
+	  "`{option}` must be a role: mention one, or give its name or ID.", \
+	  "`{option}` muss eine Rolle sein: erwähne eine, oder gib Namen oder ID an.", \
+	  "`{option}` debe ser un rol: menciona uno o da su nombre o ID.", \
+	  "`{option}` deve essere un ruolo: menzionane uno o indica il nome o l'ID.") \
 	P(OPTION_CHOICE, \
 	  "`{option}` must be one of: {choices}.", \
 	  "`{option}` muss eines von diesen sein: {choices}.", \

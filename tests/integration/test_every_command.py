@@ -114,6 +114,23 @@ def test_every_command_has_a_sample():
     assert not missing, f"put these into SAMPLES: {missing}"
 
 
+EXAMPLES_ONLY = {("remind", "timezone", "zone")}  # the same in every language
+
+
+def undescribed(row, above=()):
+    """Paths of commands and options whose description is not in each of the languages."""
+    path = (*above, row["name"])
+    lacking = {"de", "es-ES", "it"} - set(row.get("description_localizations") or {})
+    found = [f"{' '.join(path)}: {sorted(lacking)}"] if row.get("description") and lacking else []
+    found = [] if path in EXAMPLES_ONLY else found
+    return found + [one for child in row.get("options", []) for one in undescribed(child, path)]
+
+
+def test_every_description_is_in_every_language():
+    missing = [one for command in manifest()["commands"] for one in undescribed(command)]
+    assert not missing, missing
+
+
 def test_every_command_is_answered_in_both_forms(make_sim, make_fleet, servers):
     sim = make_sim(rest_limits=False)  # an answer a second is what one channel is allowed
     fleet = make_fleet(sim, database=servers.database(), nats=servers.nats, config={"modules.load": "*"})

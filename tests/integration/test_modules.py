@@ -228,6 +228,13 @@ def test_buttons_and_forms(sim, echo):
     assert said(sim, typed) == "typed"
 
 
+def test_an_update_without_a_message_is_told_to_who_asked(sim, echo):
+    """A form that a command has shown stands on no message; so does one whose id was forged."""
+    cause = sim.post("/interaction", name="", type=5, custom_id="echo.again:1", guild_index=0)["id"]
+    answer = sim.answer(cause)
+    assert answer["flags"] & 64 and "incident" not in json.dumps(answer), answer
+
+
 @pytest.mark.parametrize("custom_id", ["nobody", "echo", "echo.again", "echo.again:-1", "echo.again:999999999999999999999",
                                        "echo.agai:1", "core:1", "echo.again:1\u202e", ":" * 100])
 def test_forged_and_foreign_ids_are_answered_plainly(sim, echo, custom_id):

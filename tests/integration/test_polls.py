@@ -133,11 +133,11 @@ def test_forged_and_foreign_clicks(sim, fleet):
     for custom_id in (f"utility.vote:{ident}:9", f"utility.vote:{ident}:-1", f"utility.vote:{ident}:1:2", "utility.vote:x:1",
                       "utility.vote:123456789012345678:1", "utility.vote", f"utility.vote:{ident}:1x", "utility.vote:" + "9" * 60):
         told = text_of(sim.answer(click(sim, custom_id, 1)))
-        assert re.search("no such poll|taken back", told), (custom_id, told)
+        assert "no such poll" in told, (custom_id, told)
         assert "incident" not in told
     assert "no such poll" in vote(sim, ident, 1, 1, guild=1)
     # One answer each: a client that sends several is not counted.
-    sim.answer(click(sim, f"utility.vote:{ident}", 1, values=["0", "1"]))
+    assert "no such poll" in text_of(sim.answer(click(sim, f"utility.vote:{ident}", 1, values=["0", "1"])))
     assert counts(sim, ident) == [0, 0, 0]
 
 

@@ -47,6 +47,38 @@ def guild_id(sim, index):
     return int(sim.get("/guild", index=index)["id"])
 
 
+def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
+    fleet.ready(shards=4)
+
+    def told(locale, child, **options):
+        rows = [{"name": name, "type": 4 if isinstance(value, int) else 3, "value": value} for name, value in options.items()]
+        return text_of(sim.answer(sim.use("settings", [{"name": child, "type": 1, "options": rows}],
+                                          extra={"locale": locale}, **MANAGER)))
+
+    for locale, child, options, words in (
+            ("de", "set", {"name": "locale.language", "value": "xx"}, "`locale.language` verlangt eines von auto, en, de, es, it."),
+            ("es-ES", "set", {"name": "privacy.history_days", "value": "-5"}, "pide un número entero de 1 a 36500."),
+            ("it", "set", {"name": "commands.prefix", "value": "x" * 40}, "vuole un testo da 0 a 32 caratteri."),
+            ("de", "set", {"name": "admin.welcome_channel", "value": "abc"}, "verlangt einen Kanal, oder none."),
+            ("es-ES", "set", {"name": "admin.welcome_embed", "value": "maybe"}, "pide yes o no."),
+            ("it", "set", {"name": "admin.autorole_roles", "value": "x"}, "vuole al massimo 10 ruoli"),
+            ("en-US", "set", {"name": "no.`such\u200b @everyone", "value": "1"}, "There is no setting"),
+            ("de", "set", {"name": "nix.da", "value": "1"}, "Es gibt keine Einstellung `nix.da`"),
+            ("it", "rollback", {"name": "commands.prefix", "version": 99}, "non ha una versione 99"),
+            ("es-ES", "reset", {"name": "commands.prefix"}, "no está fijado ahí"),
+            ("de", "show", {"name": "privacy.history_days"}, "eine ganze Zahl von 1 bis 36500")):
+        answer = told(locale, child, **options)
+        assert words in answer and "@everyone" not in answer and "\u200b @" not in answer, (locale, child, options, answer)
+    assert "geändert (Fassung 1)" in told("de", "set", name="commands.prefix", value="?")
+    assert "geändert (Fassung 2)" in told("de", "reset", name="commands.prefix")
+    history = told("de", "history", name="commands.prefix")
+    assert "`?` → `nicht gesetzt`" in history and "`nicht gesetzt` → `?`" in history, history
+    # A zone that there is none of would count as UTC, and nobody would know why.
+    assert "no such time zone" in told("en-US", "set", name="remind.timezone", value="Mars/X")
+    assert "version 1" in told("en-US", "set", name="remind.timezone", value="Europe/Rome")
+
+
 def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
     fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
     fleet.ready(shards=4)

@@ -88,9 +88,9 @@ static void bad_text_is_named(void **state)
 		{ "abc 9007199254740993", "`count` is too large" },
 		{ "abc 1x", "`count` must be a whole number" },
 		{ "abc 1 maybe", "`yes` must be yes or no" },
-		{ "abc 1 no <@x>", "`who` must be a user" },
-		{ "abc 1 no 0", "`who` must be a user" },
-		{ "abc 1 no 99999999999999999999999", "`who` must be a user" },
+		{ "abc 1 no <@x>", "`who` must be a member:" },
+		{ "abc 1 no 0", "`who` must be a member:" },
+		{ "abc 1 no 99999999999999999999999", "`who` must be a member:" },
 	};
 	CLEANUP(buf_finish) struct buf told = { 0 };
 	struct arguments_error error;

@@ -66,7 +66,7 @@ static void give_roles(const struct arrival *arrival, const struct wishes *wishe
 	const struct shoal_guild_view *guild = shoal_guild_get(arrival->scope, arrival->guild_id);
 	enum shoal_language language = shoal_guild_language(arrival->scope, arrival->guild_id);
 	struct shoal_act_bar bar;
-	char reason[128];
+	char reason[128], why[200];
 	size_t i;
 
 	shoal_phrase_print(T(REASON_AUTOROLE), language, NULL, 0, reason, sizeof(reason));
@@ -78,12 +78,14 @@ static void give_roles(const struct arrival *arrival, const struct wishes *wishe
 
 		if (has_role(arrival, roles->ids[i]))
 			continue;
-		if (guild && !admin_role_allowed(arrival->scope, guild, arrival->person.id, roles->ids[i], &bar))
+		if (guild && !admin_role_allowed(arrival->scope, guild, arrival->person.id, roles->ids[i], &bar)) {
+			shoal_phrase_print(bar.phrase, SHOAL_ENGLISH, bar.words, bar.word_count, why, sizeof(why));
 			shoal_log(arrival->scope, SHOAL_LOG_WARN, "admin.autorole_barred",
 				  "role %llu can't be given to new members: %s", (unsigned long long)roles->ids[i],
-				  bar.phrase ? bar.phrase->text[SHOAL_ENGLISH] : "?");
-		else
+				  why);
+		} else {
 			shoal_member_role(arrival->scope, &give, NULL, NULL);
+		}
 	}
 }
 

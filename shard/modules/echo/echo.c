@@ -66,6 +66,7 @@ static void said(struct shoal_invocation *inv)
 static const struct shoal_command_option options[] = {
 	{ .name = "text",
 	  .description = "What I shall say",
+	  .descriptions = SHOAL_LOCAL("Was ich sagen soll", "Qué debo decir", "Che cosa devo dire"),
 	  .type = SHOAL_OPTION_STRING,
 	  .required = true,
 	  .min = 1,
@@ -74,6 +75,7 @@ static const struct shoal_command_option options[] = {
 static const struct shoal_command command = {
 	.name = "echo",
 	.description = "Says what you say",
+	.descriptions = SHOAL_LOCAL("Sagt, was du sagst", "Dice lo que dices", "Dice quello che dici"),
 	.options = options,
 	.option_count = SHOAL_COUNT(options),
 	.handle = echo,

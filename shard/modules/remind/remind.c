@@ -730,15 +730,15 @@ static const struct shoal_job jobs[] = {
 	{ .name = "kept", .version = 1, .handle = forget },
 };
 
-/* What can be said without the database of zones; a zone that is not there is UTC. */
+/* A zone that went away since it was stored is refused here as well, and then the next layer's counts. */
 static const char *check_zone(const struct shoal_setting_value *value)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-:/";
 
 	return strlen(value->text) <= SHOAL_ZONE_MAX && value->text[strspn(value->text, letters)] == '\0' &&
-			       *value->text
+			       *value->text && shoal_zone_known(value->text)
 		       ? NULL
-		       : "A time zone is written like Europe/Rome, or +02:00.";
+		       : "There is no such time zone. One is written like Europe/Rome, or +02:00.";
 }
 
 static const struct shoal_setting settings[] = {

@@ -145,6 +145,12 @@ static void name_choices(const struct poll *poll, uint64_t choices, char *text, 
 	}
 }
 
+/* Whether the poll has what the click names: an answer that is none of its own is forged, and nothing was written. */
+static bool is_of(const struct poll *poll, uint64_t choices)
+{
+	return choices >> poll->answer_count == 0 && (poll->several || (choices & (choices - 1)) == 0);
+}
+
 static void on_seen(void *arg, int error, struct poll *poll)
 {
 	struct click *click = arg;
@@ -157,7 +163,7 @@ static void on_seen(void *arg, int error, struct poll *poll)
 		shoal_reply_phrase(inv, T(POLL_VOTE_KEPT), NULL, 0); /* it was written, or is kept */
 	else if (error < 0)
 		poll_refuse(inv, error);
-	else if (!poll)
+	else if (!poll || !is_of(poll, click->vote.choices))
 		shoal_refuse(inv, T(POLL_UNKNOWN), NULL, 0);
 	else if (poll->ended_ms || at_ms >= poll->ends_ms)
 		shoal_refuse(inv, T(POLL_OVER), NULL, 0);
