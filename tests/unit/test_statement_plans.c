@@ -1,6 +1,7 @@
-/* Every statement of every set against the schema that sql/ makes: it prepares, its types are those of its row, and its
- * generic plan touches one partition of any table, unless the row says why not. Looked at twice: in the plan, and in
- * PostgreSQL's own count of what an execution with sample values has touched, which sees into functions too. */
+/* Every statement of every set, and of every linked module, against the schema that sql/ makes: it prepares, its types
+ * are those of its row, and its generic plan touches one partition of any table, unless the row says why not. Looked at
+ * twice: in the plan, and in PostgreSQL's own count of what an execution with sample values has touched, which sees
+ * into functions too. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "shard/modhost/loader.h"
 #include "shared/base/cleanup.h"
 #include "shared/db/migrate.h"
 #include "shared/db/statement_sets.h"
@@ -207,6 +209,29 @@ static void test_every_statement(void **state)
 			bad += !check_row(connection, statement_sets[i]->owner, &statement_sets[i]->rows[row]);
 	PQfinish(connection);
 	print_message("%zu statements in %zu sets\n", count, statement_set_count);
+	assert_int_equal(bad, 0);
+}
+
+/* Those of the modules that are linked in: their own migrations stand beside the core's. */
+static void test_every_statement_of_modules(void **state)
+{
+	PGconn *connection = pg_connect(&database);
+	size_t bad = 0, count = 0, modules = 0;
+
+	(void)state;
+	assert_true(pg_exec(connection, "SET plan_cache_mode = force_generic_plan"));
+	loader_add_linked();
+	for (size_t i = 0; i < loader_count(); i++) {
+		const struct statement_set *set = &loader_get(i)->declared.statements;
+
+		modules += set->count > 0;
+		for (size_t row = 0; row < set->count; row++, count++)
+			bad += !check_row(connection, loader_get(i)->name, &set->rows[row]);
+	}
+	loader_clear();
+	PQfinish(connection);
+	print_message("%zu statements of %zu modules\n", count, modules);
+	assert_true(count > 0); /* the polls' at least */
 	assert_int_equal(bad, 0);
 }
 
@@ -417,6 +442,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_judge),
 		cmocka_unit_test(test_every_statement),
+		cmocka_unit_test(test_every_statement_of_modules),
 		cmocka_unit_test(test_versions_before),
 		cmocka_unit_test(test_members_are_declared),
 	};
