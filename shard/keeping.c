@@ -1,4 +1,5 @@
-/* What the keeper asks of a worker, and the small file that says which requests to be forgotten it has carried out. */
+/* What the keeper asks of a worker, the fleet's job that begins retention, and the small file that says which requests
+ * to be forgotten it has carried out. */
 #include "shard/keeping.h"
 
 #include <errno.h>
@@ -133,6 +134,74 @@ static void on_forgot(void *arg, int64_t id)
 		log_debug(NULL, "privacy.no_cursor", KV_ERR(-errno));
 }
 
+/* --- retention, as a job of the fleet ----------------------------------------------------------------------------- */
+
+struct retention {
+	struct scope_call call;
+	struct worker *worker;
+};
+
+static bool may_act(void *arg)
+{
+	return schedule_may_act(((struct retention *)arg)->call.scope);
+}
+
+/* A run that failed is not begun again before its next time: nothing here is urgent. One whose lease is over is, since
+ * it has not ended. */
+static void retention_over(void *arg, int error)
+{
+	struct retention *retention = arg;
+
+	if (error < 0 && error != -ECANCELED)
+		log_warn(NULL, "retention.failed", KV_ERR(error),
+			 KV_MSG("what is too old could not be removed from all tables; the next run goes on with it"));
+	retention->call.over = true;
+	scope_done(&retention->call);
+	free(retention);
+}
+
+static void cancel_retention(struct scope_call *call)
+{
+	struct retention *retention = (struct retention *)call;
+
+	keeper_sweep_stop(retention->worker->keeper);
+	scope_done(call);
+	free(retention);
+}
+_Static_assert(offsetof(struct retention, call) == 0, "a call is one");
+
+static void begin_retention(void *arg, struct shoal_scope *scope, const struct shoal_job_run *run)
+{
+	struct retention *retention = calloc(1, sizeof(*retention));
+	struct keeper_sweep sweep = { may_act, retention_over, retention };
+	int r;
+
+	(void)run;
+	if (!retention) {
+		log_warn(NULL, "retention.failed", KV_ERR(-ENOMEM));
+		return;
+	}
+	retention->worker = arg;
+	r = scope_add(scope, &retention->call, cancel_retention);
+	if (r < 0) {
+		log_warn(NULL, "retention.failed", KV_ERR(r));
+		free(retention);
+		return;
+	}
+	r = keeper_sweep(retention->worker->keeper, &sweep);
+	if (r < 0)
+		retention_over(retention, r);
+}
+
+static int schedule_retention(struct worker *worker)
+{
+	char repeat[32];
+	struct shoal_job row = { .name = "retention", .repeat = repeat, .late = SHOAL_JOB_LATE_ONCE };
+
+	snprintf(repeat, sizeof(repeat), "every %" PRIu32 "s", worker->config->privacy_job_interval_s);
+	return schedule_fleet(worker->schedule, &row, begin_retention, worker);
+}
+
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
 void keeping_guild(struct worker *worker, const struct cache_outcome *outcome)
@@ -150,7 +219,7 @@ int keeping_start(struct worker *worker)
 					  .db = worker->db,
 					  .shard_id = worker->options.shard_id,
 					  .shard_count = worker->shard_count,
-					  .interval_s = config->privacy_job_interval_s,
+					  .look_s = config->privacy_job_interval_s,
 					  .history_days = config->privacy_history_days,
 					  .guild_keep_days = config->privacy_guild_keep_days,
 					  .guild = on_guild,
@@ -158,9 +227,11 @@ int keeping_start(struct worker *worker)
 					  .forget = on_forget,
 					  .forgot = on_forgot,
 					  .arg = worker };
+	int r;
 
 	if (!db_is_on(worker->db))
 		return 0;
 	options.forgotten_id = read_cursor(worker);
-	return keeper_new(&options, &worker->keeper);
+	r = keeper_new(&options, &worker->keeper);
+	return r < 0 ? r : schedule_retention(worker);
 }

@@ -6,7 +6,7 @@
 
 struct worker;
 
-/* Without a database there is nothing to keep: 0. */
+/* Before schedule_start(): retention is a job. Without a database there is nothing to keep: 0. */
 int keeping_start(struct worker *worker);
 /* The cache saw a guild come or go. */
 void keeping_guild(struct worker *worker, const struct cache_outcome *outcome);

@@ -38,7 +38,7 @@ int jobs_find(void *arg, const char *module_name, const char *name, uint64_t gui
 	}
 	if (!row)
 		return -ENOENT;
-	*ret = (struct schedule_handler){ row, &module->entry, module->lane };
+	*ret = (struct schedule_handler){ .row = row, .module = &module->entry, .lane = module->lane };
 	return is_off(module, guild_id) ? -EAGAIN : 0;
 }
 

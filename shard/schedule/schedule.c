@@ -92,11 +92,28 @@ struct outbox_key schedule_key(const struct agenda_row *row, char name[OUTBOX_NA
 	return (struct outbox_key){ row->guild_id, name };
 }
 
+static int find_core(const struct schedule *schedule, const char *name, struct schedule_handler *ret_handler)
+{
+	for (size_t i = 0; i < schedule->fleet_count; i++) {
+		const struct fleet_row *row = &schedule->fleet[i];
+
+		if (row->core && strcmp(row->name, name) == 0) {
+			*ret_handler =
+				(struct schedule_handler){ .row = &row->row, .core = row->core, .arg = row->arg };
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 /* A user's key is no guild. */
 int schedule_find_handler(const struct schedule *schedule, const struct job *job, struct schedule_handler *ret_handler)
 {
 	const struct agenda_row *row = &job->row;
 
+	*ret_handler = (struct schedule_handler){ 0 };
+	if (strcmp(row->module, SCHEDULE_CORE) == 0)
+		return find_core(schedule, row->name, ret_handler);
 	return schedule->options.find(schedule->options.arg, row->module, row->name,
 				      row->guild_id == row->user_id ? 0 : row->guild_id, ret_handler);
 }
@@ -288,13 +305,16 @@ static int take_row(struct schedule *schedule, struct job *job, const struct db_
 	const void *payload;
 	size_t len;
 
+	if (row->run !=
+	    (uint64_t)db_result_int8(result, 0, CLAIM_RUN)) /* ours was ended by another; this is a new one */
+		job->again = row->doubtful = false;
 	row->fence = (uint64_t)db_result_int8(result, 0, CLAIM_FENCE);
 	row->run = (uint64_t)db_result_int8(result, 0, CLAIM_RUN);
 	row->due_ms = db_result_time(result, 0, CLAIM_DUE_AT);
 	row->version = (uint32_t)db_result_int8(result, 0, CLAIM_VERSION);
 	row->user_id = (uint64_t)db_result_int8(result, 0, CLAIM_USER_ID);
 	row->tag = (uint64_t)db_result_int8(result, 0, CLAIM_TAG);
-	row->deadline_ns = job->asked_ns + (SCHEDULE_LEASE_S - SCHEDULE_MARGIN_S) * NS_PER_S;
+	row->deadline_ns = job->asked_ns + schedule->act_ns;
 	take_texts(row, result);
 	if (!job->again)
 		row->since_ms = begun_before ? db_result_time(result, 0, CLAIM_CLAIMED_AT) : schedule_now_ms();
@@ -347,7 +367,8 @@ static void claim(struct schedule *schedule, struct job *job)
 {
 	int64_t now_ms = schedule_now_ms();
 	struct db_param params[] = { DB_INT8((int64_t)job->row.guild_id), DB_INT8((int64_t)job->id),
-				     DB_INT8((int64_t)schedule->holder), DB_INT8(SCHEDULE_LEASE_S), DB_TIME(now_ms) };
+				     DB_INT8((int64_t)schedule->holder), DB_INT8(schedule->options.lease_s),
+				     DB_TIME(now_ms) };
 	int r;
 
 	schedule_set_state(job, JOB_CLAIMING);
@@ -570,6 +591,14 @@ static void on_look(void *arg, int error, const struct db_result *result)
 		count == LOOK_ROWS && news > 0 ? clock_monotonic_ns() : soon_ns(schedule->options.look_s);
 }
 
+static bool has_core(const struct schedule *schedule)
+{
+	for (size_t i = 0; i < schedule->fleet_count; i++)
+		if (schedule->fleet[i].core)
+			return true;
+	return false;
+}
+
 static void look(struct schedule *schedule)
 {
 	const struct schedule_options *options = &schedule->options;
@@ -583,8 +612,10 @@ static void look(struct schedule *schedule)
 	const char *name;
 	size_t i;
 
-	for (i = 0; i < MODULES_MAX && (name = options->module(options->arg, i)); i++)
+	for (i = 0; i < MODULES_MAX - 1 && (name = options->module(options->arg, i)); i++)
 		names[i] = DB_TEXT(name, strlen(name));
+	if (has_core(schedule))
+		names[i++] = DB_TEXT(SCHEDULE_CORE, strlen(SCHEDULE_CORE));
 	schedule->look_at_ns = soon_ns(options->look_s);
 	if (i == 0)
 		return;
@@ -646,9 +677,25 @@ static int add_fleet(struct schedule *schedule, const char *module, const char *
 	return 0;
 }
 
-int schedule_fleet(struct schedule *schedule, const char *module, const char *name, const char *repeat)
+int schedule_fleet(struct schedule *schedule, const struct shoal_job *row, schedule_core_fn handle, void *arg)
 {
-	return schedule ? add_fleet(schedule, module, name, repeat, 0) : 0;
+	struct fleet_row *fleet;
+	int r;
+
+	if (!schedule)
+		return 0;
+	if (!row->repeat || strlen(row->repeat) > SHOAL_JOB_REPEAT_MAX)
+		return -EINVAL;
+	r = add_fleet(schedule, SCHEDULE_CORE, row->name, row->repeat, row->version);
+	if (r < 0)
+		return r;
+	fleet = &schedule->fleet[schedule->fleet_count - 1];
+	fleet->core = handle;
+	fleet->arg = arg;
+	fleet->row = *row;
+	snprintf(fleet->repeat_text, sizeof(fleet->repeat_text), "%s", row->repeat);
+	fleet->repeat = fleet->row.repeat = fleet->repeat_text;
+	return 0;
 }
 
 static void add_rows_of_modules(struct schedule *schedule)
@@ -774,6 +821,11 @@ int schedule_new(const struct schedule_options *options, struct schedule **ret_s
 	if (!schedule)
 		return -ENOMEM;
 	schedule->options = *options;
+	if (!schedule->options.lease_s) {
+		schedule->options.lease_s = SCHEDULE_LEASE_S;
+		schedule->options.margin_s = SCHEDULE_MARGIN_S;
+	}
+	schedule->act_ns = (schedule->options.lease_s - schedule->options.margin_s) * NS_PER_S;
 	schedule->heap = calloc(SCHEDULE_JOBS_MAX, sizeof(struct job *));
 	r = schedule->heap ? timer_init(&schedule->timer, options->loop, on_timer, schedule) : -ENOMEM;
 	if (r < 0) {
@@ -821,7 +873,12 @@ size_t schedule_begun_before(const struct schedule *schedule)
 
 bool schedule_is_busy(const struct schedule *schedule)
 {
-	return schedule && schedule->run_count > 0;
+	const struct run *run;
+
+	for (run = schedule ? schedule->runs : NULL; run; run = run->next)
+		if (!run->core)
+			return true;
+	return false;
 }
 
 void schedule_closing(struct schedule *schedule)

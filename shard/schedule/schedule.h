@@ -35,11 +35,19 @@
 
 struct schedule;
 
+/* The module whose name the core's own jobs have; no module is called so. */
+#define SCHEDULE_CORE "core"
+
+/* As shoal_job's handle(), of a job of the core. */
+typedef void (*schedule_core_fn)(void *arg, struct shoal_scope *scope, const struct shoal_job_run *run);
+
 /* Who runs a job. */
 struct schedule_handler {
 	const struct shoal_job *row;
-	struct module_entry *module;
-	uint32_t lane; /* of its effects */
+	schedule_core_fn core; /* NULL: row->handle() */
+	void *arg;
+	struct module_entry *module; /* NULL: the core's */
+	uint32_t lane;               /* of its effects */
 };
 
 struct schedule_options {
@@ -52,9 +60,10 @@ struct schedule_options {
 	uint32_t generation, shard_id, shard_count;
 	uint32_t open_max, guild_open_max; /* runs under way, and of one guild */
 	uint32_t look_s;
-	bool crashed;            /* the last worker died of its own making */
-	uint64_t culprit_job_id; /* … in the code of this job; 0: of none */
-	bool culprit_known;      /* … in a module's code */
+	uint32_t lease_s, margin_s; /* 0: SCHEDULE_LEASE_S and _MARGIN_S (tests have shorter ones) */
+	bool crashed;               /* the last worker died of its own making */
+	uint64_t culprit_job_id;    /* … in the code of this job; 0: of none */
+	bool culprit_known;         /* … in a module's code */
 	/* -ENOENT: no such module, or no such row in it; -EAGAIN: it is there, and switched off just now (@guild_id 0:
 	 * in no guild). */
 	int (*find)(void *arg, const char *module, const char *name, uint64_t guild_id, struct schedule_handler *ret);
@@ -74,14 +83,17 @@ void schedule_start(struct schedule *schedule);
 void schedule_wake(struct schedule *schedule);
 /* Runs that a worker before us had begun and that are not over. */
 size_t schedule_begun_before(const struct schedule *schedule);
+/* Runs that are worth waiting for: not the core's, which go on elsewhere. */
 bool schedule_is_busy(const struct schedule *schedule);
 /* Ends all runs' scopes with -ECANCELED; they stay begun, for the successor. Before modhost_close(). */
 void schedule_closing(struct schedule *schedule);
 /* After the loop has run empty. NULL in, NULL out. */
 struct schedule *schedule_free(struct schedule *schedule);
 
-/* A recurring job of the whole fleet whose interval no row says. Keeps the texts. -EINVAL, -ENOBUFS. */
-int schedule_fleet(struct schedule *schedule, const char *module, const char *name, const char *repeat);
+/* A recurring job of the core, for the whole fleet: one run at a time in all of it. @row: its name, repeat and policy,
+ * copied but for the name, which is kept. Before schedule_start(). NULL is nothing to do. -EINVAL: the repeat can't be
+ * read; -ENOBUFS. */
+int schedule_fleet(struct schedule *schedule, const struct shoal_job *row, schedule_core_fn handle, void *arg);
 /* Whether the run of that scope may still act: a long one asks. */
 bool schedule_may_act(const struct shoal_scope *scope);
 

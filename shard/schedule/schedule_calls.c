@@ -205,6 +205,7 @@ struct addition {
 	struct schedule *schedule;
 	struct schedule_call *call; /* never NULL */
 	uint64_t id;
+	uint64_t number; /* of who asks: a tag may be used anew when its job is over */
 };
 
 /* In memory from now on only as far as it must be. */
@@ -283,7 +284,7 @@ static int write_job(struct schedule *schedule, const struct job *job, struct ad
 				     DB_TEXT(row->label, strlen(row->label)),
 				     DB_BYTEA(row->payload, row->payload_len),
 				     DB_INT8((int64_t)schedule->holder),
-				     DB_INT8(SCHEDULE_LEASE_S),
+				     DB_INT8(schedule->options.lease_s),
 				     DB_TIME(row->created_ms) };
 	struct outbox_write write = { .owner = schedule_statement_set.owner,
 				      .statement = schedule_statements[SCHEDULE_ADD].name,
@@ -293,7 +294,7 @@ static int write_job(struct schedule *schedule, const struct job *job, struct ad
 				      .user_id = row->user_id,
 				      .value = "new",
 				      .value_len = 3,
-				      .token = schedule_mix(row->id, 3) };
+				      .token = schedule_mix(schedule_mix(row->id, 3), addition->number) };
 
 	return outbox_write(schedule->options.outbox, &write, on_added, addition);
 }
@@ -310,7 +311,7 @@ static int check_request(const struct shoal_schedule *request)
 
 /* Without a place in memory (there are thousands already) it goes to the database alone. */
 static int begin_add(struct schedule *schedule, struct shoal_scope *scope, const struct shoal_schedule *request,
-		     const struct shoal_job *kind, struct schedule_call *call)
+		     const struct shoal_job *kind, uint64_t number, struct schedule_call *call)
 {
 	CLEANUP(cleanup_free) struct addition *addition = calloc(1, sizeof(*addition));
 	struct job spare = { .id = call->result.id, .row.id = call->result.id }, *job = NULL;
@@ -318,7 +319,7 @@ static int begin_add(struct schedule *schedule, struct shoal_scope *scope, const
 
 	if (!addition)
 		return -ENOMEM;
-	*addition = (struct addition){ schedule, call, call->result.id };
+	*addition = (struct addition){ schedule, call, call->result.id, number };
 	if (HASH_COUNT(schedule->jobs) < OWN_AHEAD_MAX)
 		job = schedule_job_new(schedule, call->result.id, JOB_MAKING);
 	fill(job ? job : &spare, scope, request, kind, call->result.due_ms);
@@ -367,7 +368,7 @@ int schedule_add(struct schedule *schedule, struct shoal_scope *scope, const str
 		tell_soon(call);
 		return 0;
 	}
-	r = begin_add(schedule, scope, request, handler.row, call);
+	r = begin_add(schedule, scope, request, handler.row, number, call);
 	return r < 0 ? call_undo(call, r) : 0;
 }
 

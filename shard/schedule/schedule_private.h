@@ -29,6 +29,7 @@ struct run {
 	uint64_t started_ns; /* monotonic */
 	uint64_t renewed_ns; /* when the lease was last asked for */
 	bool renewing;
+	bool core;      /* of a job of the core */
 	bool refused;   /* an effect of it was kept from leaving: the run is not over, whatever its handler says */
 	bool abandoned; /* it is another's by now */
 	int64_t again_ms;
@@ -54,6 +55,11 @@ struct job {
 struct fleet_row {
 	const char *module, *name, *repeat;
 	uint32_t version;
+	/* the core's */
+	struct shoal_job row;
+	char repeat_text[SHOAL_JOB_REPEAT_MAX + 1];
+	schedule_core_fn core;
+	void *arg;
 	bool written, asking;
 	struct schedule *schedule;
 };
@@ -63,6 +69,7 @@ struct schedule {
 	struct schedule_options options;
 	struct agenda *agenda; /* NULL: no room for it; then nothing is begun */
 	uint64_t holder;
+	uint64_t act_ns; /* effects may begin for so long after a lease was asked for */
 	struct job *jobs;
 	struct job **heap;
 	size_t heap_count;

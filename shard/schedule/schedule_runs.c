@@ -158,6 +158,7 @@ static int new_run(struct schedule *schedule, struct job *job, const struct sche
 	}
 	run->schedule = schedule;
 	run->job = job;
+	run->core = handler->core != NULL;
 	run->refs = 1;
 	run->started_ns = run->renewed_ns = clock_monotonic_ns();
 	scope_init(&run->scope, handler->module, run->ticket, handler->lane, run, run_hold, run_release);
@@ -190,7 +191,10 @@ static void call(struct run *run, const struct schedule_handler *handler)
 	struct culprit_frame frame;
 
 	scope_enter(&frame, &run->scope, CULPRIT_JOB);
-	handler->row->handle(&run->scope, &what);
+	if (handler->core)
+		handler->core(handler->arg, &run->scope, &what);
+	else
+		handler->row->handle(&run->scope, &what);
 	culprit_leave(&frame);
 	run_release(run);
 }
@@ -241,11 +245,24 @@ static void postpone(struct schedule *schedule, struct job *job, int64_t by_ms)
 	schedule_wake_at(schedule, job, schedule_now_ms() + by_ms);
 }
 
+/* What this run stands for and which one follows, by the moment in which it was first begun: the same for whoever takes
+ * it over. True: it is late. */
+static bool plan(const struct shoal_job *kind, struct agenda_row *row, int64_t begun_ms)
+{
+	bool late = begun_ms - row->due_ms > (int64_t)(kind->late_after_s ? kind->late_after_s : LATE_DEFAULT_S) * 1000;
+	int64_t next = next_ms(kind, row, late && kind->late != SHOAL_JOB_LATE_RUN ? begun_ms : row->due_ms);
+
+	row->next_ms = next == INT64_MAX ? 0 : next;
+	row->late = late && kind->late == SHOAL_JOB_LATE_TELL;
+	row->missed = late && kind->late >= SHOAL_JOB_LATE_ONCE ? missed_until(row, begun_ms) : 0;
+	return late;
+}
+
 void schedule_decide(struct schedule *schedule, struct job *job)
 {
 	struct agenda_row *row = &job->row;
 	struct schedule_handler handler;
-	int64_t now_ms = schedule_now_ms(), late_ms = now_ms - row->due_ms, next;
+	int64_t now_ms = schedule_now_ms(), late_ms = now_ms - row->due_ms;
 	const struct shoal_job *kind;
 	bool late;
 	int r;
@@ -256,12 +273,8 @@ void schedule_decide(struct schedule *schedule, struct job *job)
 		return;
 	}
 	kind = handler.row;
+	late = plan(kind, row, job->again ? row->since_ms : now_ms);
 	if (!job->again) {
-		late = late_ms > (int64_t)(kind->late_after_s ? kind->late_after_s : LATE_DEFAULT_S) * 1000;
-		next = next_ms(kind, row, late && kind->late != SHOAL_JOB_LATE_RUN ? now_ms : row->due_ms);
-		row->next_ms = next == INT64_MAX ? 0 : next;
-		row->late = late && kind->late == SHOAL_JOB_LATE_TELL;
-		row->missed = late && kind->late >= SHOAL_JOB_LATE_ONCE ? missed_until(row, now_ms) : 0;
 		if (late)
 			schedule_count(schedule, BOARD_COUNTER_jobs_late);
 		if ((late && kind->late == SHOAL_JOB_LATE_SKIP) ||
@@ -356,8 +369,11 @@ void schedule_conclude(struct schedule *schedule, struct job *job)
 	} else if (row->end == AGENDA_FAIL) {
 		params[4] = DB_TEXT(row->reason, strlen(row->reason));
 	}
-	/* The same when it is said again after a crash: a write that is known to have happened is not repeated. */
-	write.token = schedule_mix(schedule_mix(row->id, row->run), schedule_mix(row->fence, 7 + row->end));
+	/* The same when it is said again after a crash: a write that is known to have happened is not repeated. Another
+	 * one for a job that is made anew under its tag, whose runs and fences begin again: that has another time. */
+	write.token =
+		schedule_mix(schedule_mix(schedule_mix(row->id, row->run), schedule_mix(row->fence, 7 + row->end)),
+			     (uint64_t)row->due_ms);
 	r = outbox_write(schedule->options.outbox, &write, on_concluded, job);
 	job->telling = r == 0;
 	if (r < 0)
@@ -406,7 +422,7 @@ static void on_renewed(void *arg, int error, const struct db_result *result)
 	if (error < 0)
 		return; /* asked again; the deadline stands */
 	if (db_result_affected(result) > 0) {
-		job->row.deadline_ns = renewal->asked_ns + (SCHEDULE_LEASE_S - SCHEDULE_MARGIN_S) * NS_PER_S;
+		job->row.deadline_ns = renewal->asked_ns + renewal->schedule->act_ns;
 		schedule_note(renewal->schedule, job);
 		return;
 	}
@@ -420,7 +436,7 @@ static void renew(struct schedule *schedule, struct run *run)
 	const struct agenda_row *row = &run->job->row;
 	struct db_param params[] = { DB_INT8((int64_t)row->guild_id), DB_INT8((int64_t)row->id),
 				     DB_INT8((int64_t)schedule->holder), DB_INT8((int64_t)row->fence),
-				     DB_INT8(SCHEDULE_LEASE_S) };
+				     DB_INT8(schedule->options.lease_s) };
 
 	if (!renewal)
 		return;
@@ -442,7 +458,7 @@ void schedule_watch_runs(struct schedule *schedule)
 
 		/* Written meanwhile: it is in the database under our name, for the length of a lease. */
 		if (row->deadline_ns == UINT64_MAX && schedule_is_written(schedule, run->job))
-			row->deadline_ns = clock_boottime_ns() + (SCHEDULE_LEASE_S - SCHEDULE_MARGIN_S) * NS_PER_S / 2;
+			row->deadline_ns = clock_boottime_ns() + schedule->act_ns / 2;
 		if (row->deadline_ns != UINT64_MAX && !run->renewing && now_ns - run->renewed_ns > RENEW_NS)
 			renew(schedule, run);
 	}

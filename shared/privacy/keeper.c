@@ -15,11 +15,10 @@
 #include "shared/privacy/statements_privacy.h"
 #include "shared/privacy/tables.h"
 
-#define LEASE_NAME "retention"
 #define GUILDS_MAX 50
 
-/* IDLE -> LEASE -> AGED (a table after the other) -> LIST -> SHORTER (a guild after the other) -> END -> IDLE */
-enum sweep_state { SWEEP_IDLE, SWEEP_LEASE, SWEEP_AGED, SWEEP_LIST, SWEEP_SHORTER, SWEEP_END };
+/* IDLE -> AGED (a table after the other) -> LIST -> SHORTER (a guild after the other) -> IDLE */
+enum sweep_state { SWEEP_IDLE, SWEEP_AGED, SWEEP_LIST, SWEEP_SHORTER };
 /* IDLE -> DUE -> REMOVE (a guild, a table after the other) -> FORGET -> IDLE */
 enum look_state { LOOK_IDLE, LOOK_DUE, LOOK_REMOVE, LOOK_FORGET };
 
@@ -27,11 +26,11 @@ struct keeper {
 	struct keeper_options options;
 	struct loop_hook tick;
 	bool closing;
-	uint64_t holder;
 	/* too old */
 	enum sweep_state sweep;
-	bool sweeping; /* a statement is under way */
-	uint64_t sweep_at_ns, lease_ns;
+	struct keeper_sweep asked; /* who asked for it */
+	bool sweeping;             /* a statement is under way */
+	bool unheard;              /* … of a sweep that was stopped */
 	uint32_t batches;
 	size_t table, shorter_at, shorter_count;
 	struct {
@@ -61,45 +60,32 @@ static uint64_t after_s(uint32_t seconds)
 
 /* --- too old ------------------------------------------------------------------------------------------------------ */
 
-/* The lease runs out by itself. */
-static void sweep_failed(struct keeper *keeper, int error)
+/* It ended, or was given up: who asked for it hears so. */
+static void sweep_over(struct keeper *keeper, int error)
 {
-	keeper->stats.failures++;
+	struct keeper_sweep asked = keeper->asked;
+
 	keeper->sweep = SWEEP_IDLE;
-	keeper->sweep_at_ns = after_s(keeper->options.interval_s);
-	log_debug(NULL, "retention.failed", KV_ERR(error));
+	keeper->asked = (struct keeper_sweep){ 0 };
+	if (error == 0)
+		log_info(NULL, "retention.done", KV_U64("batches", keeper->batches),
+			 KV_U64("rows_ever", keeper->stats.swept));
+	else
+		keeper->stats.failures++;
+	asked.done(asked.arg, error);
 }
 
-static void on_lease(void *arg, int error, const struct db_result *result)
+/* An answer came: whether the sweep whose it is goes on with it. */
+static bool take_answer(struct keeper *keeper, int error)
 {
-	struct keeper *keeper = arg;
+	bool unheard = keeper->unheard;
 
-	keeper->sweeping = false;
-	if (error < 0) {
-		sweep_failed(keeper, error);
-		return;
-	}
-	if (db_result_rows(result) == 0) { /* another's, or not due yet */
-		keeper->sweep = SWEEP_IDLE;
-		keeper->sweep_at_ns = after_s(keeper->options.interval_s);
-		return;
-	}
-	keeper->lease_ns = clock_monotonic_ns();
-	if (keeper->sweep != SWEEP_LEASE)
-		return; /* extended */
-	keeper->sweep = SWEEP_AGED;
-	keeper->table = 0;
-	keeper->batches = 0;
-	keeper->after_guild = 0;
-	keeper->stats.runs++;
-}
-
-static int take_lease(struct keeper *keeper)
-{
-	struct db_param params[] = { DB_TEXT(LEASE_NAME, strlen(LEASE_NAME)), DB_INT8((int64_t)keeper->holder),
-				     DB_INT8(KEEPER_LEASE_S) };
-
-	return query(keeper, PRIVACY_LEASE_TAKE, params, 3, on_lease);
+	keeper->sweeping = keeper->unheard = false;
+	if (unheard)
+		return false;
+	if (error < 0)
+		sweep_over(keeper, error);
+	return error == 0;
 }
 
 /* True: that place is through. */
@@ -117,11 +103,8 @@ static void on_aged(void *arg, int error, const struct db_result *result)
 {
 	struct keeper *keeper = arg;
 
-	keeper->sweeping = false;
-	if (error < 0) {
-		sweep_failed(keeper, error);
+	if (!take_answer(keeper, error))
 		return;
-	}
 	if (count_swept(keeper, privacy_aged_tables[keeper->table].sweep, result))
 		keeper->table++;
 	if (keeper->table == privacy_aged_table_count)
@@ -132,11 +115,8 @@ static void on_shorter_list(void *arg, int error, const struct db_result *result
 {
 	struct keeper *keeper = arg;
 
-	keeper->sweeping = false;
-	if (error < 0) {
-		sweep_failed(keeper, error);
+	if (!take_answer(keeper, error))
 		return;
-	}
 	keeper->shorter_at = 0;
 	keeper->shorter_count = db_result_rows(result) < GUILDS_MAX ? db_result_rows(result) : GUILDS_MAX;
 	for (size_t i = 0; i < keeper->shorter_count; i++) {
@@ -144,37 +124,22 @@ static void on_shorter_list(void *arg, int error, const struct db_result *result
 		keeper->shorter[i].days = db_result_int8(result, i, 1);
 		keeper->after_guild = keeper->shorter[i].guild_id;
 	}
-	keeper->sweep = keeper->shorter_count > 0 ? SWEEP_SHORTER : SWEEP_END;
+	if (keeper->shorter_count > 0)
+		keeper->sweep = SWEEP_SHORTER;
+	else
+		sweep_over(keeper, 0);
 }
 
 static void on_shorter(void *arg, int error, const struct db_result *result)
 {
 	struct keeper *keeper = arg;
 
-	keeper->sweeping = false;
-	if (error < 0) {
-		sweep_failed(keeper, error);
+	if (!take_answer(keeper, error))
 		return;
-	}
 	if (count_swept(keeper, &privacy_statements[PRIVACY_SHORTER_SWEEP], result))
 		keeper->shorter_at++;
 	if (keeper->shorter_at == keeper->shorter_count)
 		keeper->sweep = SWEEP_LIST;
-}
-
-static void on_ended(void *arg, int error, const struct db_result *result)
-{
-	struct keeper *keeper = arg;
-
-	(void)result;
-	keeper->sweeping = false;
-	if (error < 0) {
-		sweep_failed(keeper, error);
-		return;
-	}
-	keeper->sweep = SWEEP_IDLE;
-	keeper->sweep_at_ns = after_s(keeper->options.interval_s);
-	log_info(NULL, "retention.done", KV_U64("batches", keeper->batches), KV_U64("rows_ever", keeper->stats.swept));
 }
 
 static int sweep_table(struct keeper *keeper)
@@ -201,39 +166,53 @@ static int sweep_shorter(struct keeper *keeper)
 	return query(keeper, PRIVACY_SHORTER_SWEEP, params, 3, on_shorter);
 }
 
-static int end_sweep(struct keeper *keeper)
+static void step_sweep(struct keeper *keeper)
 {
-	struct db_param params[] = { DB_TEXT(LEASE_NAME, strlen(LEASE_NAME)), DB_INT8((int64_t)keeper->holder),
-				     DB_INT8(keeper->options.interval_s) };
+	int r;
 
-	return query(keeper, PRIVACY_LEASE_END, params, 3, on_ended);
-}
-
-static void step_sweep(struct keeper *keeper, uint64_t now_ns)
-{
-	int r = 0;
-
-	if (keeper->sweeping || (keeper->sweep == SWEEP_IDLE && now_ns < keeper->sweep_at_ns))
+	if (keeper->sweeping || keeper->sweep == SWEEP_IDLE)
 		return;
-	if (keeper->sweep == SWEEP_IDLE)
-		keeper->sweep = SWEEP_LEASE;
-	else if (keeper->batches >= KEEPER_BATCHES_MAX)
-		keeper->sweep = SWEEP_END;
+	if (keeper->batches >= KEEPER_BATCHES_MAX) {
+		sweep_over(keeper, 0);
+		return;
+	}
+	if (!keeper->asked.may_act(keeper->asked.arg)) {
+		sweep_over(keeper, -ECANCELED);
+		return;
+	}
 	keeper->sweeping = true;
-	if (keeper->sweep == SWEEP_LEASE || now_ns - keeper->lease_ns > KEEPER_LEASE_S * NS_PER_S / 2)
-		r = take_lease(keeper);
-	else if (keeper->sweep == SWEEP_AGED)
+	if (keeper->sweep == SWEEP_AGED)
 		r = sweep_table(keeper);
 	else if (keeper->sweep == SWEEP_LIST)
 		r = list_shorter(keeper);
-	else if (keeper->sweep == SWEEP_SHORTER)
-		r = sweep_shorter(keeper);
 	else
-		r = end_sweep(keeper);
+		r = sweep_shorter(keeper);
 	if (r == 0)
 		return;
 	keeper->sweeping = false;
-	sweep_failed(keeper, r);
+	sweep_over(keeper, r);
+}
+
+int keeper_sweep(struct keeper *keeper, const struct keeper_sweep *sweep)
+{
+	if (keeper->closing)
+		return -ECANCELED;
+	if (keeper->sweep != SWEEP_IDLE)
+		return -EBUSY;
+	keeper->asked = *sweep;
+	keeper->sweep = SWEEP_AGED;
+	keeper->table = 0;
+	keeper->batches = 0;
+	keeper->after_guild = 0;
+	keeper->stats.runs++;
+	return 0;
+}
+
+void keeper_sweep_stop(struct keeper *keeper)
+{
+	keeper->sweep = SWEEP_IDLE;
+	keeper->asked = (struct keeper_sweep){ 0 };
+	keeper->unheard = keeper->sweeping;
 }
 
 /* --- guilds that are due, members to forget ----------------------------------------------------------------------- */
@@ -248,7 +227,7 @@ static void look_failed(struct keeper *keeper, int error)
 
 static uint32_t look_every_s(const struct keeper *keeper)
 {
-	return keeper->options.interval_s < KEEPER_LOOK_S ? keeper->options.interval_s : KEEPER_LOOK_S;
+	return keeper->options.look_s < KEEPER_LOOK_S ? keeper->options.look_s : KEEPER_LOOK_S;
 }
 
 static void on_due(void *arg, int error, const struct db_result *result)
@@ -401,22 +380,20 @@ static void on_tick(void *arg)
 
 	if (keeper->closing)
 		return;
-	step_sweep(keeper, now_ns);
+	step_sweep(keeper);
 	step_look(keeper, now_ns);
 }
 
 int keeper_new(const struct keeper_options *options, struct keeper **ret_keeper)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
-	uint32_t spread_s = options->interval_s < KEEPER_LOOK_S ? options->interval_s : KEEPER_LOOK_S;
+	uint32_t spread_s = options->look_s < KEEPER_LOOK_S ? options->look_s : KEEPER_LOOK_S;
 
 	if (!keeper)
 		return -ENOMEM;
 	keeper->options = *options;
 	keeper->forgotten_id = options->forgotten_id;
-	keeper->holder = random_below(INT64_MAX - 1) + 1;
 	/* A fleet that starts together does not ask together. */
-	keeper->sweep_at_ns = clock_monotonic_ns() + random_below(spread_s * NS_PER_S + 1);
 	keeper->look_at_ns = clock_monotonic_ns() + random_below(spread_s * NS_PER_S + 1);
 	loop_at_tick(options->loop, &keeper->tick, on_tick, keeper);
 	*ret_keeper = keeper;
@@ -487,5 +464,5 @@ void keeper_wake(struct keeper *keeper)
 void keeper_stats(const struct keeper *keeper, struct keeper_stats *ret_stats)
 {
 	*ret_stats = keeper->stats;
-	ret_stats->running = keeper->sweep > SWEEP_LEASE;
+	ret_stats->running = keeper->sweep != SWEEP_IDLE;
 }

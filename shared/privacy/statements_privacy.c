@@ -2,7 +2,7 @@
 #include "shared/privacy/statements_privacy.h"
 
 #define BY_AGE   "retention looks for what is too old in all guilds, by an index on its age, a few rows at a time"
-#define NO_GUILD "it is about members who asked to be forgotten, or about the job itself, and of no guild"
+#define NO_GUILD "it is about members who asked to be forgotten, and of no guild"
 #define GONE_ONE "the names in one removed guild's rows stand in the members' own partitions"
 
 const struct statement privacy_statements[PRIVACY_STATEMENT_COUNT] = {
@@ -238,28 +238,6 @@ const struct statement privacy_statements[PRIVACY_STATEMENT_COUNT] = {
 		       " AND changed_at < now() - make_interval(days => $3::bigint::integer) LIMIT $2)",
 		.params = { DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_INT8 },
 		.flags = STATEMENT_ALONE,
-	},
-	/* Whoever holds it, or finds it free and due. */
-	[PRIVACY_LEASE_TAKE] = {
-		.name = "lease_take",
-		.sql = "INSERT INTO shoal.job_lease AS l (name, holder, until)"
-		       " VALUES ($1, $2, now() + make_interval(secs => $3::bigint::double precision))"
-		       " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until"
-		       " WHERE (l.holder = excluded.holder AND l.until > now()) OR (l.until <= now() AND l.next_at <= now())"
-		       " RETURNING holder",
-		.params = { DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_INT8 },
-		.columns = { DB_TYPE_INT8 },
-		.flags = STATEMENT_ALONE,
-		.crosses = NO_GUILD,
-	},
-	[PRIVACY_LEASE_END] = {
-		.name = "lease_end",
-		.sql = "UPDATE shoal.job_lease SET until = now(),"
-		       " next_at = now() + make_interval(secs => $3::bigint::double precision)"
-		       " WHERE name = $1 AND holder = $2",
-		.params = { DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_INT8 },
-		.flags = STATEMENT_ALONE,
-		.crosses = NO_GUILD,
 	},
 };
 

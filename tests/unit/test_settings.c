@@ -686,6 +686,10 @@ struct worker {
 	enum keeper_guild answer;
 	uint64_t removed, forgotten;
 	int64_t forgot;
+	/* of its sweep */
+	uint32_t may_act; /* how often it still may */
+	uint32_t ended;
+	int error;
 };
 
 static enum keeper_guild on_guild(void *arg, uint64_t guild_id)
@@ -715,7 +719,7 @@ static void start_keeper(struct worker *worker, size_t shard)
 					  .db = shards[shard].db,
 					  .shard_id = 0,
 					  .shard_count = 1,
-					  .interval_s = 1,
+					  .look_s = 1,
 					  .history_days = 100,
 					  .guild_keep_days = 0,
 					  .guild = on_guild,
@@ -726,6 +730,45 @@ static void start_keeper(struct worker *worker, size_t shard)
 					  .arg = worker };
 
 	assert_int_equal(keeper_new(&options, &worker->keeper), 0);
+}
+
+static bool may_act(void *arg)
+{
+	struct worker *worker = arg;
+
+	return worker->may_act > 0 && worker->may_act--;
+}
+
+static void on_swept(void *arg, int error)
+{
+	struct worker *worker = arg;
+
+	worker->ended++;
+	worker->error = error;
+}
+
+static bool has_ended(void *arg)
+{
+	return ((struct worker *)arg)->ended > 0;
+}
+
+static void begin_sweep(struct worker *worker, uint32_t acts)
+{
+	struct keeper_sweep sweep = { may_act, on_swept, worker };
+
+	worker->may_act = acts;
+	worker->ended = 0;
+	assert_int_equal(keeper_sweep(worker->keeper, &sweep), 0);
+	assert_int_equal(keeper_sweep(worker->keeper, &sweep), -EBUSY);
+	assert_int_equal(worker->ended, 0);
+}
+
+static void sweep(struct worker *worker, uint32_t acts, int wanted)
+{
+	begin_sweep(worker, acts);
+	assert_true(loop_wait_for(&loop, has_ended, worker, 2 * WAIT_MS));
+	assert_int_equal(worker->ended, 1);
+	assert_int_equal(worker->error, wanted);
 }
 
 static struct worker keepers[2];
@@ -748,9 +791,15 @@ static struct keeper_stats stats_of_both(void)
 	return one;
 }
 
-static bool have_swept(void *arg)
+static bool both_were_told(void *arg)
 {
-	return stats_of_both().swept >= *(const uint64_t *)arg;
+	(void)arg;
+	return keepers[0].forgot > 0 && keepers[1].forgot > 0;
+}
+
+static bool has_acted(void *arg)
+{
+	return ((struct worker *)arg)->may_act == 0;
 }
 
 static void test_retention(void **state)
@@ -776,47 +825,57 @@ static void test_retention(void **state)
 	       1234);
 	start_keeper(&keepers[0], 0);
 	start_keeper(&keepers[1], 1);
-	assert_true(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.setting_history WHERE name = 'old.one'",
-				  2 * WAIT_MS));
+	/* Two that go over it at the same time, as when a lease is over under one of them, harm nothing. */
+	begin_sweep(&keepers[1], UINT32_MAX);
+	sweep(&keepers[0], UINT32_MAX, 0);
+	assert_true(loop_wait_for(&loop, has_ended, &keepers[1], 2 * WAIT_MS));
+	assert_int_equal(keepers[1].error, 0);
+	assert_true(are_gone((void *)"SELECT count(*) FROM shoal.setting_history WHERE name = 'old.one'"));
 	/* Guild `place` (the number before) keeps what is 10 days old, `shorter` does not. */
-	assert_true(loop_wait_for(&loop, are_gone,
-				  "SELECT count(*) - 300 FROM shoal.setting_history WHERE name = 'younger'",
-				  2 * WAIT_MS));
+	assert_true(are_gone((void *)"SELECT count(*) - 300 FROM shoal.setting_history WHERE name = 'younger'"));
 	assert_string_equal(
 		ask_sql("SELECT count(*) FROM shoal.setting_history WHERE name = 'younger' AND guild_id = %" PRIu64,
 			place.guild_id),
 		"300");
-	assert_true(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.forget_request WHERE user_id = 1234",
-				  2 * WAIT_MS));
+	assert_true(are_gone((void *)"SELECT count(*) FROM shoal.forget_request WHERE user_id = 1234"));
 	/* Those of test_declared_tables(): every second one, older than it has declared. */
-	assert_true(loop_wait_for(&loop, are_gone,
-				  "SELECT count(*) FROM shoal.game__score WHERE at < now() - interval '30 days'",
-				  2 * WAIT_MS));
+	assert_true(are_gone((void *)"SELECT count(*) FROM shoal.game__score WHERE at < now() - interval '30 days'"));
 	assert_string_equal(pg_value(sql, "SELECT count(*) FROM shoal.game__score"), "15");
-	assert_true(loop_wait_for(&loop, have_swept, &all, WAIT_MS)); /* the last answer is on its way */
 	stats = stats_of_both();
 	assert_int_equal(stats.swept, all); /* none twice */
 	assert_true(stats.batches >= 1100 / KEEPER_BATCH + 300 / KEEPER_BATCH);
 	assert_int_equal(stats.failures, 0);
 	/* Members who asked were told to both, in order. */
-	assert_true(keepers[0].forgot > 0 && keepers[1].forgot > 0);
+	assert_true(loop_wait_for(&loop, both_were_told, NULL, WAIT_MS));
 }
 
-static void test_the_lease_is_one_s(void **state)
+#define LEASED "SELECT count(*) FROM shoal.setting_history WHERE name = 'leased'"
+
+static void test_a_sweep_goes_on_for_as_long_as_it_may(void **state)
 {
+	struct keeper_stats before, after;
+	uint64_t one_batch = KEEPER_BATCH;
+
 	(void)state;
-	/* Held by somebody else and not over: nobody else gets it. */
-	assert_true(pg_exec(sql, "UPDATE shoal.job_lease SET holder = 42, until = now() + interval '1 hour',"
-				 " next_at = now()"));
-	assert_true(pg_exec(sql,
-			    "INSERT INTO shoal.setting_history (guild_id, channel_id, name, version, schema_version,"
-			    " note, changed_by, changed_at) VALUES (3, 0, 'leased', 1, 1, '', 0, now() -"
-			    " interval '200 days')"));
-	assert_false(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.setting_history WHERE name = 'leased'",
-				   4000));
-	assert_true(pg_exec(sql, "UPDATE shoal.job_lease SET until = now() - interval '1 s'")); /* its holder died */
-	assert_true(loop_wait_for(&loop, are_gone, "SELECT count(*) FROM shoal.setting_history WHERE name = 'leased'",
-				  WAIT_MS));
+	do_sql("INSERT INTO shoal.setting_history (guild_id, channel_id, name, version, schema_version, note, "
+	       "changed_by, changed_at) SELECT 3, 0, 'leased', i, 1, '', 0, now() - interval '200 days'"
+	       " FROM generate_series(1, %" PRIu64 ") AS i",
+	       3 * one_batch);
+	/* The lease is another's: nothing leaves. */
+	sweep(&keepers[0], 0, -ECANCELED);
+	assert_string_equal(pg_value(sql, LEASED), "600");
+	/* It is over in the middle. */
+	sweep(&keepers[0], 2, -ECANCELED);
+	assert_string_equal(pg_value(sql, LEASED), "200");
+	/* Stopped with its first statement under way: nobody is told, and the next one is a new one. */
+	keeper_stats(keepers[0].keeper, &before);
+	begin_sweep(&keepers[0], 1);
+	assert_true(loop_wait_for(&loop, has_acted, &keepers[0], WAIT_MS));
+	keeper_sweep_stop(keepers[0].keeper);
+	keeper_stats(keepers[0].keeper, &after);
+	assert_true(before.runs + 1 == after.runs && !after.running);
+	sweep(&keepers[0], UINT32_MAX, 0);
+	assert_string_equal(pg_value(sql, LEASED), "0");
 }
 
 /* Gone when it was looked for, there again once the removal has begun. */
@@ -836,7 +895,7 @@ static void test_a_guild_comes_back_in_the_middle(void **state)
 	struct keeper_options options = { .loop = &loop,
 					  .db = shards[0].db,
 					  .shard_count = 1,
-					  .interval_s = 1,
+					  .look_s = 1,
 					  .history_days = 100,
 					  .guild = comes_back,
 					  .removed = on_removed,
@@ -854,8 +913,7 @@ static void test_a_guild_comes_back_in_the_middle(void **state)
 		ask_sql("SELECT count(*) FROM shoal.guild_setting WHERE guild_id = %" PRIu64, place.guild_id), "1");
 	assert_int_equal(worker.removed, 0);
 	late_keeper = worker.keeper;
-	/* The lease that it may have taken must not hold up those of the next tests. */
-	assert_true(pg_exec(sql, "UPDATE shoal.job_lease SET until = now() - interval '1 s', next_at = now()"));
+	assert_int_equal(keeper_sweep(late_keeper, &(struct keeper_sweep){ may_act, on_swept, &worker }), -ECANCELED);
 }
 
 static bool was_removed(void *arg)
@@ -1032,7 +1090,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_declared_tables),
 		cmocka_unit_test(test_a_guild_comes_back_in_the_middle),
 		cmocka_unit_test(test_retention),
-		cmocka_unit_test(test_the_lease_is_one_s),
+		cmocka_unit_test(test_a_sweep_goes_on_for_as_long_as_it_may),
 		cmocka_unit_test(test_guilds_that_are_left),
 	};
 
