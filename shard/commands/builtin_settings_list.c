@@ -11,27 +11,58 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/db/guild_settings.h"
+#include "shared/settings/settings.h"
+#include "shared/settings/value.h"
 
 #define LIST_MAX    1800 /* bytes: an answer has 2000 characters */
 #define VALUE_SHOWN 100
 
-/* A value between backticks: none of its own may end them. */
-static void put_setting(struct buf *out, const struct shoal_invocation *inv, const struct guild_setting *setting)
+/* In a code span: no backtick may end it, no line may break it; cut between characters. */
+static void put_code(const char *text, size_t len, char *out, size_t size)
 {
-	char value[VALUE_SHOWN + 1], who[48];
-	size_t len = setting->value_len < VALUE_SHOWN ? setting->value_len : VALUE_SHOWN;
+	size_t keep = len < VALUE_SHOWN ? len : VALUE_SHOWN, i;
+	char code[VALUE_SHOWN + 1];
 
-	/* Not in the middle of a character. */
-	while (len < setting->value_len && len > 0 && ((unsigned char)setting->value[len] & 0xc0) == 0x80)
-		len--;
-	memcpy(value, setting->value, len);
-	value[len] = '\0';
-	for (char *at = value; *at; at++)
-		if (*at == '`')
-			*at = '\'';
+	while (keep < len && keep > 0 && ((unsigned char)text[keep] & 0xc0) == 0x80)
+		keep--;
+	for (i = 0; i < keep; i++)
+		code[i] = text[i] == '`' ? '\'' : (unsigned char)text[i] < ' ' ? ' ' : text[i];
+	code[keep] = '\0';
+	snprintf(out, size, "`%s`%s", code, keep < len ? "…" : "");
+}
+
+/* As /settings show has it: mentions as mentions, secrets hidden; what no module of today knows, as it is stored. */
+static void print_value(struct shoal_invocation *inv, const struct guild_setting *setting, char *out, size_t size)
+{
+	const struct schema_row *row = schemas_find(settings_schemas(commands_services(inv)->settings), setting->name);
+	json_t *json = json_loadb(setting->value, setting->value_len, JSON_DECODE_ANY, NULL);
+	CLEANUP(value_clear) struct value value = { 0 };
+	char error[VALUE_ERROR_SIZE], text[VALUE_SHOWN_SIZE];
+
+	if (row && (row->row->flags & SHOAL_SETTING_SENSITIVE)) {
+		snprintf(out, size, "%s", builtin_text(inv, &phrase_VALUE_HIDDEN));
+	} else if (!row || !json || value_from_json(row->row, json, &value, error) < 0) {
+		put_code(setting->value, setting->value_len, out, size);
+	} else {
+		value_print(&value.is, true, text, sizeof(text));
+		if (row->row->type != SHOAL_SETTING_TEXT)
+			snprintf(out, size, "%s", text);
+		else if (text[0])
+			put_code(text, strlen(text), out, size);
+		else
+			snprintf(out, size, "%s", builtin_text(inv, &phrase_VALUE_EMPTY));
+	}
+	json_decref(json);
+}
+
+static void put_setting(struct buf *out, struct shoal_invocation *inv, const struct guild_setting *setting)
+{
+	char value[LIST_MAX / 2], who[48];
+
+	print_value(inv, setting, value, sizeof(value));
 	snprintf(who, sizeof(who), "<@%" PRIu64 ">", setting->updated_by);
 	builtin_put(out, inv, &phrase_LIST_ROW,
-		    WORDS({ "name", setting->name }, { "value", value }, { "cut", len < setting->value_len ? "…" : "" },
+		    WORDS({ "name", setting->name }, { "value", value },
 			  { "who", setting->updated_by ? who : builtin_text(inv, &phrase_LIST_PROGRAM) }));
 	buf_append_char(out, '\n');
 }

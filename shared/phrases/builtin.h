@@ -183,7 +183,7 @@
 	P(HISTORY_BY, " by {who}", " von {who}", " por {who}", " da {who}") \
 	P(HISTORY_EMPTY, "Nothing was changed here yet.", "Hier wurde noch nichts geändert.", "Aquí aún no se ha cambiado nada.", "Qui non è ancora cambiato nulla.") \
 	P(LIST_PROGRAM, "a program", "einem Programm", "un programa", "un programma") \
-	P(LIST_ROW, "`{name}` = `{value}`{cut} by {who}", "`{name}` = `{value}`{cut} von {who}", "`{name}` = `{value}`{cut} por {who}", "`{name}` = `{value}`{cut} da {who}") \
+	P(LIST_ROW, "`{name}` = {value} by {who}", "`{name}` = {value} von {who}", "`{name}` = {value} por {who}", "`{name}` = {value} da {who}") \
 	P(LIST_EMPTY, "Everything here is as it comes: nothing was changed.", "Hier ist alles, wie es kommt: Nichts wurde geändert.", "Aquí todo está como viene: no se ha cambiado nada.", "Qui tutto è com'era: nulla è cambiato.") \
 	P(LIST_MORE, "… and {count} more", "… und {count} weitere", "… y {count} más", "… e altri {count}") \
 	P(SETTING_NO_KEY, \

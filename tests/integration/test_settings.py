@@ -74,6 +74,11 @@ def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
     assert "geändert (Fassung 2)" in told("de", "reset", name="commands.prefix")
     history = told("de", "history", name="commands.prefix")
     assert "`?` → `nicht gesetzt`" in history and "`nicht gesetzt` → `?`" in history, history
+    told("en-US", "set", name="admin.welcome_text", value="Hi `x`\n{user}")
+    told("en-US", "set", name="admin.autorole_roles", value="<@&123456789012345678>")
+    listed = told("en-US", "list")
+    assert "`admin.welcome_text` = `Hi 'x' {user}` by <@" in listed, listed
+    assert "`admin.autorole_roles` = <@&123456789012345678> by <@" in listed, listed
     # A zone that there is none of would count as UTC, and nobody would know why.
     assert "no such time zone" in told("en-US", "set", name="remind.timezone", value="Mars/X")
     assert "version 1" in told("en-US", "set", name="remind.timezone", value="Europe/Rome")

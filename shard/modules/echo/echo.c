@@ -30,6 +30,12 @@ static void echo(struct shoal_invocation *inv)
 	answer(inv, shoal_invocation_string(inv, "text", ""), 1, false);
 }
 
+static const struct shoal_phrase worn_out = SHOAL_PHRASE(
+	"That button is worn out. `/echo` makes a new one.", "Dieser Knopf ist verbraucht. `/echo` macht einen neuen.",
+	"Ese botón está gastado. `/echo` hace uno nuevo.", "Quel pulsante è consumato. `/echo` ne crea uno nuovo.");
+static const struct shoal_phrase nothing_in_it = SHOAL_PHRASE("There was nothing in it.", "Da stand nichts drin.",
+							      "No había nada dentro.", "Non c'era niente dentro.");
+
 /* The id came from the member's client: any number may stand there, or none. */
 static void again(struct shoal_invocation *inv)
 {
@@ -37,7 +43,7 @@ static void again(struct shoal_invocation *inv)
 	long times = strtol(shoal_invocation_custom_rest(inv), &end, 10);
 
 	if (*end || times < 1 || times >= TIMES_MAX) {
-		shoal_reply_error(inv, "That button is worn out. `/echo` makes a new one.");
+		shoal_refuse(inv, &worn_out, NULL, 0);
 		return;
 	}
 	answer(inv, NULL, times + 1, true); /* NULL: the text stays */
@@ -60,7 +66,7 @@ static void said(struct shoal_invocation *inv)
 	if (text && *text)
 		answer(inv, text, 1, false);
 	else
-		shoal_reply_error(inv, "There was nothing in it.");
+		shoal_refuse(inv, &nothing_in_it, NULL, 0);
 }
 
 static const struct shoal_command_option options[] = {
