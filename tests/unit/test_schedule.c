@@ -477,6 +477,40 @@ static void test_the_fence_refuses_a_late_end(void **state)
 	close_both();
 }
 
+static bool has_next(void *arg)
+{
+	const struct host *host = arg;
+
+	return host->begun == 2;
+}
+
+/* The other has taken its run over and ended it: what it gets next is a run that nobody has begun before. */
+static void test_after_another_ended_its_run_the_next_is_a_new_one(void **state)
+{
+	struct job *job;
+
+	(void)state;
+	open_both("every 1h");
+	wait_sql(&hosts[0], "SELECT count(*) = 1 FROM shoal.job");
+	assert_true(pg_exec(sql, "UPDATE shoal.job SET due_at = now()"));
+	turn(&hosts[0], has_begun, &hosts[0]);
+	turn(&hosts[1], has_begun, &hosts[1]);
+	assert_true(hosts[1].schedule->jobs->again && hosts[1].schedule->jobs->row.doubtful);
+	release(hosts[1].held);
+	wait_sql(&hosts[1], "SELECT run = 1 AND holder = 0 FROM shoal.job");
+	assert_true(pg_exec(sql, "UPDATE shoal.job SET due_at = now()"));
+	assert_false(schedule_may_act(hosts[0].held->call.scope));
+	release(hosts[0].held);
+	turn(&hosts[0], has_next, &hosts[0]);
+	job = hosts[0].schedule->jobs;
+	assert_int_equal(hosts[0].number, 1);
+	assert_false(job->again || job->row.doubtful);
+	assert_true(job->row.since_ms >= job->row.due_ms);
+	release(hosts[0].held);
+	wait_sql(&hosts[0], "SELECT run = 2 AND holder = 0 AND due_at > now() FROM shoal.job");
+	close_both();
+}
+
 /* A tag says that a job is there once; when it is over, the same one may be made again, also soon. */
 static void test_a_tag_is_used_anew(void **state)
 {
@@ -541,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_who_stood_still_sends_nothing),
 		cmocka_unit_test(test_who_stood_still_ends_nothing),
 		cmocka_unit_test(test_the_fence_refuses_a_late_end),
+		cmocka_unit_test(test_after_another_ended_its_run_the_next_is_a_new_one),
 		cmocka_unit_test(test_a_tag_is_used_anew),
 		cmocka_unit_test(test_what_no_job_can_be),
 	};

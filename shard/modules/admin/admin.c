@@ -19,7 +19,8 @@ static const struct shoal_statement statements[] = {
 		 "ON CONFLICT (guild_id, user_id) DO UPDATE SET since = excluded.since",
 	  .params = { SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_TIME } },
 	{ .name = "pending_put_late",
-	  .sql = "INSERT INTO shoal.admin__pending (guild_id, user_id, since) SELECT $1, $2, least($3::timestamptz, $4) "
+	  .sql = "INSERT INTO shoal.admin__pending (guild_id, user_id, since) SELECT $1, $2, least($3::timestamptz, "
+		 "$4) "
 		 "ON CONFLICT (guild_id, user_id) DO NOTHING",
 	  .params = { SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_TIME, SHOAL_SQL_TIME } },
 	{ .name = "pending_drop",

@@ -7,14 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_POLL                                                                                     \
-	"WITH open AS (SELECT poll_id FROM shoal.utility__poll WHERE guild_id = $1 AND poll_id = $2 " \
-	"AND ended_at IS NULL AND ends_at > $6 AND answer_count > $8::bigint AND (several OR $9::bigint <= 1) FOR SHARE) "
-#define PUT_VOTE                                                                                                \
-	OPEN_POLL "INSERT INTO shoal.utility__poll_vote AS v (guild_id, poll_id, user_id, choices, event_id) "  \
-		  "SELECT $1, $2::bigint, $3::bigint, $4::bigint, $5::bigint FROM open ON CONFLICT (guild_id, poll_id, user_id) DO UPDATE SET " \
-		  "choices = CASE WHEN $7::boolean AND v.choices = excluded.choices THEN 0 ELSE excluded.choices END, "  \
-		  "event_id = excluded.event_id WHERE v.event_id < excluded.event_id"
+#define OPEN_POLL                                                                                                   \
+	"WITH open AS (SELECT poll_id FROM shoal.utility__poll WHERE guild_id = $1 AND poll_id = $2 "               \
+	"AND ended_at IS NULL AND ends_at > $6 AND answer_count > $8::bigint AND (several OR $9::bigint <= 1) FOR " \
+	"SHARE) "
+#define PUT_VOTE                                                                                                       \
+	OPEN_POLL                                                                                                      \
+		"INSERT INTO shoal.utility__poll_vote AS v (guild_id, poll_id, user_id, choices, event_id) "           \
+		"SELECT $1, $2::bigint, $3::bigint, $4::bigint, $5::bigint FROM open ON CONFLICT (guild_id, poll_id, " \
+		"user_id) DO UPDATE SET "                                                                              \
+		"choices = CASE WHEN $7::boolean AND v.choices = excluded.choices THEN 0 ELSE excluded.choices END, "  \
+		"event_id = excluded.event_id WHERE v.event_id < excluded.event_id"
 #define VOTE_PARAMS                                                                                      \
 	SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_TIME, \
 		SHOAL_SQL_BOOL, SHOAL_SQL_INT8, SHOAL_SQL_INT8
@@ -68,7 +71,8 @@ const struct shoal_statement poll_statements[POLL_STATEMENTS] = {
 		 "(SELECT string_agg(c.n::text, ',' ORDER BY c.i) FROM (SELECT i, (SELECT count(*) FROM "
 		 "shoal.utility__poll_vote v WHERE v.guild_id = $1 AND v.poll_id = p.poll_id "
 		 "AND (v.choices >> i::integer) & 1 = 1) AS n FROM generate_series(0, p.answer_count - 1) AS i) AS c) "
-		 "FROM shoal.utility__poll p WHERE p.guild_id = $1 AND CASE WHEN $2 <> 0::bigint THEN p.poll_id = $2 OR "
+		 "FROM shoal.utility__poll p WHERE p.guild_id = $1 AND CASE WHEN $2 <> 0::bigint THEN p.poll_id = $2 "
+		 "OR "
 		 "p.message_id = $2 ELSE p.channel_id = $3 END ORDER BY p.poll_id DESC LIMIT 1",
 	  .params = { SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8 },
 	  .columns = { SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_TEXT, SHOAL_SQL_TEXT,
