@@ -203,7 +203,7 @@
 	  "Ci sono già troppe impostazioni qui. Nulla è cambiato.") \
 	P(SETTING_WANTS, \
 	  "That can't be stored: `{name}` wants {allowed}.", \
-	  "Das lässt sich nicht speichern: `{name}` verlangt {allowed}.", \
+	  "Das lässt sich nicht speichern. Erlaubt bei `{name}`: {allowed}.", \
 	  "No se puede guardar: `{name}` pide {allowed}.", \
 	  "Non si può salvare: `{name}` vuole {allowed}.") \
 	P(SETTING_NOT_HERE, \
@@ -248,12 +248,12 @@
 	  "un numero da {low} a {high}") \
 	P(ALLOWED_TEXT, \
 	  "a text", \
-	  "einen Text", \
+	  "ein Text", \
 	  "un texto", \
 	  "un testo") \
 	P(ALLOWED_TEXT_IN, \
 	  "a text of {low} to {high} characters", \
-	  "einen Text von {low} bis {high} Zeichen", \
+	  "ein Text von {low} bis {high} Zeichen", \
 	  "un texto de {low} a {high} caracteres", \
 	  "un testo da {low} a {high} caratteri") \
 	P(ALLOWED_CHOICE, \
@@ -273,7 +273,7 @@
 	  "una durata da {low} a {high}, come 90s, 15m, 2h, 7d") \
 	P(ALLOWED_CHANNEL, \
 	  "a channel, or none", \
-	  "einen Kanal, oder none", \
+	  "ein Kanal, oder none", \
 	  "un canal, o none", \
 	  "un canale, o none") \
 	P(ALLOWED_ROLE, \

@@ -57,10 +57,10 @@ def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
                                           extra={"locale": locale}, **MANAGER)))
 
     for locale, child, options, words in (
-            ("de", "set", {"name": "locale.language", "value": "xx"}, "`locale.language` verlangt eines von auto, en, de, es, it."),
+            ("de", "set", {"name": "locale.language", "value": "xx"}, "Erlaubt bei `locale.language`: eines von auto, en, de, es, it."),
             ("es-ES", "set", {"name": "privacy.history_days", "value": "-5"}, "pide un número entero de 1 a 36500."),
             ("it", "set", {"name": "commands.prefix", "value": "x" * 40}, "vuole un testo da 0 a 32 caratteri."),
-            ("de", "set", {"name": "admin.welcome_channel", "value": "abc"}, "verlangt einen Kanal, oder none."),
+            ("de", "set", {"name": "admin.welcome_channel", "value": "abc"}, "`admin.welcome_channel`: ein Kanal, oder none."),
             ("es-ES", "set", {"name": "admin.welcome_embed", "value": "maybe"}, "pide yes o no."),
             ("it", "set", {"name": "admin.autorole_roles", "value": "x"}, "vuole al massimo 10 ruoli"),
             ("en-US", "set", {"name": "no.`such\u200b @everyone", "value": "1"}, "There is no setting"),
