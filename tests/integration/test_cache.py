@@ -74,7 +74,7 @@ def test_cut_off_while_nobody_serves(make_sim, make_fleet):
 def test_a_successor_knows_all_without_asking(make_sim, make_fleet):
     sim, fleet = make(make_sim, make_fleet)
     touch_guild(sim, 3)
-    os.kill(fleet.pids()[0], signal.SIGKILL)
+    fleet.kill(0)
     sim.wait(resumes=1)
     shard = fleet.ready(shards=1)["shards"][0]
     assert shard["guilds"] == GUILDS and shard["guilds_missing"] == 0, shard

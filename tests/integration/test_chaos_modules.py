@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import signal
 import time
 
 import procs
@@ -58,10 +57,8 @@ def kill_one(dice, fleet):
     """A worker that is ready dies at once or in a moment: one that is killed again and again answers nobody in time."""
     shard = dice.randrange(4)
     fleet.ready(shards=4)
-    pid = fleet.pids()[shard]
     time.sleep(dice.uniform(0, 0.1))  # where in its work it dies is the dice's: no state is waited for
-    os.kill(pid, signal.SIGKILL)
-    fleets.wait_gone(pid)
+    fleet.kill(shard)
 
 
 def settings(sim, guild, name, value):

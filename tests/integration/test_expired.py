@@ -36,7 +36,7 @@ def test_what_was_deferred_is_answered_by_the_next_worker(sim, make_fleet, folde
     cause = sim.use("slow", guild=1)
     procs.wait_until(lambda: [one for one in sim.requests("POST", "/callback") if f"/interactions/{cause}/" in one["path"]], 20,
                      "the deferral")
-    os.kill(fleet.pids()[shard], signal.SIGKILL)
+    fleet.kill(shard)
     assert text_of(sim.answer(cause)) == "here it is"
     assert len(sim.answers_to(cause)) == 1
     assert not fleet.records("commands.expired") and sim.summary()["identifies"]["total"] == before

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 
 import pytest
@@ -284,8 +283,8 @@ def test_writes_outlast_the_database_and_are_done_once(sim, keeper, private):
     kept = [say(sim, "keeper", "add") for _ in range(3)]
     assert all(one.startswith("kept") for one in kept), kept
     assert "error" in say(sim, "keeper", "get") or "refused" in say(sim, "keeper", "get")
-    for pid in keeper.pids().values():
-        os.kill(pid, signal.SIGKILL)
+    for shard in range(4):
+        keeper.kill(shard)
     private.postgres.start()
     keeper.ready(shards=4)
     def written():
@@ -400,8 +399,8 @@ def test_the_operators_default(sim, make_fleet, private, modules):
 
 def test_a_switch_outlasts_restarts_and_a_slow_database(sim, keeper, private):
     assert "is off" in say(sim, "module", "disable", name="keeper")
-    for pid in keeper.pids().values():
-        os.kill(pid, signal.SIGKILL)
+    for shard in range(4):
+        keeper.kill(shard)
     keeper.ready(shards=4)
     # The first event of the server is this one, and its settings are loaded before it.
     assert "switched off in this server" in say(sim, "keeper", "get")

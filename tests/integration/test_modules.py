@@ -134,7 +134,7 @@ def test_one_that_is_exchanged_for_one_that_crashes_while_it_is_loaded(sim, make
     assert said(sim, sim.use("bad")) == "not yet"
     build(modules, "bad", DIES % "abort();")
     identifies = sim.summary()["identifies"]["total"]
-    os.kill(fleet.pids()[0], signal.SIGKILL)
+    fleet.kill(0)
     fleet.wait_record("modules.refused", shard=0, module_name="bad")
     fleet.ready(shards=4)
     assert len(fleet.records("modules.crashed", shard=0)) == 2
@@ -142,7 +142,7 @@ def test_one_that_is_exchanged_for_one_that_crashes_while_it_is_loaded(sim, make
     guild = next(i for i in range(16) if int(sim.get("/guild", index=i)["id"]) >> 22 & 3 == 0)
     assert said(sim, sim.use("good", guild=guild)) == "good is there"
     # The next worker does not die of it either; when the file was changed it is tried.
-    os.kill(fleet.pids()[0], signal.SIGKILL)
+    fleet.kill(0)
     fleet.wait_record("modules.refused", count=2, shard=0, module_name="bad")
     fleet.ready(shards=4)
     assert len(fleet.records("modules.crashed", shard=0)) == 2

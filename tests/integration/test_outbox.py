@@ -5,7 +5,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import time
 
@@ -63,7 +62,7 @@ def stored(postgres, sim, guild=0):
 
 def kill_worker(fleet, sim, shard):
     before = sim.summary()["resumes"]["ok"]
-    os.kill(fleet.pids()[shard], signal.SIGKILL)
+    fleet.kill(shard)
     sim.wait(resumes=before + 1)
     fleet.ready(shards=4)
 

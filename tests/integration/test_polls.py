@@ -1,10 +1,8 @@
 """Polls: made, voted in, ended by the scheduler or by hand; each vote counted once, whatever crashes or is away."""
 
 import json
-import os
 import random
 import re
-import signal
 import time
 
 import procs
@@ -188,14 +186,14 @@ def test_votes_are_counted_once_though_workers_are_killed(sim, fleet):
         if i % 8 == 5:
             resumes = sim.summary()["resumes"]["ok"]
             time.sleep(dice.uniform(0, 0.02))  # where in its work it dies is the dice's: no state is waited for
-            os.kill(fleet.pids()[shard], signal.SIGKILL)
+            fleet.kill(shard)
             sim.wait(resumes=resumes + 1)
             fleet.ready(shards=4)
         sim.answer(causes[-1])  # one member's clicks come one after the other
     assert counts(sim, ident) == [list(wanted.values()).count(0), list(wanted.values()).count(1)]
     # It is ended while a worker dies: announced once.
     cause = poll(sim, "end", 0, poll=ident)
-    os.kill(fleet.pids()[shard], signal.SIGKILL)
+    fleet.kill(shard)
     sim.answer(cause)
     procs.wait_until(lambda: announced(sim), 30, "the announcement")
     sim.answer(sim.use("ping"))

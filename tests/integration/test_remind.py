@@ -4,7 +4,6 @@ of effects is the judge: a reminder's text says whose effect it is."""
 import json
 import os
 import re
-import signal
 import sys
 
 import pytest
@@ -173,7 +172,7 @@ def test_the_database_is_away_and_comes_back(sim, make_fleet, private):
     words = text_of(sim.answer(remind(sim, "in 40 days", "cause-210.1 far", 0)))
     assert "database is away" in words, words
     # One shard's worker dies while it waits for its time.
-    os.kill(fleet.pids()[0], signal.SIGKILL)
+    fleet.kill(0)
     for guild in range(4):
         eventually(lambda mark=201 + guild: done(sim, mark), f"reminder {guild}, in time", fleet)
     assert all(len(done(sim, 201 + guild)) == 1 for guild in range(4))
@@ -181,7 +180,7 @@ def test_the_database_is_away_and_comes_back(sim, make_fleet, private):
     eventually(lambda: fleet.status()["outbox_waiting"] == 0, "everything written", fleet)
     eventually(lambda: jobs(postgres) == 1, "the far one alone is left", fleet)
     for shard in range(4):
-        os.kill(fleet.pids()[shard], signal.SIGKILL)
+        fleet.kill(shard)
     eventually(lambda: sim.summary()["resumes"]["ok"] >= 5, "all resumed", fleet)
     fleet.ready(shards=4)
     postgres.psql("UPDATE shoal.job SET due_at = now() WHERE name = 'ring'", database="shoal")
@@ -235,7 +234,7 @@ def test_retention_is_a_job_of_the_fleet(sim, make_fleet, private):
     eventually(lambda: int(sql("SELECT run FROM shoal.job")) >= 2, "it runs again and again", fleet)
     old("other")
     for shard in range(4):
-        os.kill(fleet.pids()[shard], signal.SIGKILL)
+        fleet.kill(shard)
     eventually(lambda: left("other") == 0, "whoever is there goes on", fleet)
     fleet.ready(shards=4)
     run = int(sql("SELECT run FROM shoal.job"))

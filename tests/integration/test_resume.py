@@ -50,7 +50,7 @@ def test_killed_worker_under_traffic(make_sim, make_fleet, servers):
     sim.post("/traffic", rate=1500)
     sim.wait_counter("traffic_made", 1000)
     before = spent(sim)
-    os.kill(fleet.pids()[2], signal.SIGKILL)
+    fleet.kill(2)
     sim.wait(resumes=before[1] + 1)
     fleet.ready(shards=4)
     assert spent(sim)[0] == before[0], "an identify was spent"

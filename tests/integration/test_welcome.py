@@ -1,10 +1,8 @@
 """The admin module: members are welcomed, get roles, and are missed; once each, whatever crashes."""
 
 import json
-import os
 import random
 import re
-import signal
 import time
 
 import procs
@@ -240,7 +238,7 @@ def test_once_each_though_workers_are_killed(sim, fleet):
         if i % 3 == 2:
             resumes = sim.summary()["resumes"]["ok"]
             time.sleep(dice.uniform(0, 0.03))  # where in its work it dies is the dice's: no state is waited for
-            os.kill(fleet.pids()[shard], signal.SIGKILL)
+            fleet.kill(shard)
             sim.wait(resumes=resumes + 1)
             fleet.ready(shards=4)
     procs.wait_until(lambda: all(given(sim, one) and len({step for step, _ in effects_of(sim, one)} & {1, 2}) == 2
@@ -264,7 +262,7 @@ def test_who_comes_while_the_database_is_away_is_welcomed_when_it_is_back(sim, m
     private.postgres.stop()
     shard = int(re.search(r"shard (\d+)", text_of(sim.answer(sim.use("ping")))).group(1))
     resumes = sim.summary()["resumes"]["ok"]
-    os.kill(fleet.pids()[shard], signal.SIGKILL)
+    fleet.kill(shard)
     sim.wait(resumes=resumes + 1)
     fleet.ready(shards=4)
     join(sim, member(sim, 4))

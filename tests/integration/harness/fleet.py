@@ -83,7 +83,8 @@ class Fleet:
             status = self.status(missing_ok=True)
             if not status or not status["shards"] or (shards and len(status["shards"]) != shards):
                 return None
-            return status if all(one["state"] == "ready" for one in status["shards"]) else None
+            return status if all(one["state"] == "ready" and procs.process_start_ticks(one["pid"])
+                                 for one in status["shards"]) else None
         return procs.wait_until(all_ready, timeout_s, "every shard ready", interval_s=0.03,
                                 tail=lambda: f"{self.status(missing_ok=True)}\n{procs.file_tail(self.log, 60)}")
 
@@ -137,6 +138,16 @@ class Fleet:
     def pids(self):
         """{shard: pid of its worker}"""
         return {one["id"]: one["pid"] for one in self.status()["shards"]}
+
+    def kill(self, shard, number=signal.SIGKILL):
+        """Kills the worker that a shard has, or as soon as it has one, and waits until it is gone; its pid."""
+        def living():
+            pid = self.pids()[shard]
+            return pid if pid and procs.process_start_ticks(pid) else None
+        pid = procs.wait_until(living, READY_S, f"a worker of shard {shard}", interval_s=0.01)
+        os.kill(pid, number)
+        wait_gone(pid)
+        return pid
 
     def http_address(self):
         found = self.wait_record("http.listening")
