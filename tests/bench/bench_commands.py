@@ -56,7 +56,7 @@ def latencies(bench, seconds, rounds, database):
     command the first of its guild."""
     count, folder = RATE * seconds, bench.folder("commands")
     servers = Servers(bench.janitor) if database else None
-    sim = new_sim(folder, bench.janitor, guilds=WARM_GUILDS + rounds * count, channels=20, roles=10, guild_bytes=8192, rest_limits=False)
+    sim = new_sim(folder, bench.janitor, guilds=WARM_GUILDS + count, channels=20, roles=10, guild_bytes=8192, rest_limits=False)
     fleet = Fleet(folder, bench.janitor, sim, shards=1, database=servers.database() if database else None,
                   config=worker_config("zlib-stream"))
     found = {}
@@ -68,13 +68,14 @@ def latencies(bench, seconds, rounds, database):
                                 ("message", "messages", lambda i, g: sim.say("!ping", guild=g, user_index=i % 50))):
             found[f"{form}, warm"] = _best([
                 _measure(sim, kind, count, lambda i, one=one: one(i, i % WARM_GUILDS)) for _ in range(rounds)])
-            fleet.ctl("restart", "0", timeout_s=60)
-            fleet.ready(shards=1)
-            _send(sim, RATE // 2, lambda i, one=one: one(i, i % WARM_GUILDS))  # its connections come up
-            sim.wait_all_answered()
-            found[f"{form}, cold"] = _best([
-                _measure(sim, kind, count, lambda i, one=one, n=n: one(i, WARM_GUILDS + n * count + i))
-                for n in range(rounds)])
+            cold = []
+            for _ in range(rounds):
+                fleet.ctl("restart", "0", timeout_s=60)
+                fleet.ready(shards=1)
+                _send(sim, RATE // 2, lambda i, one=one: one(i, i % WARM_GUILDS))  # its connections come up
+                sim.wait_all_answered()
+                cold.append(_measure(sim, kind, count, lambda i, one=one: one(i, WARM_GUILDS + i)))
+            found[f"{form}, cold"] = _best(cold)
     finally:
         fleet.finish()
         sim.stop()
