@@ -106,6 +106,17 @@ struct worker {
 /* Runs the worker from lock to end; returns its exit code. */
 int worker_run(const struct worker_options *options);
 
+/* Ends the worker: the session is closed as @how says, what is being answered may get through for a moment, then all
+ * parts go. The first reason counts: @code is the exit code, @text what the board says of it. */
+void worker_stop(struct worker *worker, enum session_stop how, enum exit_code code, uint16_t close_code,
+		 const char *text);
+
+/* The session is closed, or could not be kept: what is under way may still get through. */
+void worker_session_stopped(struct worker *worker);
+
+/* A journal whose rows were lost is doubted until every event that a worker had begun before is handled. */
+void worker_trust_journal(struct worker *worker);
+
 /* The guild list changed: the countdown to ready goes on. */
 void worker_guilds_moved(struct worker *worker);
 
