@@ -40,6 +40,8 @@ static const char usage[] =
 	"  --modules LIST     with --manifest: as modules.load (default: $SHOAL_MODULES_LOAD, else *)\n"
 	"  --modules-dir DIR  with --manifest: as modules.dir (default: $SHOAL_MODULES_DIR, else beside this program)\n"
 	"  --modules-default LIST  with --manifest: as modules.default (default: *)\n"
+	"  --phrases          print the catalogue, what members are told in each language, as JSON, and exit; with\n"
+	"                     --modules and --modules-dir as above\n"
 	"  --check-setting NAME  is what stands on standard input a value of a module's setting? 0: yes; 1: a "
 	"sentence\n"
 	"                     why not. With --modules and --modules-dir as above\n"
@@ -56,6 +58,7 @@ static const struct option long_options[] = {
 	{ "modules", required_argument, NULL, 'M' },
 	{ "modules-default", required_argument, NULL, 'O' },
 	{ "check-setting", required_argument, NULL, 'c' },
+	{ "phrases", no_argument, NULL, 'p' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -200,6 +203,13 @@ static int print_manifest(const char *modules_dir, const char *modules, const ch
 	return r < 0 ? EXIT_CODE_INTERNAL : EXIT_CODE_OK;
 }
 
+static int print_phrases(const char *modules_dir, const char *modules)
+{
+	loader_tell(false);
+	loader_add_files(modules_dir, modules ? modules : "*");
+	return manifest_print_phrases(stdout) < 0 ? EXIT_CODE_INTERNAL : EXIT_CODE_OK;
+}
+
 /* glibc raises the threshold for mappings of their own to the largest block that was ever freed. LMDB's lists,
  * megabytes of which a few pages are used, then came from the heap, on top of what the start had dirtied: 0.6 MB a
  * worker. */
@@ -216,7 +226,7 @@ int main(int argc, char **argv)
 	struct worker_options options = { .shard_id = UINT32_MAX };
 	const char *modules_dir = getenv("SHOAL_MODULES_DIR"), *modules = getenv("SHOAL_MODULES_LOAD");
 	const char *defaults = "*", *setting = NULL;
-	bool manifest = false;
+	bool manifest = false, phrases = false;
 	int c;
 
 	tune_heap();
@@ -257,6 +267,9 @@ int main(int argc, char **argv)
 		case 'c':
 			setting = optarg;
 			break;
+		case 'p':
+			phrases = true;
+			break;
 		case 'v':
 			printf("shoal-shard %s (build %s, board %d.%d, module ABI %u.%u)\n", shoal_version,
 			       shoal_build_id, BOARD_CORE_VERSION, BOARD_REST_VERSION, (unsigned)(SHOAL_ABI >> 16),
@@ -272,6 +285,8 @@ int main(int argc, char **argv)
 	if (manifest)
 		return optind == argc ? print_manifest(modules_dir, modules, defaults)
 				      : refuse("--manifest stands alone");
+	if (phrases && optind == argc)
+		return print_phrases(modules_dir, modules);
 	if (setting && optind == argc)
 		return check_setting(setting, modules_dir, modules);
 	if (options.shard_id == UINT32_MAX || !options.runtime_dir || optind != argc)

@@ -15,6 +15,7 @@
 #include "shared/base/buf.h"
 #include "shared/base/build_id.h"
 #include "shared/base/cleanup.h"
+#include "shared/phrases/phrases.h"
 
 static int hash_commands(const json_t *commands, char hex[2 * EVP_MAX_MD_SIZE + 1])
 {
@@ -105,4 +106,25 @@ int manifest_print(FILE *out)
 	r = json_dumpf(manifest, out, JSON_COMPACT) == 0 && fputc('\n', out) != EOF && fflush(out) == 0 ? 0 : -EIO;
 	json_decref(manifest);
 	return r;
+}
+
+static void put_phrase(json_t *list, const char *owner, const struct shoal_phrase *phrase)
+{
+	const char *const *text = phrase->text;
+
+	json_array_append_new(list,
+			      json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "owner", owner, "en", text[SHOAL_ENGLISH], "de",
+					text[SHOAL_GERMAN], "es", text[SHOAL_SPANISH], "it", text[SHOAL_ITALIAN]));
+}
+
+int manifest_print_phrases(FILE *out)
+{
+	json_auto_t *list = json_array();
+
+	for (size_t i = 0; i < core_phrase_count; i++)
+		put_phrase(list, "core", core_phrases[i]);
+	for (size_t i = 0; i < loader_count(); i++)
+		for (size_t j = 0; j < loader_get(i)->rows.phrase_count; j++)
+			put_phrase(list, loader_get(i)->name, &loader_get(i)->rows.phrases[j]);
+	return json_dumpf(list, out, JSON_COMPACT) == 0 && fputc('\n', out) != EOF && fflush(out) == 0 ? 0 : -EIO;
 }

@@ -10,4 +10,8 @@
  * -EIO. */
 int manifest_print(FILE *out);
 
+/* Prints the catalogue: [{"owner": "core" or a module, "en": text, "de": …, "es": …, "it": …; null: not spoken}].
+ * Errors as above. */
+int manifest_print_phrases(FILE *out);
+
 #endif

@@ -16,7 +16,7 @@
 
 #include <shoal/phrase.h>
 
-#define SHOAL_ABI_MAJOR 2
+#define SHOAL_ABI_MAJOR 3
 #define SHOAL_ABI_MINOR 0
 #ifndef SHOAL_ABI /* a test builds another one */
 #define SHOAL_ABI ((uint32_t)SHOAL_ABI_MAJOR << 16 | SHOAL_ABI_MINOR)
@@ -169,7 +169,7 @@ struct shoal_api {
 				    const struct shoal_permissions_member *other);
 	bool (*permissions_above_role)(const struct shoal_guild_view *guild,
 				       const struct shoal_permissions_member *member, uint64_t role_id);
-	const char *(*permission_words)(uint64_t bits);
+	const char *(*permission_words)(uint64_t bits, enum shoal_language language);
 	const char *(*event_name)(int type);
 	const char *(*error_text)(int error);
 
@@ -238,6 +238,7 @@ struct shoal_api {
 	int (*reply_phrase)(struct shoal_invocation *inv, const struct shoal_phrase *phrase,
 			    const struct shoal_word *words, size_t word_count, bool is_error);
 	int (*reply_incident)(struct shoal_invocation *inv, const char *why);
+	int (*refuse_result)(struct shoal_invocation *inv, const struct shoal_result *result);
 	int (*custom_id)(const struct shoal_invocation *inv, const char *prefix, const char *rest, char *text);
 
 	/* <shoal/level.h>, <shoal/hierarchy.h>, <shoal/say.h> */

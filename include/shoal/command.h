@@ -414,6 +414,14 @@ static inline int shoal_reply_incident(struct shoal_invocation *inv, const char 
 	return shoal_api_table->reply_incident(inv, why);
 }
 
+/* What Discord made of an effect or a question did not work: the member is told in plain words what that means. What
+ * should not happen (a request that Discord can't read, a code that nobody knows) is an incident beside. Nothing for
+ * -ECANCELED. Answers. */
+static inline int shoal_refuse_result(struct shoal_invocation *inv, const struct shoal_result *result)
+{
+	return shoal_api_table->refuse_result(inv, result);
+}
+
 /* Answers a button, a select, or a form that came from one, by changing the message it stands on. A form that a command
  * has shown stands on none: who sent it sees the answer, alone. -EINVAL where the row lacks SHOAL_COMPONENT_UPDATES. */
 static inline int shoal_update(struct shoal_invocation *inv, const struct shoal_content *content)

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <shoal/phrase.h>
+
 enum shoal_setting_type {
 	SHOAL_SETTING_BOOL,
 	SHOAL_SETTING_INTEGER,
@@ -68,10 +70,11 @@ struct shoal_setting {
 	const char *choices;           /* ENUM: "a|b|c" */
 	const char *fallback;    /* the default, as people write it; NULL: "" / 0 / no / none / the first choice */
 	const char *description; /* one line, for admins */
-	const char *formerly;    /* the name it had in an earlier version of the schema; or NULL */
-	/* What the rows above can't say: a sentence why the value may not be, or NULL. Pure; also called by shoalctl.
-	 */
-	const char *(*check)(const struct shoal_setting_value *value);
+	const struct shoal_phrase *descriptions; /* the same in other languages: SHOAL_LOCAL(…); or NULL */
+	const char *formerly;                    /* the name it had in an earlier version of the schema; or NULL */
+	/* What the rows above can't say: NULL, or the phrase why the value may not be; for a {number} in it there is
+	 * @ret_number. Pure; also called by shoalctl. */
+	const struct shoal_phrase *(*check)(const struct shoal_setting_value *value, int64_t *ret_number);
 };
 
 /* All settings of one owner. Static storage. */

@@ -18,6 +18,7 @@
 #include <shoal/api.h>
 #include <shoal/component.h>
 #include <shoal/error.h>
+#include <shoal/phrase.h>
 
 /* Borrowed for the callback. */
 struct shoal_result {
@@ -27,8 +28,8 @@ struct shoal_result {
 	uint64_t created_id;   /* of the message, thread, … that was made; 0: none */
 	uint64_t channel_id;   /* where it was made, when Discord says so (a DM); 0: not said */
 	const char *message;   /* for a log; "" on success */
-	const char *words;     /* for a member; "" on success */
-	bool already;          /* a worker before us had done it */
+	const struct shoal_phrase *phrase; /* for a member; NULL on success. See shoal_refuse_result() */
+	bool already;                      /* a worker before us had done it */
 };
 typedef void (*shoal_done_fn)(void *arg, const struct shoal_result *result);
 

@@ -32,6 +32,8 @@ struct shoal_act {
 	bool target_is_member; /* of the server; false: he can only be banned */
 	uint64_t role_id;      /* ROLE_GIVE, ROLE_TAKE */
 	int64_t now_ms;        /* shoal_now_ms() */
+	/* In which the bar's words name a permission: shoal_invocation_language(). */
+	enum shoal_language language;
 };
 
 /* Why not. @phrase and @words are for shoal_refuse(); no word names anything that the asker did not name himself. The

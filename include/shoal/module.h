@@ -92,6 +92,10 @@ struct shoal_module {
 
 	/* As struct shoal_settings_schema's; NULL when stored values never had to change. Pure. */
 	int (*settings_migrate)(uint32_t from, const char *name, const char *json, char *out, size_t size);
+
+	const struct shoal_phrase *descriptions; /* @description in other languages: SHOAL_LOCAL(…); or NULL */
+	const struct shoal_phrase *phrases;      /* all that it says (<shoal/phrase.h>): SHOAL_PHRASES(…) */
+	size_t phrase_count;
 };
 
 /* clang-format off */
@@ -113,6 +117,10 @@ struct shoal_module {
 	.settings_version = (version), .settings = (array), .setting_count = SHOAL_COUNT(array)
 #define SHOAL_STATEMENTS(array) .statements = (array), .statement_count = SHOAL_COUNT(array)
 #define SHOAL_JOBS(array)       .jobs = (array), .job_count = SHOAL_COUNT(array)
+/* Of SHOAL_PHRASES_DECLARE(catalogue, …). */
+#define SHOAL_PHRASES(catalogue)                                 \
+	.phrases = (const struct shoal_phrase *)&(catalogue),    \
+	.phrase_count = sizeof(catalogue) / sizeof(struct shoal_phrase)
 /* clang-format on */
 
 /* Modules that a build links in beside its own: a NULL-terminated list. Weak: a build without one has none. */
@@ -132,10 +140,10 @@ extern const struct shoal_module *const shoal_extra_modules[] __attribute__((wea
 	(shoal_api_table->permissions_outrank((guild), (member), (other)))
 #define shoal_permissions_above_role(guild, member, role_id) \
 	(shoal_api_table->permissions_above_role((guild), (member), (role_id)))
-#define shoal_permission_words(bits) (shoal_api_table->permission_words(bits))
-#define shoal_event_name(type)       (shoal_api_table->event_name((int)(type)))
+#define shoal_permission_words(bits, language) (shoal_api_table->permission_words((bits), (language)))
+#define shoal_event_name(type)                 (shoal_api_table->event_name((int)(type)))
 
-/* A sentence for a negative error number. */
+/* A sentence for a negative error number: English, for the log. Members get phrases. */
 static inline const char *shoal_error_text(int error)
 {
 	return shoal_api_table->error_text(error);

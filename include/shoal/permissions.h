@@ -2,66 +2,67 @@
 #ifndef SHOAL_PERMISSIONS_H
 #define SHOAL_PERMISSIONS_H
 
+#include <shoal/phrase.h>
 #include <shoal/view.h>
 
 /* clang-format off */
-/* X(name, bit, words of Discord's own interface). */
+/* X(name, bit). What Discord's own interface calls them: shoal_permission_words(). */
 #define SHOAL_PERMISSIONS(X) \
-	X(CREATE_INSTANT_INVITE, 0, "Create Invite") \
-	X(KICK_MEMBERS, 1, "Kick Members") \
-	X(BAN_MEMBERS, 2, "Ban Members") \
-	X(ADMINISTRATOR, 3, "Administrator") \
-	X(MANAGE_CHANNELS, 4, "Manage Channels") \
-	X(MANAGE_GUILD, 5, "Manage Server") \
-	X(ADD_REACTIONS, 6, "Add Reactions") \
-	X(VIEW_AUDIT_LOG, 7, "View Audit Log") \
-	X(PRIORITY_SPEAKER, 8, "Priority Speaker") \
-	X(STREAM, 9, "Video") \
-	X(VIEW_CHANNEL, 10, "View Channels") \
-	X(SEND_MESSAGES, 11, "Send Messages") \
-	X(SEND_TTS_MESSAGES, 12, "Send Text-to-Speech Messages") \
-	X(MANAGE_MESSAGES, 13, "Manage Messages") \
-	X(EMBED_LINKS, 14, "Embed Links") \
-	X(ATTACH_FILES, 15, "Attach Files") \
-	X(READ_MESSAGE_HISTORY, 16, "Read Message History") \
-	X(MENTION_EVERYONE, 17, "Mention Everyone") \
-	X(USE_EXTERNAL_EMOJIS, 18, "Use External Emoji") \
-	X(VIEW_GUILD_INSIGHTS, 19, "View Server Insights") \
-	X(CONNECT, 20, "Connect") \
-	X(SPEAK, 21, "Speak") \
-	X(MUTE_MEMBERS, 22, "Mute Members") \
-	X(DEAFEN_MEMBERS, 23, "Deafen Members") \
-	X(MOVE_MEMBERS, 24, "Move Members") \
-	X(USE_VAD, 25, "Use Voice Activity") \
-	X(CHANGE_NICKNAME, 26, "Change Nickname") \
-	X(MANAGE_NICKNAMES, 27, "Manage Nicknames") \
-	X(MANAGE_ROLES, 28, "Manage Roles") \
-	X(MANAGE_WEBHOOKS, 29, "Manage Webhooks") \
-	X(MANAGE_GUILD_EXPRESSIONS, 30, "Manage Expressions") \
-	X(USE_APPLICATION_COMMANDS, 31, "Use Application Commands") \
-	X(REQUEST_TO_SPEAK, 32, "Request to Speak") \
-	X(MANAGE_EVENTS, 33, "Manage Events") \
-	X(MANAGE_THREADS, 34, "Manage Threads") \
-	X(CREATE_PUBLIC_THREADS, 35, "Create Public Threads") \
-	X(CREATE_PRIVATE_THREADS, 36, "Create Private Threads") \
-	X(USE_EXTERNAL_STICKERS, 37, "Use External Stickers") \
-	X(SEND_MESSAGES_IN_THREADS, 38, "Send Messages in Threads") \
-	X(USE_EMBEDDED_ACTIVITIES, 39, "Use Activities") \
-	X(MODERATE_MEMBERS, 40, "Timeout Members") \
-	X(VIEW_CREATOR_MONETIZATION_ANALYTICS, 41, "View Monetization Analytics") \
-	X(USE_SOUNDBOARD, 42, "Use Soundboard") \
-	X(CREATE_GUILD_EXPRESSIONS, 43, "Create Expressions") \
-	X(CREATE_EVENTS, 44, "Create Events") \
-	X(USE_EXTERNAL_SOUNDS, 45, "Use External Sounds") \
-	X(SEND_VOICE_MESSAGES, 46, "Send Voice Messages") \
-	X(SET_VOICE_CHANNEL_STATUS, 48, "Set Voice Channel Status") \
-	X(SEND_POLLS, 49, "Create Polls") \
-	X(USE_EXTERNAL_APPS, 50, "Use External Apps") \
-	X(PIN_MESSAGES, 51, "Pin Messages") \
-	X(BYPASS_SLOWMODE, 52, "Bypass Slowmode")
+	X(CREATE_INSTANT_INVITE, 0) \
+	X(KICK_MEMBERS, 1) \
+	X(BAN_MEMBERS, 2) \
+	X(ADMINISTRATOR, 3) \
+	X(MANAGE_CHANNELS, 4) \
+	X(MANAGE_GUILD, 5) \
+	X(ADD_REACTIONS, 6) \
+	X(VIEW_AUDIT_LOG, 7) \
+	X(PRIORITY_SPEAKER, 8) \
+	X(STREAM, 9) \
+	X(VIEW_CHANNEL, 10) \
+	X(SEND_MESSAGES, 11) \
+	X(SEND_TTS_MESSAGES, 12) \
+	X(MANAGE_MESSAGES, 13) \
+	X(EMBED_LINKS, 14) \
+	X(ATTACH_FILES, 15) \
+	X(READ_MESSAGE_HISTORY, 16) \
+	X(MENTION_EVERYONE, 17) \
+	X(USE_EXTERNAL_EMOJIS, 18) \
+	X(VIEW_GUILD_INSIGHTS, 19) \
+	X(CONNECT, 20) \
+	X(SPEAK, 21) \
+	X(MUTE_MEMBERS, 22) \
+	X(DEAFEN_MEMBERS, 23) \
+	X(MOVE_MEMBERS, 24) \
+	X(USE_VAD, 25) \
+	X(CHANGE_NICKNAME, 26) \
+	X(MANAGE_NICKNAMES, 27) \
+	X(MANAGE_ROLES, 28) \
+	X(MANAGE_WEBHOOKS, 29) \
+	X(MANAGE_GUILD_EXPRESSIONS, 30) \
+	X(USE_APPLICATION_COMMANDS, 31) \
+	X(REQUEST_TO_SPEAK, 32) \
+	X(MANAGE_EVENTS, 33) \
+	X(MANAGE_THREADS, 34) \
+	X(CREATE_PUBLIC_THREADS, 35) \
+	X(CREATE_PRIVATE_THREADS, 36) \
+	X(USE_EXTERNAL_STICKERS, 37) \
+	X(SEND_MESSAGES_IN_THREADS, 38) \
+	X(USE_EMBEDDED_ACTIVITIES, 39) \
+	X(MODERATE_MEMBERS, 40) \
+	X(VIEW_CREATOR_MONETIZATION_ANALYTICS, 41) \
+	X(USE_SOUNDBOARD, 42) \
+	X(CREATE_GUILD_EXPRESSIONS, 43) \
+	X(CREATE_EVENTS, 44) \
+	X(USE_EXTERNAL_SOUNDS, 45) \
+	X(SEND_VOICE_MESSAGES, 46) \
+	X(SET_VOICE_CHANNEL_STATUS, 48) \
+	X(SEND_POLLS, 49) \
+	X(USE_EXTERNAL_APPS, 50) \
+	X(PIN_MESSAGES, 51) \
+	X(BYPASS_SLOWMODE, 52)
 
 enum shoal_permission_bit {
-#define X(name, bit, words) SHOAL_PERMISSION_BIT_##name = bit,
+#define X(name, bit) SHOAL_PERMISSION_BIT_##name = bit,
 	SHOAL_PERMISSIONS(X)
 #undef X
 };
@@ -123,7 +124,8 @@ bool shoal_permissions_outrank(const struct shoal_guild_view *guild, const struc
 bool shoal_permissions_above_role(const struct shoal_guild_view *guild, const struct shoal_permissions_member *member,
 				  uint64_t role_id);
 
-/* "Manage Server" for the lowest bit that is set; "?" for one that nobody knows. */
-const char *shoal_permission_words(uint64_t bits);
+/* "Manage Server", "Server verwalten" for the lowest bit that is set, as Discord's own interface has it in @language;
+ * "?" for one that nobody knows. */
+const char *shoal_permission_words(uint64_t bits, enum shoal_language language);
 
 #endif

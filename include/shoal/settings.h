@@ -10,6 +10,7 @@
 
 #include <shoal/api.h>
 #include <shoal/config.h>
+#include <shoal/phrase.h>
 
 /* Where a value is asked for. 0: there is none of that kind, and the layer is not looked at. */
 struct shoal_place {
@@ -63,11 +64,15 @@ struct shoal_setting_change {
 };
 
 struct shoal_setting_outcome {
-	int error;         /* 0; -EINVAL: the value may not be, or the row not be set there; -ENOENT: nothing was set
-			    * there; -SHOAL_EOFFLINE, -ECANCELED (it may have been written), … */
-	bool kept;         /* the database is away: it waits on this machine's disk, and counts already */
-	int64_t version;   /* that it made; 0: kept */
-	const char *words; /* a sentence for whoever asked, when @error is set */
+	int error;       /* 0; -EINVAL: the value may not be, or the row not be set there; -ENOENT: nothing was set
+			  * there; -SHOAL_EOFFLINE, -ECANCELED (it may have been written), … */
+	bool kept;       /* the database is away: it waits on this machine's disk, and counts already */
+	int64_t version; /* that it made; 0: kept */
+	/* For shoal_refuse(), when @error is set: why not. NULL: nobody foresaw it, which is for
+	 * shoal_reply_incident(). */
+	const struct shoal_phrase *phrase;
+	const struct shoal_word *words;
+	size_t word_count;
 };
 typedef void (*shoal_setting_done_fn)(void *arg, const struct shoal_setting_outcome *outcome);
 

@@ -249,6 +249,43 @@ static inline int shoal_test_phrase(struct shoal_invocation *inv, const struct s
 	return shoal_test_note(inv, text);
 }
 
+/* Here they are filled in. */
+static inline const char *shoal_test_phrase_print(const struct shoal_phrase *phrase, enum shoal_language language,
+						  const struct shoal_word *words, size_t word_count, char *text,
+						  size_t size)
+{
+	const char *at = phrase->text[language] ? phrase->text[language] : phrase->text[SHOAL_ENGLISH];
+	size_t len = 0, i, name;
+
+	while (*at && len + 1 < size) {
+		name = *at == '{' ? strcspn(at, "}") : 0;
+		for (i = 0; name && i < word_count; i++) {
+			if (strlen(words[i].name) == name - 1 && strncmp(words[i].name, at + 1, name - 1) == 0)
+				break;
+		}
+		if (!name || i == word_count) {
+			text[len++] = *at++;
+			continue;
+		}
+		len += (size_t)snprintf(text + len, size - len, "%s", words[i].value);
+		len = len < size ? len : size - 1;
+		at += name + (at[name] == '}');
+	}
+	if (size)
+		text[len] = '\0';
+	return text;
+}
+
+/* The phrase of the result, or "?". */
+static inline int shoal_test_refuse_result(struct shoal_invocation *inv, const struct shoal_result *result)
+{
+	const struct shoal_phrase unknown = { { "?" } };
+
+	if (result->error == -ECANCELED)
+		return 0;
+	return shoal_test_phrase(inv, result->phrase ? result->phrase : &unknown, NULL, 0, true);
+}
+
 static inline int shoal_test_incident(struct shoal_invocation *inv, const char *why)
 {
 	inv->is_error |= !inv->replies;
@@ -350,6 +387,8 @@ static inline struct shoal_api *shoal_test_begin(void)
 		.suggest = shoal_test_suggest,
 		.reply_phrase = shoal_test_phrase,
 		.reply_incident = shoal_test_incident,
+		.refuse_result = shoal_test_refuse_result,
+		.phrase_print = shoal_test_phrase_print,
 		.custom_id = shoal_test_custom_id,
 		.invocation_custom_rest = shoal_test_custom_rest,
 		.invocation_level = shoal_test_level,

@@ -62,12 +62,12 @@ static size_t place_of(uint64_t guild_id)
 static bool read_rules(uint64_t guild_id, const struct setting_layer *layer, struct access_rules *rules)
 {
 	struct log_ctx ctx = { .shard = -1, .guild_id = guild_id, .module = "access" };
-	char error[ACCESS_ERROR_SIZE];
+	struct access_fault fault;
 	int r;
 
 	if (!layer->value)
 		return layer->problem == 0;
-	r = access_rules_parse(layer->value->text, rules, error);
+	r = access_rules_parse(layer->value->text, rules, &fault);
 	if (r < 0)
 		log_warn(&ctx, "access.unfit", KV_ERR(r), KV_MSG("stored rules can't be read and don't count"));
 	return r == 0;

@@ -11,6 +11,7 @@
 #include "shard/commands/invocation.h"
 #include "shared/base/buf.h"
 #include "shared/phrases/phrases.h"
+#include "shared/settings/settings_write.h"
 
 /* The words of a phrase, for the functions below: WORDS({ "name", value }, …). */
 #define WORDS(...)                                    \
@@ -29,16 +30,19 @@ static inline const char *builtin_text(const struct shoal_invocation *inv, const
 	return phrases_text(phrase, inv->language);
 }
 
+/* What a row says of itself, in the asker's language where the row has it. */
+static inline const char *builtin_described(const struct shoal_invocation *inv, const struct shoal_phrase *local,
+					    const char *english)
+{
+	const char *text = local && inv->language != SHOAL_ENGLISH ? local->text[inv->language] : NULL;
+
+	return text ? text : english;
+}
+
 #define NUMBER_SIZE 32
 static inline const char *builtin_number(uint64_t number, char text[NUMBER_SIZE])
 {
 	snprintf(text, NUMBER_SIZE, "%llu", (unsigned long long)number);
-	return text;
-}
-
-static inline const char *builtin_decimal(double number, char text[NUMBER_SIZE])
-{
-	snprintf(text, NUMBER_SIZE, "%.1f", number);
 	return text;
 }
 
@@ -63,5 +67,7 @@ void settings_list(struct shoal_invocation *inv); /* builtin_settings_list.c */
 
 /* builtin_settings.c: why the database gave no answer, or took nothing; an incident for what nobody foresaw. */
 void builtin_tell_database(struct shoal_invocation *inv, int error);
+/* Why a change of a setting failed; true: it did, and the member was told. */
+bool builtin_tell_outcome(struct shoal_invocation *inv, const struct settings_outcome *outcome);
 
 #endif

@@ -16,14 +16,6 @@
 
 #define HELP_MAX 8192
 
-/* In the asker's language where the row has it. */
-static const char *described(const struct shoal_invocation *inv, const struct shoal_phrase *local, const char *english)
-{
-	const char *text = local ? local->text[inv->language] : NULL;
-
-	return text ? text : english;
-}
-
 static void describe_options(struct buf *out, const struct shoal_invocation *inv, const struct shoal_command *command)
 {
 	size_t i;
@@ -33,7 +25,7 @@ static void describe_options(struct buf *out, const struct shoal_invocation *inv
 
 		buf_printf(out, "\n  `%s`%s%s: %s", option->name, option->required ? "" : " ",
 			   option->required ? "" : builtin_text(inv, &phrase_HELP_OPTIONAL),
-			   described(inv, option->descriptions, option->description));
+			   builtin_described(inv, option->descriptions, option->description));
 	}
 }
 
@@ -57,10 +49,11 @@ static void describe_row(struct buf *out, const struct shoal_invocation *inv, co
 	CLEANUP(buf_finish) struct buf example = { 0 };
 
 	buf_init(&example, HELP_MAX);
-	buf_printf(out, "`/%s`: %s", path, described(inv, command->descriptions, command->description));
+	buf_printf(out, "`/%s`: %s", path, builtin_described(inv, command->descriptions, command->description));
 	describe_options(out, inv, command);
 	if (asked->permissions)
-		put_line(out, inv, &phrase_HELP_NEEDS, "permission", shoal_permission_words(asked->permissions));
+		put_line(out, inv, &phrase_HELP_NEEDS, "permission",
+			 shoal_permission_words(asked->permissions, inv->language));
 	if (asked->level)
 		put_line(out, inv, &phrase_HELP_LEVEL, "level", gate_level_words(asked->level, inv->language));
 	if (asked->flags & SHOAL_COMMAND_GUILD_ONLY)
@@ -101,7 +94,7 @@ static void list_menus(const struct shoal_invocation *inv, struct buf *out)
 	for (i = 0; i < registry_command_count; i++) {
 		if (registry_commands[i]->kind != SHOAL_COMMAND_SLASH)
 			buf_printf(&names, "%s`%s`", names.len ? ", " : "",
-				   described(inv, registry_commands[i]->names, registry_commands[i]->name));
+				   builtin_described(inv, registry_commands[i]->names, registry_commands[i]->name));
 	}
 	if (names.len == 0 || !buf_cstr(&names))
 		return;
@@ -117,9 +110,9 @@ static void list_all(const struct shoal_invocation *inv, const char *prefix, str
 	buf_printf(out, "%s\n", builtin_text(inv, &phrase_HELP_TITLE));
 	for (i = 0; i < registry_command_count; i++) {
 		if (registry_commands[i]->kind == SHOAL_COMMAND_SLASH)
-			buf_printf(
-				out, "`/%s`: %s\n", registry_commands[i]->name,
-				described(inv, registry_commands[i]->descriptions, registry_commands[i]->description));
+			buf_printf(out, "`/%s`: %s\n", registry_commands[i]->name,
+				   builtin_described(inv, registry_commands[i]->descriptions,
+						     registry_commands[i]->description));
 	}
 	list_menus(inv, out);
 	buf_printf(out, "\n%s", builtin_text(inv, &phrase_HELP_MORE));

@@ -281,8 +281,8 @@ static void on_changed(void *arg, const struct settings_outcome *outcome)
 
 	if (outcome->error == 0)
 		invocation_reply_phrase(change->inv, &phrase_PERM_DONE, &(struct shoal_word){ "what", what }, 1);
-	else if (outcome->error != -ECANCELED)
-		invocation_reply_error(change->inv, "%s", outcome->words);
+	else
+		builtin_tell_outcome(change->inv, outcome);
 	finish(change);
 }
 
@@ -325,7 +325,7 @@ static void on_rules(void *arg, const struct setting_answer *answer)
 	struct settings *settings = commands_services(inv)->settings;
 	struct settings_place place = { .guild_id = inv->guild_id };
 	struct setting_layer layers[SETTINGS_LAYER_COUNT];
-	char error[ACCESS_ERROR_SIZE];
+	struct access_fault fault;
 	int r;
 
 	if (inv->commands->closing || inv->scope.ended) {
@@ -339,7 +339,7 @@ static void on_rules(void *arg, const struct setting_answer *answer)
 	settings_layers(settings, &place, SETTING_ACCESS_RULES, layers);
 	r = layers[SETTINGS_GUILD].problem;
 	if (r == 0 && layers[SETTINGS_GUILD].value)
-		r = access_rules_parse(layers[SETTINGS_GUILD].value->text, &rules, error);
+		r = access_rules_parse(layers[SETTINGS_GUILD].value->text, &rules, &fault);
 	if (r < 0) {
 		refuse(change, r == -ENOMEM ? &phrase_NO_MEMORY : &phrase_PERM_UNREADABLE);
 		return;
@@ -516,7 +516,7 @@ static void put_permission(struct buf *out, const struct gate_case *c, const str
 {
 	struct gate_refusal refusal;
 	char text[LINE_MAX_SIZE], names[160];
-	const char *wanted = c->rule->permissions ? shoal_permission_words(c->rule->permissions)
+	const char *wanted = c->rule->permissions ? shoal_permission_words(c->rule->permissions, inv->language)
 						  : phrases_text(&phrase_EXPLAIN_NOTHING, inv->language);
 	const struct shoal_word words[] = { { "level", gate_level_words(c->level, inv->language) },
 					    { "needed", gate_level_words(c->needed, inv->language) },
@@ -727,26 +727,18 @@ static void suggest_command(struct shoal_invocation *inv)
 	shoal_suggest(inv, choices, count);
 }
 
-static const struct shoal_phrase level_names[] = {
-	SHOAL_PHRASE("member", "Mitglied", "miembro", "membro"),
-	SHOAL_PHRASE("trusted", "Vertraute", "de confianza", "fidato"),
-	SHOAL_PHRASE("helper", "Helfer", "ayudante", "aiutante"),
-	SHOAL_PHRASE("moderator", "Moderator", "moderador", "moderatore"),
-	SHOAL_PHRASE("admin", "Admin", "administrador", "amministratore"),
-	SHOAL_PHRASE("owner", "Besitzer", "propietario", "proprietario"),
-	SHOAL_PHRASE("the command's own", "die eigene des Befehls", "el del comando", "quello del comando"),
-};
-
-#define LEVEL(word, at)                                                   \
+#define LEVEL(word, phrase)                                               \
 	{                                                                 \
-		.name = (word), .text = (word), .names = &level_names[at] \
+		.name = (word), .text = (word), .names = &phrase_##phrase \
 	}
 static const struct shoal_choice given_levels[] = {
-	LEVEL("member", 0), LEVEL("trusted", 1), LEVEL("helper", 2), LEVEL("moderator", 3), LEVEL("admin", 4),
+	LEVEL("member", LEVEL_MEMBER),       LEVEL("trusted", LEVEL_TRUSTED), LEVEL("helper", LEVEL_HELPER),
+	LEVEL("moderator", LEVEL_MODERATOR), LEVEL("admin", LEVEL_ADMIN),
 };
 static const struct shoal_choice needed_levels[] = {
-	LEVEL("member", 0), LEVEL("trusted", 1), LEVEL("helper", 2),  LEVEL("moderator", 3),
-	LEVEL("admin", 4),  LEVEL("owner", 5),   LEVEL(OWN_LEVEL, 6),
+	LEVEL("member", LEVEL_MEMBER),       LEVEL("trusted", LEVEL_TRUSTED), LEVEL("helper", LEVEL_HELPER),
+	LEVEL("moderator", LEVEL_MODERATOR), LEVEL("admin", LEVEL_ADMIN),     LEVEL("owner", LEVEL_OWNER),
+	LEVEL(OWN_LEVEL, LEVEL_OWN),
 };
 
 static const struct shoal_phrase of_role = SHOAL_PHRASE(NULL, "Eine Rolle", "Un rol", "Un ruolo");

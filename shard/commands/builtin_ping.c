@@ -7,9 +7,11 @@
 
 static const char *milliseconds(const struct shoal_invocation *inv, uint64_t us, char text[NUMBER_SIZE])
 {
+	char number[PHRASES_DECIMAL_SIZE];
+
 	if (us == 0)
 		return builtin_text(inv, &phrase_NOT_MEASURED);
-	snprintf(text, NUMBER_SIZE, "%.1f ms", (double)us / 1000.0);
+	snprintf(text, NUMBER_SIZE, "%.20s ms", phrases_decimal((double)us / 1000.0, inv->language, number));
 	return text;
 }
 

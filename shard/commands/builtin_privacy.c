@@ -29,7 +29,7 @@ static void tell_error(struct shoal_invocation *inv, int error)
 	else if (error == -SHOAL_EOFFLINE)
 		invocation_refuse(inv, &phrase_PRIVACY_AWAY, NULL, 0);
 	else
-		invocation_refuse(inv, &phrase_PRIVACY_BROKEN, WORDS({ "error", error_name(error) }));
+		invocation_incident_phrase(inv, &phrase_PRIVACY_BROKEN, error_text(error));
 }
 
 /* --- export ------------------------------------------------------------------------------------------------------- */

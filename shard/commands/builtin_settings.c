@@ -52,7 +52,7 @@ static void put_value(struct buf *out, const struct shoal_invocation *inv, const
 		buf_append_str(out, builtin_text(inv, value->text[0] ? &phrase_VALUE_HIDDEN : &phrase_VALUE_EMPTY));
 		return;
 	}
-	value_print(value, true, text, sizeof(text));
+	value_say(value, inv->language, text, sizeof(text));
 	if (value->type == SHOAL_SETTING_TEXT && strlen(text) < PREFIXES_SHOWN_SIZE / 2)
 		buf_append_str(out, text[0] ? prefixes_shown(text, "", code) : builtin_text(inv, &phrase_VALUE_EMPTY));
 	else if (value->type == SHOAL_SETTING_TEXT)
@@ -76,52 +76,26 @@ struct change {
 	char prefix[PREFIX_SIZE * 4];
 };
 
-/* What went wrong, where a sentence of the catalogue says it. */
-static const struct {
-	int error;
-	const struct shoal_phrase *phrase;
-} troubles[] = {
-	{ -SHOAL_EUNKNOWN, &phrase_DATABASE_UNKNOWN },
-	{ -ENOBUFS, &phrase_DATABASE_BUSY },
-	{ -ETIMEDOUT, &phrase_DATABASE_BUSY },
-	{ -ENOSPC, &phrase_DATABASE_AWAY },
-	{ -E2BIG, &phrase_SETTING_FULL },
-	{ -SHOAL_ENOKEY, &phrase_SETTING_NO_KEY },
-	{ -ENOMEM, &phrase_NO_MEMORY },
-	{ -ENODATA, &phrase_SETTINGS_NOT_SET_UP },
-	{ -EACCES, &phrase_SETTINGS_NOT_SET_UP },
-};
-
-static bool tell_trouble(struct shoal_invocation *inv, int error)
-{
-	if (error == -SHOAL_EOFFLINE) {
-		invocation_refuse(inv,
-				  settings_is_on(settings_of(inv)) ? &phrase_DATABASE_AWAY : &phrase_SETTINGS_FIXED,
-				  NULL, 0);
-		return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(troubles); i++) {
-		if (troubles[i].error != error)
-			continue;
-		invocation_refuse(inv, troubles[i].phrase, NULL, 0);
-		return true;
-	}
-	return false;
-}
-
 void builtin_tell_database(struct shoal_invocation *inv, int error)
 {
-	if (error != -ECANCELED && !tell_trouble(inv, error))
+	const struct shoal_phrase *phrase = settings_error_phrase(settings_of(inv), error);
+
+	if (error == -ECANCELED)
+		return;
+	if (phrase)
+		invocation_refuse(inv, phrase, NULL, 0);
+	else
 		invocation_incident(inv, error_text(error));
 }
 
-/* How a change ended, for those that say nothing of their own. What a setting's own check says is in English. */
-static bool tell_failure(struct shoal_invocation *inv, const struct settings_outcome *outcome)
+bool builtin_tell_outcome(struct shoal_invocation *inv, const struct settings_outcome *outcome)
 {
 	if (outcome->error == 0)
 		return false;
-	if (outcome->error != -ECANCELED && !tell_trouble(inv, outcome->error))
-		invocation_refuse(inv, &phrase_SETTING_BAD, WORDS({ "why", outcome->words }));
+	if (outcome->error != -ECANCELED && outcome->phrase)
+		invocation_refuse(inv, outcome->phrase, outcome->said, outcome->said_count);
+	else if (outcome->error != -ECANCELED)
+		invocation_incident(inv, outcome->words);
 	return true;
 }
 
@@ -138,7 +112,7 @@ static void prefix_changed(void *arg, const struct settings_outcome *outcome)
 	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, TEXT_MAX);
-	if (!tell_failure(change->inv, outcome)) {
+	if (!builtin_tell_outcome(change->inv, outcome)) {
 		builtin_put(&out, change->inv, &phrase_PREFIX_DONE,
 			    WORDS({ "prefix", prefixes_shown(change->prefix, "", shown) },
 				  { "example", prefixes_shown(change->prefix, "ping", example) }));
@@ -278,7 +252,8 @@ static void put_layers(struct look *look, const struct schema_row *row, enum set
 		if (layers[layer].value)
 			put_value(&look->out, look->inv, row, layers[layer].value);
 		else if (layers[layer].problem)
-			buf_append_str(&look->out, settings_problem_words(layers[layer].problem));
+			buf_append_str(&look->out,
+				       builtin_text(look->inv, settings_problem_phrase(layers[layer].problem)));
 		else
 			buf_append_str(&look->out, builtin_text(look->inv, &phrase_VALUE_NOT_SET));
 		if (layers[layer].pending)
@@ -298,7 +273,7 @@ static void on_look(void *arg, const struct setting_answer *answer)
 	buf_init(&value, TEXT_MAX);
 	if (answer->problem && (row->row->flags & SHOAL_SETTING_SENSITIVE))
 		builtin_put(&value, look->inv, &phrase_SETTING_UNUSABLE,
-			    WORDS({ "why", settings_problem_words(answer->problem) }));
+			    WORDS({ "why", builtin_text(look->inv, settings_problem_phrase(answer->problem)) }));
 	else
 		put_value(&value, look->inv, row, answer->value);
 	if (look->out.len)
@@ -310,7 +285,8 @@ static void on_look(void *arg, const struct setting_answer *answer)
 		char allowed[VALUE_ERROR_SIZE];
 
 		settings_allowed(look->inv, row->row, allowed, sizeof(allowed));
-		buf_printf(&look->out, "\n%s: %s", row->row->description, allowed);
+		buf_printf(&look->out, "\n%s: %s",
+			   builtin_described(look->inv, row->row->descriptions, row->row->description), allowed);
 		put_layers(look, row, answer->from);
 		end_look(look);
 		return;
@@ -388,20 +364,6 @@ static bool is_refused(struct shoal_invocation *inv, const char *name, const cha
 	return true;
 }
 
-/* -ENOENT is said of what is there no more to be changed: names are looked at before. */
-static bool tell_none(struct shoal_invocation *inv, const struct settings_outcome *outcome)
-{
-	int64_t version = shoal_invocation_integer(inv, "version", 0);
-	const char *name = shoal_invocation_string(inv, "name", "");
-	char number[NUMBER_SIZE];
-
-	if (outcome->error != -ENOENT)
-		return false;
-	invocation_refuse(inv, version ? &phrase_SETTING_NO_VERSION : &phrase_SETTING_NOT_SET,
-			  WORDS({ "name", name }, { "version", builtin_number((uint64_t)version, number) }));
-	return true;
-}
-
 static void changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct shoal_invocation *inv = arg;
@@ -415,7 +377,7 @@ static void changed(void *arg, const struct settings_outcome *outcome)
 				   WORDS({ "version", builtin_number((uint64_t)outcome->version, number) }),
 				   version + 1, sizeof(version) - 1);
 	}
-	if (!tell_none(inv, outcome) && !tell_failure(inv, outcome)) {
+	if (!builtin_tell_outcome(inv, outcome)) {
 		builtin_put(&out, inv, &phrase_SETTING_CHANGED,
 			    WORDS({ "name", shoal_invocation_string(inv, "name", "") }, { "version", version }));
 		put_kept(&out, inv, outcome);
@@ -485,6 +447,22 @@ static void put_code(struct buf *out, const char *text)
 	buf_printf(out, "`%s`", copy);
 }
 
+/* Where it went back to; else what did it, which is a command's path or a module's own word. */
+static void put_note(struct buf *out, const struct shoal_invocation *inv, const char *note)
+{
+	int64_t back = settings_note_back(note);
+	char number[NUMBER_SIZE];
+
+	if (!note[0])
+		return;
+	buf_append_char(out, ' ');
+	if (back)
+		builtin_put(out, inv, &phrase_HISTORY_BACK,
+			    WORDS({ "version", builtin_number((uint64_t)back, number) }));
+	else
+		put_code(out, note);
+}
+
 static void put_past(struct buf *out, const struct shoal_invocation *inv, const struct setting_past *rows, size_t count,
 		     size_t at)
 {
@@ -511,8 +489,7 @@ static void put_past(struct buf *out, const struct shoal_invocation *inv, const 
 			  { "version", builtin_number((uint64_t)row->version, version) },
 			  { "before", buf_cstr(&old) ? buf_cstr(&old) : "" },
 			  { "after", buf_cstr(&new) ? buf_cstr(&new) : "" }, { "who", who }));
-	if (row->note[0])
-		buf_printf(out, " (%s)", row->note);
+	put_note(out, inv, row->note);
 	buf_append_char(out, '\n');
 }
 
@@ -538,7 +515,8 @@ static void history(struct shoal_invocation *inv)
 	const char *name = shoal_invocation_string(inv, "name", NULL);
 
 	shoal_invocation_hold(inv);
-	settings_history(settings_of(inv), layer_of(inv), &place, name, SETTINGS_HISTORY_MAX, on_history, inv);
+	settings_history(settings_of(inv), layer_of(inv), &place, name, SETTINGS_HISTORY_MAX, inv->language, on_history,
+			 inv);
 }
 
 /* --- the rows ----------------------------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ static void print_value(struct shoal_invocation *inv, const struct guild_setting
 	} else if (!row || !json || value_from_json(row->row, json, &value, error) < 0) {
 		put_code(setting->value, setting->value_len, out, size);
 	} else {
-		value_print(&value.is, true, text, sizeof(text));
+		value_say(&value.is, inv->language, text, sizeof(text));
 		if (row->row->type != SHOAL_SETTING_TEXT)
 			snprintf(out, size, "%s", text);
 		else if (text[0])

@@ -14,12 +14,50 @@
 #define SHARDS_TIMEOUT_MS    1000
 #define SHARDS_TABLE_MAX     20 /* lines that fit Discord's 2000 characters */
 #define SHARDS_NOT_READY_MAX 30
+#define STATE_COLUMNS        13 /* of the table; the longest word of a state has no more */
 
 static const char *state_of(const json_t *shard)
 {
 	const char *state = json_string_value(json_object_get(shard, "state"));
 
-	return state ? state : "unknown";
+	return state ? state : "";
+}
+
+/* A state by the name that it has for operators; one that a newer supervisor knows alone is unknown. */
+static const char *state_words(const struct shoal_invocation *inv, const json_t *shard)
+{
+	static const struct shoal_phrase *const words[SHARD_STATE_COUNT] = {
+		[SHARD_STATE_NONE] = &phrase_SHARD_NONE,
+		[SHARD_STATE_STARTING] = &phrase_SHARD_STARTING,
+		[SHARD_STATE_CONNECTING] = &phrase_SHARD_CONNECTING,
+		[SHARD_STATE_WAITING] = &phrase_SHARD_WAITING,
+		[SHARD_STATE_IDENTIFYING] = &phrase_SHARD_IDENTIFYING,
+		[SHARD_STATE_RESUMING] = &phrase_SHARD_RESUMING,
+		[SHARD_STATE_LOADING] = &phrase_SHARD_LOADING,
+		[SHARD_STATE_READY] = &phrase_SHARD_READY,
+		[SHARD_STATE_BACKOFF] = &phrase_SHARD_BACKOFF,
+		[SHARD_STATE_STOPPING] = &phrase_SHARD_STOPPING,
+		[SHARD_STATE_STOPPED] = &phrase_SHARD_STOPPED,
+		[SHARD_STATE_FAILED] = &phrase_SHARD_FAILED,
+	};
+	const char *state = state_of(shard);
+
+	for (uint32_t i = 0; i < SHARD_STATE_COUNT; i++)
+		if (strcmp(shard_state_name(i), state) == 0)
+			return builtin_text(inv, words[i]);
+	return builtin_text(inv, &phrase_SHARD_UNKNOWN);
+}
+
+/* As wide as @columns; printf() would count bytes. */
+static void put_cell(struct buf *out, const char *text, size_t columns)
+{
+	size_t wide = 0;
+
+	for (const char *at = text; *at; at++)
+		wide += ((unsigned char)*at & 0xC0) != 0x80;
+	buf_append_str(out, text);
+	for (; wide < columns; wide++)
+		buf_append_char(out, ' ');
 }
 
 static long long number_of(const json_t *shard, const char *key)
@@ -34,8 +72,11 @@ static void table(struct buf *out, const struct shoal_invocation *inv, const jso
 
 	buf_printf(out, "```\n%s\n", builtin_text(inv, &phrase_SHARDS_TABLE));
 	json_array_foreach(shards, i, shard)
-		buf_printf(out, "%5lld  %-11s  %6lld  %4lld ms\n", number_of(shard, "id"), state_of(shard),
-			   number_of(shard, "guilds"), number_of(shard, "latency_ms"));
+	{
+		buf_printf(out, "%5lld  ", number_of(shard, "id"));
+		put_cell(out, state_words(inv, shard), STATE_COLUMNS);
+		buf_printf(out, "  %6lld  %4lld ms\n", number_of(shard, "guilds"), number_of(shard, "latency_ms"));
+	}
 	buf_append_str(out, "```");
 }
 
@@ -58,7 +99,7 @@ static void exceptions(struct buf *out, const struct shoal_invocation *inv, cons
 			more++;
 			continue;
 		}
-		buf_printf(&names, "%s%lld (%s)", shown ? ", " : "", number_of(shard, "id"), state_of(shard));
+		buf_printf(&names, "%s%lld (%s)", shown ? ", " : "", number_of(shard, "id"), state_words(inv, shard));
 		shown++;
 	}
 	if (!shown || !buf_cstr(&names))

@@ -87,8 +87,10 @@ static void own_numbers(struct shoal_invocation *inv, const struct shoal_phrase 
 
 	builtin_number(services->shard_id, shard);
 	builtin_number(board_shard_counter(services->board, BOARD_COUNTER_guilds), servers);
-	builtin_decimal((double)board_shard_counter(services->board, BOARD_COUNTER_events_per_s_milli) / 1000.0, rate);
-	builtin_decimal((double)board_shard_counter(services->board, BOARD_COUNTER_memory_kib) / 1024.0, memory);
+	phrases_decimal((double)board_shard_counter(services->board, BOARD_COUNTER_events_per_s_milli) / 1000.0,
+			inv->language, rate);
+	phrases_decimal((double)board_shard_counter(services->board, BOARD_COUNTER_memory_kib) / 1024.0, inv->language,
+			memory);
 	buf_init(&out, STATS_TEXT_MAX);
 	buf_printf(&out, "%s ", builtin_text(inv, why));
 	builtin_put(&out, inv, &phrase_STATS_ALONE,
@@ -110,8 +112,9 @@ static void answered(void *arg, int error, const struct fleet_stats *stats)
 			    WORDS({ "answered", builtin_number(stats->answered, answered_text) },
 				  { "count", builtin_number(commands_services(inv)->shard_count, count) },
 				  { "servers", builtin_number(stats->guilds, servers) },
-				  { "rate", builtin_decimal(stats->events_per_s, rate) },
-				  { "memory", builtin_decimal((double)stats->memory_kib / 1024.0, memory) }));
+				  { "rate", phrases_decimal(stats->events_per_s, inv->language, rate) },
+				  { "memory",
+				    phrases_decimal((double)stats->memory_kib / 1024.0, inv->language, memory) }));
 		add_commands(&out, inv, stats->commands, stats->commands_failed);
 		name_missing(&out, inv, stats);
 		if (buf_cstr(&out))

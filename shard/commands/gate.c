@@ -246,7 +246,7 @@ static bool step_permission(const struct gate_case *c, bool look, struct gate_re
 		return true;
 	add_word(ret, "level", gate_level_words(c->needed, c->language));
 	if (missing)
-		add_word(ret, "permission", shoal_permission_words(missing));
+		add_word(ret, "permission", shoal_permission_words(missing, c->language));
 	if (either)
 		return no(ret, c->known->sure ? "permission" : "unsure",
 			  c->known->sure ? &phrase_LEVEL_OR_PERMISSION_NEEDED : &phrase_LEVEL_UNSURE);

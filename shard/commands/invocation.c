@@ -17,6 +17,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
 #include "shared/base/random.h"
+#include "shared/discord/discord_error.h"
 #include "shared/discord/discord_time.h"
 #include "shared/log/log.h"
 
@@ -228,24 +229,58 @@ struct shoal_invocation *invocation_hold(struct shoal_invocation *inv)
 	return inv;
 }
 
-static int tell_incident(struct shoal_invocation *inv, const char *event, const char *why,
-			 const struct shoal_phrase *phrase)
+/* A new incident's number into @incident; in the log it stands beside @why. */
+static void note_incident(struct shoal_invocation *inv, const char *event, const char *why,
+			  const struct shoal_result *result, char incident[INCIDENT_DIGITS + 1])
 {
 	struct log_ctx ctx = { .shard = (int32_t)inv->commands->services.shard_id,
 			       .guild_id = inv->guild_id,
 			       .module = inv->path };
-	char incident[INCIDENT_DIGITS + 1];
 
 	inv->outcome = COMMAND_OUTCOME_failed;
 	random_hex(incident, INCIDENT_DIGITS);
 	board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
-	log_error(&ctx, event, KV_MSG(why), KV_STR("incident", incident));
+	log_error(&ctx, event, KV_MSG(why), KV_STR("incident", incident),
+		  KV_INT("http_status", result ? result->http_status : 0),
+		  KV_INT("discord_code", result ? result->discord_code : 0),
+		  KV_STR("detail", result ? result->message : ""));
+}
+
+static int tell_incident(struct shoal_invocation *inv, const char *event, const char *why,
+			 const struct shoal_phrase *phrase)
+{
+	char incident[INCIDENT_DIGITS + 1];
+
+	note_incident(inv, event, why, NULL, incident);
 	return invocation_refuse(inv, phrase, &(struct shoal_word){ "incident", incident }, 1);
+}
+
+int invocation_refuse_result(struct shoal_invocation *inv, const struct shoal_result *result)
+{
+	const struct shoal_phrase *phrase = result->phrase ? result->phrase : discord_error_phrase(0, 0);
+	char incident[INCIDENT_DIGITS + 1];
+
+	if (result->error == -ECANCELED)
+		return 0;
+	if (inv->replied)
+		return -EALREADY;
+	if (!discord_error_is_unexpected(result->http_status, result->discord_code))
+		return invocation_refuse(inv, phrase, NULL, 0);
+	note_incident(inv, "commands.incident", "Discord refused what a command asked of it", result, incident);
+	return invocation_refuse(
+		inv, &phrase_DISCORD_INCIDENT,
+		(const struct shoal_word[]){ { "why", phrases_text(phrase, inv->language) }, { "incident", incident } },
+		2);
 }
 
 int invocation_incident(struct shoal_invocation *inv, const char *why)
 {
-	return inv->replied ? -EALREADY : tell_incident(inv, "commands.incident", why, &phrase_UNEXPECTED);
+	return invocation_incident_phrase(inv, &phrase_UNEXPECTED, why);
+}
+
+int invocation_incident_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const char *why)
+{
+	return inv->replied ? -EALREADY : tell_incident(inv, "commands.incident", why, phrase);
 }
 
 /* Nobody is left who could answer: the member is told, and the log says whose fault it was. */

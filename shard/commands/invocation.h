@@ -155,6 +155,10 @@ int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...
 
 /* What should not happen did: the member reads an incident's number, the log has it beside @why. Answers. */
 int invocation_incident(struct shoal_invocation *inv, const char *why);
+/* The same in words that say more; @phrase has {incident}. */
+int invocation_incident_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const char *why);
+/* What Discord made of a request, in words; what should not be is an incident, too. Answers; not to -ECANCELED. */
+int invocation_refuse_result(struct shoal_invocation *inv, const struct shoal_result *result);
 int invocation_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,
 		      size_t word_count, bool is_error);
 

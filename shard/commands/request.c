@@ -55,7 +55,7 @@ void request_end(struct request *request, int error)
 {
 	struct shoal_result result = { .error = error,
 				       .message = error_text(error),
-				       .words = discord_error_words(0, 0) };
+				       .phrase = discord_error_phrase(0, 0) };
 
 	complete(request, &result);
 }
@@ -79,7 +79,7 @@ static void on_done(void *arg, const struct rest_result *answer)
 				       .created_id = id_of(answer->body, "id"),
 				       .channel_id = id_of(answer->body, "channel_id"),
 				       .message = answer->message ? answer->message : "",
-				       .words = answer->words ? answer->words : "",
+				       .phrase = answer->phrase,
 				       .already = answer->already };
 	int r;
 

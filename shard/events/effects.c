@@ -301,7 +301,6 @@ static void tell_due(struct effect *effect)
 				      .http_status = row->http_status,
 				      .discord_code = row->discord_code,
 				      .message = text,
-				      .words = "",
 				      .body = effect->body,
 				      .already = effect->already,
 				      .maybe_done = row->maybe_done };
@@ -309,7 +308,7 @@ static void tell_due(struct effect *effect)
 	if (row->error) {
 		snprintf(text, sizeof(text), "%s: before a crash: %s", route_rows[effect->request.route].name,
 			 error_text(row->error));
-		result.words = discord_error_words(row->http_status >= 400 ? row->http_status : 0, row->discord_code);
+		result.phrase = discord_error_phrase(row->http_status >= 400 ? row->http_status : 0, row->discord_code);
 	}
 	tell(effect, &result);
 }
@@ -332,7 +331,7 @@ static void end_unknown(struct effect *effect, const char *why)
 {
 	struct rest_result result = { .error = -SHOAL_EUNKNOWN,
 				      .message = "it may or may not have happened",
-				      .words = discord_error_words(0, 0),
+				      .phrase = discord_error_phrase(0, 0),
 				      .maybe_done = true };
 
 	report_unknown(effect, why);
@@ -360,7 +359,6 @@ static void happened(struct effect *effect, const struct rest_result *answer)
 {
 	struct rest_result result = { .http_status = answer->http_status,
 				      .message = "",
-				      .words = "",
 				      .body = effect->request.route == ROUTE_CREATE_MESSAGE_THREAD ? answer->body
 												   : NULL,
 				      .already = true };
@@ -386,7 +384,7 @@ static void on_checked(void *arg, const struct rest_result *answer)
 {
 	struct effect *effect = arg;
 	struct check_subject subject = { &effect->request, effect->since_ms, effect->asked };
-	struct rest_result not_sent = { .message = "it could not be sent again", .words = discord_error_words(0, 0) };
+	struct rest_result not_sent = { .message = "it could not be sent again", .phrase = discord_error_phrase(0, 0) };
 	enum check_verdict verdict;
 	int r = 0;
 
@@ -492,7 +490,7 @@ static void on_sent(void *arg, const struct rest_result *result)
 {
 	struct effect *effect = arg;
 	const struct route_row *row = &route_rows[effect->request.route];
-	struct rest_result gone = { .http_status = 404, .message = "", .words = "", .already = true };
+	struct rest_result gone = { .http_status = 404, .message = "", .already = true };
 
 	effect->rest_handle = 0;
 	if (is_gone(effect, result)) {
@@ -716,7 +714,7 @@ static void cancel(struct effect *effect)
 {
 	struct rest_result cancelled = { .error = -ECANCELED,
 					 .message = "cancelled",
-					 .words = discord_error_words(0, 0) };
+					 .phrase = discord_error_phrase(0, 0) };
 
 	if (effect->state == DUE)
 		tell(effect, &cancelled);

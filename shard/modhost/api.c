@@ -236,6 +236,7 @@ const struct shoal_api api_table = {
 	.suggest = suggest_give,
 	.reply_phrase = invocation_phrase,
 	.reply_incident = invocation_incident,
+	.refuse_result = invocation_refuse_result,
 	.custom_id = invocation_custom_id_make,
 
 	.invocation_level = invocation_level,

@@ -10,6 +10,7 @@
 
 #include <shoal/permissions.h>
 
+#include "shard/commands/builtin.h"
 #include "shard/commands/commands.h"
 #include "shard/modhost/modhost.h"
 #include "shard/modhost/switches.h"
@@ -122,7 +123,9 @@ static void put_module(struct buf *out, const struct shoal_invocation *inv, cons
 	buf_append_char(out, ')');
 	if (look->module->rows.description)
 		buf_printf(out, ": %s",
-			   phrases_clean(look->module->rows.description, 100, description, sizeof(description)));
+			   phrases_clean(builtin_described(inv, look->module->rows.descriptions,
+							   look->module->rows.description),
+					 100, description, sizeof(description)));
 }
 
 /* --- list, show ----------------------------------------------------------------------------------------------------
@@ -271,43 +274,17 @@ struct change {
 	const struct shoal_phrase *done;
 };
 
-static const struct shoal_phrase *phrase_of(const struct settings *settings, int error)
-{
-	if (!settings_is_on(settings))
-		return &phrase_DATABASE_NONE;
-	switch (error) {
-	case -ENOENT:
-		return &phrase_MODULE_NOT_SET;
-	case -SHOAL_EUNKNOWN:
-		return &phrase_DATABASE_UNKNOWN;
-	case -ENOBUFS:
-	case -EAGAIN:
-		return &phrase_DATABASE_BUSY;
-	case -SHOAL_EOFFLINE:
-	case -ETIMEDOUT:
-	case -ENOSPC:
-	case -EIO:
-	case -EROFS:
-		return &phrase_DATABASE_AWAY;
-	default:
-		return NULL; /* unexpected: the invocation's last release apologises */
-	}
-}
-
 static void on_changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct change *change = arg;
 	struct shoal_invocation *inv = change->inv;
 	const struct shoal_word word = { "module", shoal_invocation_string(inv, "name", "") };
-	const struct shoal_phrase *phrase = change->done;
 	char text[TEXT_MAX], kept[400];
 
-	if (outcome->error)
-		phrase = phrase_of(settings_of(inv), outcome->error);
-	if (outcome->error && phrase && outcome->error != -ECANCELED) {
-		invocation_refuse(inv, phrase, &word, 1);
-	} else if (!outcome->error) {
-		phrases_print_text(phrase, inv->language, &word, 1, text, sizeof(text));
+	if (outcome->error == -ENOENT) {
+		invocation_refuse(inv, &phrase_MODULE_NOT_SET, &word, 1);
+	} else if (!builtin_tell_outcome(inv, outcome)) {
+		phrases_print_text(change->done, inv->language, &word, 1, text, sizeof(text));
 		phrases_print_text(&phrase_KEPT_FOR_LATER, inv->language, NULL, 0, kept, sizeof(kept));
 		shoal_reply_printf(inv, "%s%s%s", text, outcome->kept ? "\n" : "", outcome->kept ? kept : "");
 	}

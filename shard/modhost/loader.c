@@ -21,9 +21,11 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
+#include "shared/phrases/phrases.h"
 #include "shared/schedule/repeat.h"
 
 #define ROWS_MAX      256
+#define PHRASES_MAX   4096
 #define LANE_FIRST    1
 #define LANE_HASH_MOD (EFFECT_LANE_MAX - LANE_FIRST)
 
@@ -175,10 +177,23 @@ static int check_job(const struct shoal_module *rows, size_t at, char *error)
 	return 0;
 }
 
+static int check_phrases(const struct shoal_module *rows, char *error)
+{
+	char why[PHRASES_ERROR_SIZE];
+
+	if (rows->phrase_count > PHRASES_MAX || (rows->phrase_count && !rows->phrases))
+		return refuse(error, -EINVAL, "it has more than %d phrases, or none where it says that there are some",
+			      PHRASES_MAX);
+	for (size_t i = 0; i < rows->phrase_count; i++)
+		if (phrases_check(&rows->phrases[i], why) < 0)
+			return refuse(error, -EINVAL, "%s", why);
+	return 0;
+}
+
 static int check_rows(const struct shoal_module *rows, char *error)
 {
 	size_t i;
-	int r = 0;
+	int r = check_phrases(rows, error);
 
 	if (rows->command_count > ROWS_MAX || rows->event_count > ROWS_MAX || rows->component_count > ROWS_MAX ||
 	    rows->setting_count > ROWS_MAX || rows->statement_count > ROWS_MAX || rows->job_count > ROWS_MAX)

@@ -120,13 +120,15 @@ static void tell_outcome(struct module_call *call, int error, const void *answer
 {
 	const struct settings_outcome *outcome = answer;
 	struct set_call *set = (struct set_call *)call;
-	struct shoal_setting_outcome ours = { .error = error, .words = "" };
+	struct shoal_setting_outcome ours = { .error = error };
 
 	if (outcome)
 		ours = (struct shoal_setting_outcome){ .error = outcome->error,
 						       .kept = outcome->kept,
 						       .version = outcome->version,
-						       .words = outcome->words };
+						       .phrase = outcome->phrase,
+						       .words = outcome->said,
+						       .word_count = outcome->said_count };
 	if (set->fn)
 		set->fn(set->arg, &ours);
 }

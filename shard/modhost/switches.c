@@ -9,6 +9,7 @@
 #include "shard/modhost/loader.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
+#include "shared/phrases/phrases.h"
 
 #define SLOTS    4096 /* a power of two */
 #define TRUST_NS NS_PER_S
@@ -17,7 +18,8 @@ _Static_assert(BOARD_MODULES_MAX <= 32, "a bit each");
 
 /* Of the schema; static storage as it must be. */
 static struct shoal_setting rows[BOARD_MODULES_MAX];
-static char descriptions[BOARD_MODULES_MAX][128];
+static char descriptions[BOARD_MODULES_MAX][SHOAL_LANGUAGE_COUNT][128];
+static struct shoal_phrase local_descriptions[BOARD_MODULES_MAX];
 static struct shoal_settings_schema schema = { .owner = SWITCHES_OWNER, .version = 1, .rows = rows };
 
 struct slot {
@@ -77,6 +79,14 @@ static int check_defaults(const char *defaults, char error[VALUE_ERROR_SIZE])
 	return 0;
 }
 
+static void describe(size_t at, const char *module)
+{
+	for (int i = 0; i < SHOAL_LANGUAGE_COUNT; i++)
+		local_descriptions[at].text[i] = phrases_print_text(&phrase_MODULE_SWITCH, (enum shoal_language)i,
+								    &(struct shoal_word){ "module", module }, 1,
+								    descriptions[at][i], sizeof(descriptions[at][i]));
+}
+
 int switches_register(struct schemas *schemas, const char *defaults, char error[VALUE_ERROR_SIZE])
 {
 	int r = check_defaults(defaults, error);
@@ -89,14 +99,14 @@ int switches_register(struct schemas *schemas, const char *defaults, char error[
 
 		if (is_core(module->name))
 			continue;
-		snprintf(descriptions[schema.count], sizeof(descriptions[0]), "whether the module %s runs here",
-			 module->name);
+		describe(schema.count, module->name);
 		rows[schema.count] = (struct shoal_setting){
 			.name = module->name,
 			.type = SHOAL_SETTING_BOOL,
 			.layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD,
 			.fallback = is_default(defaults, module->name) ? "on" : "off",
-			.description = descriptions[schema.count],
+			.description = descriptions[schema.count][SHOAL_ENGLISH],
+			.descriptions = &local_descriptions[schema.count],
 		};
 		schema.count++;
 	}

@@ -230,15 +230,15 @@ void call_decide(struct call *call, int error, const char *format, ...)
 	discord_error_mend(call->text);
 }
 
-const char *call_words(const struct call *call)
+const struct shoal_phrase *call_phrase(const struct call *call)
 {
 	if (call->error == 0)
-		return "";
+		return NULL;
 	if (call->error == -SHOAL_ERATE)
-		return discord_error_words(429, 0);
+		return discord_error_phrase(429, 0);
 	if (call->error == -SHOAL_EREFUSED)
-		return discord_error_words(401, 0);
-	return discord_error_words(call->http_status >= 400 ? call->http_status : 0, call->discord_code);
+		return discord_error_phrase(401, 0);
+	return discord_error_phrase(call->http_status >= 400 ? call->http_status : 0, call->discord_code);
 }
 
 bool call_is_token_refusal(const struct call *call, uint32_t status, const struct discord_error *error)

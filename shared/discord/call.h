@@ -86,7 +86,7 @@ uint32_t call_attempt_ms(const struct call *call, uint32_t timeout_ms, uint64_t 
 /* What the caller will be told: @error and a sentence, the route's name in front. */
 void call_decide(struct call *call, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same for a member; "" without an error. */
-const char *call_words(const struct call *call);
+const struct shoal_phrase *call_phrase(const struct call *call);
 /* What a call that may have been carried out, and may not be repeated, ends with instead of @error. */
 int call_lost_error(const struct call *call, int error);
 

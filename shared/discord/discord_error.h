@@ -46,6 +46,9 @@ void discord_error_mend(char *text);
 
 /* A sentence for a member, in every language: no code, no internals. Static storage, never NULL. */
 const struct shoal_phrase *discord_error_phrase(uint32_t http_status, uint32_t code);
+/* Whether that is nothing that can happen to a request that is in order: a code that nobody knows, a request that
+ * Discord can't read. An incident then. */
+bool discord_error_is_unexpected(uint32_t http_status, uint32_t code);
 /* The English one. */
 const char *discord_error_words(uint32_t http_status, uint32_t code);
 

@@ -56,7 +56,7 @@ static bool bar_with(const struct shoal_act *act, const struct shoal_phrase *phr
 	add_word(bar, "target", bar->texts[0]);
 	add_word(bar, "role", bar->texts[1]);
 	if (missing)
-		add_word(bar, "permission", shoal_permission_words(missing));
+		add_word(bar, "permission", shoal_permission_words(missing, act->language));
 	return false;
 }
 

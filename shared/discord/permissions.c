@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "shared/phrases/phrases.h"
+
 #define P(name) SHOAL_PERMISSION(name)
 
 /* What a member who is timed out keeps. */
@@ -226,14 +228,14 @@ bool shoal_permissions_above_role(const struct shoal_guild_view *guild, const st
 	return role_id == guild->id || role_is_above(mine, role);
 }
 
-const char *shoal_permission_words(uint64_t bits)
+const char *shoal_permission_words(uint64_t bits, enum shoal_language language)
 {
-	static const char *const words[64] = {
-#define X(name, bit, text) [bit] = text,
+	static const struct shoal_phrase *const names[64] = {
+#define X(name, bit) [bit] = &phrase_PERMISSION_##name,
 		SHOAL_PERMISSIONS(X)
 #undef X
 	};
-	const char *text = bits ? words[__builtin_ctzll(bits)] : NULL;
+	const struct shoal_phrase *name = bits ? names[__builtin_ctzll(bits)] : NULL;
 
-	return text ? text : "?";
+	return name ? phrases_text(name, language) : "?";
 }

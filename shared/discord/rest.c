@@ -120,7 +120,7 @@ void rest_finish_call(struct rest *rest, struct call *call, json_t *body)
 		.http_status = call->http_status,
 		.discord_code = call->discord_code,
 		.message = call->error ? call->text : "",
-		.words = call_words(call),
+		.phrase = call_phrase(call),
 		.body = body,
 		.latency_us = call->latency_us,
 		.total_us = (clock_boottime_ns() - call->created_ns) / NS_PER_US,

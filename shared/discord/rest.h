@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+#include <shoal/phrase.h>
+
 #include "shared/board/board.h"
 #include "shared/discord/routes.h"
 #include "shared/loop/loop.h"
@@ -95,16 +97,16 @@ struct rest_request {
  *        -ECANCELED        rest_cancel(), rest_close() */
 struct rest_result {
 	int error;
-	uint32_t http_status;  /* of the last answer; 0: none came */
-	uint32_t discord_code; /* 0: none */
-	const char *message;   /* what went wrong, for a log or an operator; "" on success */
-	const char *words;     /* the same for a member: plain words, no internals; "" on success */
-	json_t *body;          /* NULL for 204 and for bodies that are no JSON */
-	uint64_t latency_us;   /* of the last attempt, request out to answer in; 0: none */
-	uint64_t total_us;     /* from rest_send() on */
-	uint32_t retried;      /* attempts beyond the first */
-	bool already;          /* interaction callback: an earlier attempt had done it */
-	bool maybe_done;       /* error is set, yet Discord may have carried it out (a journal must check) */
+	uint32_t http_status;              /* of the last answer; 0: none came */
+	uint32_t discord_code;             /* 0: none */
+	const char *message;               /* what went wrong, for a log or an operator; "" on success */
+	const struct shoal_phrase *phrase; /* the same for a member: plain words, no internals; NULL on success */
+	json_t *body;                      /* NULL for 204 and for bodies that are no JSON */
+	uint64_t latency_us;               /* of the last attempt, request out to answer in; 0: none */
+	uint64_t total_us;                 /* from rest_send() on */
+	uint32_t retried;                  /* attempts beyond the first */
+	bool already;                      /* interaction callback: an earlier attempt had done it */
+	bool maybe_done; /* error is set, yet Discord may have carried it out (a journal must check) */
 };
 
 typedef void (*rest_fn)(void *arg, const struct rest_result *result);

@@ -12,6 +12,7 @@
 	P(LEVEL_ADMIN, "admin", "Admin", "administrador", "amministratore") \
 	P(LEVEL_OWNER, "owner", "Besitzer", "propietario", "proprietario") \
 	P(LEVEL_OPERATOR, "operator of this bot", "Betreiber dieses Bots", "operador de este bot", "gestore di questo bot") \
+	P(LEVEL_OWN, "the command's own", "die eigene des Befehls", "el del comando", "quello del comando") \
 	P(LEVEL_NEEDED, \
 	  "`{command}` is for those who are *{level}* here or higher. An admin of this server can give you that with `/permissions`.", \
 	  "`{command}` ist für die Stufe *{level}* oder höher. Ein Admin dieses Servers kann sie dir mit `/permissions` geben.", \
@@ -79,9 +80,9 @@
 	  "{target} possiede questo server; nessuno può farlo.") \
 	P(ACT_ADMINISTRATOR, \
 	  "{target} has the permission *Administrator*: Discord times no such member out.", \
-	  "{target} hat die Berechtigung *Administrator*: Discord gibt solchen Mitgliedern keine Auszeit.", \
-	  "{target} tiene el permiso *Administrator*: Discord no permite aislar a esos miembros.", \
-	  "{target} ha il permesso *Administrator*: Discord non sospende questi membri.") \
+	  "{target} hat die Berechtigung *Administrator*: Discord schickt solche Mitglieder nicht in den Timeout.", \
+	  "{target} tiene el permiso *Administrador*: Discord no permite aislar a esos miembros.", \
+	  "{target} ha il permesso *Amministratore*: Discord non mette in timeout questi membri.") \
 	P(ACT_YOU_LACK, \
 	  "You need the permission *{permission}* for that.", \
 	  "Dafür brauchst du die Berechtigung *{permission}*.", \

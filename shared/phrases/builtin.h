@@ -43,10 +43,10 @@
 	  "La base de datos no está ahora; inténtalo más tarde.", \
 	  "Il database ora non c'è; riprova più tardi.") \
 	P(PRIVACY_BROKEN, \
-	  "That did not work to its end ({error}). What was done stays done; please ask again, it goes on from there.", \
-	  "Das kam nicht bis zum Ende ({error}). Was getan ist, bleibt getan; bitte frage noch einmal, es geht von dort weiter.", \
-	  "No llegó hasta el final ({error}). Lo hecho, hecho está; vuelve a pedirlo y sigue desde ahí.", \
-	  "Non è arrivato alla fine ({error}). Quel che è fatto resta; chiedi di nuovo, riprende da lì.") \
+	  "That did not work to its end. What was done stays done; please ask again, it goes on from there. It is noted as incident {incident}.", \
+	  "Das kam nicht bis zum Ende. Was getan ist, bleibt getan; bitte frage noch einmal, es geht von dort weiter. Es ist als Vorfall {incident} notiert.", \
+	  "No llegó hasta el final. Lo hecho, hecho está; vuelve a pedirlo y sigue desde ahí. Queda anotado como incidente {incident}.", \
+	  "Non è arrivato alla fine. Quel che è fatto resta; chiedi di nuovo, riprende da lì. È annotato come incidente {incident}.") \
 	P(PRIVACY_CUT, \
 	  "There is more than fits here: ask the bot's operator for `shoalctl privacy export {user}`.", \
 	  "Es ist mehr, als hier Platz hat: Bitte den Betreiber des Bots um `shoalctl privacy export {user}`.", \
@@ -68,7 +68,20 @@
 	  "Das war nicht dein Knopf. `/privacy delete` gibt dir einen.", \
 	  "Ese botón no era tuyo. `/privacy delete` te da uno.", \
 	  "Quel pulsante non era tuo. `/privacy delete` te ne dà uno.") \
-	P(SHARDS_TABLE, "shard  state        guilds  latency", "Shard  Zustand     Server  Latenz ", "shard  estado      serv.   latencia", "shard  stato       server  latenza") \
+	P(SHARDS_TABLE, "shard  state          guilds  latency", "Shard  Zustand        Server  Latenz", "shard  estado         serv.   latencia", "shard  stato          server  latenza") \
+	P(SHARD_NONE, "none", "keiner", "ninguno", "nessuno") \
+	P(SHARD_STARTING, "starting", "startet", "arrancando", "in avvio") \
+	P(SHARD_CONNECTING, "connecting", "verbindet", "conectando", "si connette") \
+	P(SHARD_WAITING, "waiting", "wartet", "en espera", "in attesa") \
+	P(SHARD_IDENTIFYING, "identifying", "meldet sich", "entrando", "si identifica") \
+	P(SHARD_RESUMING, "resuming", "setzt fort", "reanudando", "riprende") \
+	P(SHARD_LOADING, "loading", "lädt", "cargando", "in carico") \
+	P(SHARD_READY, "ready", "bereit", "listo", "pronto") \
+	P(SHARD_BACKOFF, "backoff", "pausiert", "en pausa", "in pausa") \
+	P(SHARD_STOPPING, "stopping", "hält an", "parando", "si ferma") \
+	P(SHARD_STOPPED, "stopped", "angehalten", "parado", "fermo") \
+	P(SHARD_FAILED, "failed", "gescheitert", "fallido", "fallito") \
+	P(SHARD_UNKNOWN, "unknown", "unbekannt", "desconocido", "sconosciuto") \
 	P(SHARDS_NOT_READY, "Not ready: {shards}", "Nicht bereit: {shards}", "No listos: {shards}", "Non pronti: {shards}") \
 	P(AND_MORE, "{list} and {count} more", "{list} und {count} weitere", "{list} y {count} más", "{list} e altri {count}") \
 	P(SHARDS_READY, \
@@ -223,9 +236,9 @@
 	  "`{name}` non ha una versione {version} nella sua storia. `/settings history name:{name}` le elenca.") \
 	P(ALLOWED_BOOL, \
 	  "yes or no", \
-	  "yes oder no", \
-	  "yes o no", \
-	  "yes o no") \
+	  "ja oder nein", \
+	  "sí o no", \
+	  "sì o no") \
 	P(ALLOWED_INTEGER, \
 	  "a whole number", \
 	  "eine ganze Zahl", \
@@ -273,35 +286,34 @@
 	  "una durata da {low} a {high}, come 90s, 15m, 2h, 7d") \
 	P(ALLOWED_CHANNEL, \
 	  "a channel, or none", \
-	  "ein Kanal, oder none", \
-	  "un canal, o none", \
-	  "un canale, o none") \
+	  "ein Kanal, oder `nichts`", \
+	  "un canal, o `ninguno`", \
+	  "un canale, o `nessuno`") \
 	P(ALLOWED_ROLE, \
 	  "a role, or none", \
-	  "eine Rolle, oder none", \
-	  "un rol, o none", \
-	  "un ruolo, o none") \
+	  "eine Rolle, oder `nichts`", \
+	  "un rol, o `ninguno`", \
+	  "un ruolo, o `nessuno`") \
 	P(ALLOWED_USER, \
 	  "a member, or none", \
-	  "ein Mitglied, oder none", \
-	  "un miembro, o none", \
-	  "un membro, o none") \
+	  "ein Mitglied, oder `nichts`", \
+	  "un miembro, o `ninguno`", \
+	  "un membro, o `nessuno`") \
 	P(ALLOWED_CHANNELS, \
 	  "at most {high} channels, one mention each, or none", \
-	  "höchstens {high} Kanäle, jeden erwähnt, oder none", \
-	  "como mucho {high} canales, cada uno mencionado, o none", \
-	  "al massimo {high} canali, ognuno menzionato, o none") \
+	  "höchstens {high} Kanäle, jeden erwähnt, oder `nichts`", \
+	  "como mucho {high} canales, cada uno mencionado, o `ninguno`", \
+	  "al massimo {high} canali, ognuno menzionato, o `nessuno`") \
 	P(ALLOWED_ROLES, \
 	  "at most {high} roles, one mention each, or none", \
-	  "höchstens {high} Rollen, jede erwähnt, oder none", \
-	  "como mucho {high} roles, cada uno mencionado, o none", \
-	  "al massimo {high} ruoli, ognuno menzionato, o none") \
+	  "höchstens {high} Rollen, jede erwähnt, oder `nichts`", \
+	  "como mucho {high} roles, cada uno mencionado, o `ninguno`", \
+	  "al massimo {high} ruoli, ognuno menzionato, o `nessuno`") \
 	P(ALLOWED_USERS, \
 	  "at most {high} members, one mention each, or none", \
-	  "höchstens {high} Mitglieder, jedes erwähnt, oder none", \
-	  "como mucho {high} miembros, cada uno mencionado, o none", \
-	  "al massimo {high} membri, ognuno menzionato, o none") \
-	P(SETTING_BAD, "That can't be stored: {why}", "Das lässt sich nicht speichern: {why}", "No se puede guardar: {why}", "Non si può salvare: {why}")
+	  "höchstens {high} Mitglieder, jedes erwähnt, oder `nichts`", \
+	  "como mucho {high} miembros, cada uno mencionado, o `ninguno`", \
+	  "al massimo {high} membri, ognuno menzionato, o `nessuno`")
 /* clang-format on */
 
 #endif

@@ -6,8 +6,11 @@
 
 #include "shared/phrases/access.h"
 #include "shared/phrases/builtin.h"
-#include "shared/phrases/permissions.h"
+#include "shared/phrases/discord.h"
 #include "shared/phrases/modules.h"
+#include "shared/phrases/permission_names.h"
+#include "shared/phrases/permissions.h"
+#include "shared/phrases/settings.h"
 
 /* clang-format off */
 #define CORE_PHRASES(P) \
@@ -263,12 +266,22 @@
 	  "Il database è assente; ho conservato la modifica e la scriverò al suo ritorno.")
 /* clang-format on */
 
-#define P(id, en, de, es, it) extern const struct shoal_phrase phrase_##id;
-CORE_PHRASES(P)
-ACCESS_PHRASES(P)
-BUILTIN_PHRASES(P)
-PERMISSIONS_PHRASES(P)
-MODULE_PHRASES(P)
+/* All lists; the codes' rows have no names but their numbers: phrase_DISCORD_CODE_50013. */
+#define ALL_PHRASES(P)             \
+	CORE_PHRASES(P)            \
+	ACCESS_PHRASES(P)          \
+	BUILTIN_PHRASES(P)         \
+	PERMISSIONS_PHRASES(P)     \
+	PERMISSION_NAME_PHRASES(P) \
+	MODULE_PHRASES(P)          \
+	SETTINGS_PHRASES(P)        \
+	DISCORD_PHRASES(P)
+
+#define P(id, ...)   extern const struct shoal_phrase phrase_##id;
+#define C(code, ...) extern const struct shoal_phrase phrase_DISCORD_CODE_##code;
+ALL_PHRASES(P)
+DISCORD_CODE_PHRASES(C)
+#undef C
 #undef P
 
 /* All of them, for the test that holds them together. */

@@ -9,6 +9,9 @@
 	  "Was auf diesem Server läuft (`/module enable` und `disable` ändern es):", \
 	  "Lo que funciona en este servidor (se cambia con `/module enable` y `disable`):", \
 	  "Che cosa è attivo in questo server (si cambia con `/module enable` e `disable`):") \
+	P(MODULE_SWITCH, \
+	  "whether the module {module} runs here", "ob das Modul {module} hier läuft", "si el módulo {module} funciona aquí", \
+	  "se il modulo {module} è attivo qui") \
 	P(MODULES_NONE, \
 	  "There are no modules here that could be switched.", \
 	  "Es gibt hier keine Module, die man schalten könnte.", \

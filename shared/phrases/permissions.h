@@ -13,9 +13,9 @@
 	P(PERM_LEVEL_LINE, "*{level}*: {who}", "*{level}*: {who}", "*{level}*: {who}", "*{level}*: {who}") \
 	P(PERM_FROM_DISCORD, \
 	  "Discord's permissions give levels, too: Manage Server admin; Kick, Ban or Timeout Members moderator; Manage Messages helper.", \
-	  "Discords Berechtigungen geben auch Stufen: Manage Server Admin; Kick, Ban oder Timeout Members Moderator; Manage Messages Helfer.", \
-	  "Los permisos de Discord también dan niveles: Manage Server administrador; Kick, Ban o Timeout Members moderador; Manage Messages ayudante.", \
-	  "Anche i permessi di Discord danno livelli: Manage Server amministratore; Kick, Ban o Timeout Members moderatore; Manage Messages aiutante.") \
+	  "Discords Berechtigungen geben auch Stufen: Server verwalten Admin; Mitglieder kicken, bannen oder in den Timeout schicken Moderator; Nachrichten verwalten Helfer.", \
+	  "Los permisos de Discord también dan niveles: Gestionar servidor, administrador; expulsar, banear o aislar a miembros, moderador; Gestionar mensajes, ayudante.", \
+	  "Anche i permessi di Discord danno livelli: Gestisci server, amministratore; espellere, bandire o mettere in timeout, moderatore; Gestisci messaggi, aiutante.") \
 	P(PERM_RULES, "**Rules**", "**Regeln**", "**Reglas**", "**Regole**") \
 	P(PERM_ONLY, "{target}: only {who}", "{target}: nur {who}", "{target}: solo {who}", "{target}: solo {who}") \
 	P(PERM_NOT, "{target}: not {who}", "{target}: nicht {who}", "{target}: no {who}", "{target}: non {who}") \

@@ -1,25 +1,28 @@
 /* Languages and the filling in. Must not fail for want of a translation. */
 #include "shared/phrases/phrases.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "shared/base/cleanup.h"
+#include "shared/base/utf8.h"
 
 #define PRINT_MAX 65536
 
-#define P(id, en, de, es, it) const struct shoal_phrase phrase_##id = SHOAL_PHRASE(en, de, es, it);
-CORE_PHRASES(P)
-ACCESS_PHRASES(P)
-BUILTIN_PHRASES(P)
-PERMISSIONS_PHRASES(P)
-MODULE_PHRASES(P)
+#define P(id, en, de, es, it)   const struct shoal_phrase phrase_##id = SHOAL_PHRASE(en, de, es, it);
+#define C(code, en, de, es, it) P(DISCORD_CODE_##code, en, de, es, it)
+ALL_PHRASES(P)
+DISCORD_CODE_PHRASES(C)
+#undef C
 #undef P
 
 const struct shoal_phrase *const core_phrases[] = {
-#define P(id, en, de, es, it) &phrase_##id,
-	CORE_PHRASES(P) ACCESS_PHRASES(P) BUILTIN_PHRASES(P) PERMISSIONS_PHRASES(P) MODULE_PHRASES(P)
+#define P(id, ...)   &phrase_##id,
+#define C(code, ...) &phrase_DISCORD_CODE_##code,
+	ALL_PHRASES(P) DISCORD_CODE_PHRASES(C)
+#undef C
 #undef P
 };
 const size_t core_phrase_count = ARRAY_SIZE(core_phrases);
@@ -135,4 +138,83 @@ const char *phrases_duration(uint64_t ms, enum shoal_language language, char tex
 	snprintf(text, PHRASES_DURATION_SIZE, "%llu %s", (unsigned long long)count,
 		 count == 1 ? units[i].name[language].one : units[i].name[language].many);
 	return text;
+}
+
+const char *phrases_decimal(double number, enum shoal_language language, char text[PHRASES_DECIMAL_SIZE])
+{
+	char *point;
+
+	snprintf(text, PHRASES_DECIMAL_SIZE, "%.1f", number);
+	point = strchr(text, '.');
+	if (point && language != SHOAL_ENGLISH)
+		*point = ',';
+	return text;
+}
+
+/* --- the check ---------------------------------------------------------------------------------------------------- */
+
+static bool is_utf8(const char *text)
+{
+	uint32_t point;
+	size_t len = 0;
+
+	for (; *text; text += len) {
+		len = utf8_decode(text, &point);
+		if (len == 0)
+			return false;
+	}
+	return true;
+}
+
+/* The next {name} of @text at or behind *at: its bytes with the braces; NULL: there are no more. *ret_len 0: it has no
+ * end. */
+static const char *next_name(const char *at, size_t *ret_len)
+{
+	const char *open = strchr(at, '{'), *end = open ? strchr(open, '}') : NULL;
+
+	*ret_len = end ? (size_t)(end - open) + 1 : 0;
+	return open;
+}
+
+/* Whether each {name} of @text is in @other. */
+static bool names_are_in(const char *text, const char *other, const char **ret_name, size_t *ret_len)
+{
+	size_t len;
+
+	for (const char *name = next_name(text, &len); name; name = next_name(name + len, &len)) {
+		*ret_name = name;
+		*ret_len = len;
+		if (len == 0 || !memmem(other, strlen(other), name, len))
+			return false;
+	}
+	return true;
+}
+
+int phrases_check(const struct shoal_phrase *phrase, char error[PHRASES_ERROR_SIZE])
+{
+	const char *english = phrase->text[SHOAL_ENGLISH], *name = "";
+	size_t len = 0;
+
+	if (!english || !*english) {
+		snprintf(error, PHRASES_ERROR_SIZE, "a phrase without its English text");
+		return -EINVAL;
+	}
+	for (int i = 0; i < SHOAL_LANGUAGE_COUNT; i++) {
+		const char *text = phrase->text[i];
+
+		if (!text)
+			continue;
+		if (!*text || !is_utf8(text)) {
+			snprintf(error, PHRASES_ERROR_SIZE, "the phrase \"%.60s\" is empty, or no UTF-8, in \"%s\"",
+				 english, languages[i].prefix);
+			return -EINVAL;
+		}
+		if (names_are_in(english, text, &name, &len) && names_are_in(text, english, &name, &len))
+			continue;
+		snprintf(error, PHRASES_ERROR_SIZE,
+			 "the phrase \"%.60s\" has \"%.*s\" not in each of its languages: see \"%s\"", english,
+			 len > 30 ? 30 : (int)len, name, languages[i].prefix);
+		return -EINVAL;
+	}
+	return 0;
 }

@@ -24,6 +24,15 @@ void phrases_print(struct buf *out, const struct shoal_phrase *phrase, enum shoa
 const char *phrases_print_text(const struct shoal_phrase *phrase, enum shoal_language language,
 			       const struct shoal_word *words, size_t word_count, char *text, size_t size);
 
+/* The same {names} in each language that is there, and nothing that is empty or no UTF-8. 0, or -EINVAL and a sentence.
+ */
+#define PHRASES_ERROR_SIZE 256
+int phrases_check(const struct shoal_phrase *phrase, char error[PHRASES_ERROR_SIZE]);
+
+/* A number with one digit behind the comma, or the point where people write one. */
+#define PHRASES_DECIMAL_SIZE 32
+const char *phrases_decimal(double number, enum shoal_language language, char text[PHRASES_DECIMAL_SIZE]);
+
 /* Seconds as people say them ("4 seconds", "2 Minuten"), rounded up, into @text. */
 #define PHRASES_DURATION_SIZE 48
 const char *phrases_duration(uint64_t ms, enum shoal_language language, char text[PHRASES_DURATION_SIZE]);

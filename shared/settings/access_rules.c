@@ -12,6 +12,7 @@
 
 #include "shared/base/buf.h"
 #include "shared/base/cleanup.h"
+#include "shared/phrases/phrases.h"
 
 #define STEPS_MAX 8 /* all, module, /a, /a.b, /a.b.c, and room */
 #define NOWHERE   SIZE_MAX
@@ -177,21 +178,21 @@ static bool read_subject(const char *word, size_t len, enum access_kind *ret_kin
 	       *ret_id <= INT64_MAX;
 }
 
-static int complain(char error[ACCESS_ERROR_SIZE], size_t line, const char *what)
+static int complain(struct access_fault *fault, size_t line, const struct shoal_phrase *phrase)
 {
-	snprintf(error, ACCESS_ERROR_SIZE, "Line %zu of the rules: %s.", line, what);
+	*fault = (struct access_fault){ phrase, (int64_t)line };
 	return -EINVAL;
 }
 
-static int complain_of(int r, char error[ACCESS_ERROR_SIZE], size_t line, const char *what)
+static int complain_of(int r, struct access_fault *fault, size_t line, const struct shoal_phrase *phrase)
 {
 	if (r == -E2BIG)
-		snprintf(error, ACCESS_ERROR_SIZE, "There can be %d entries at most.", ACCESS_SUBJECTS_MAX);
-	return r == -EINVAL ? complain(error, line, what) : r;
+		*fault = (struct access_fault){ &phrase_RULES_MANY, ACCESS_SUBJECTS_MAX };
+	return r == -EINVAL ? complain(fault, line, phrase) : r;
 }
 
 static int read_subjects(struct access_rules *rules, const char *text, const char *end, enum access_verb verb,
-			 const char *target, enum shoal_level level, size_t line, char error[ACCESS_ERROR_SIZE])
+			 const char *target, enum shoal_level level, size_t line, struct access_fault *fault)
 {
 	enum access_kind kind;
 	const char *word;
@@ -201,17 +202,17 @@ static int read_subjects(struct access_rules *rules, const char *text, const cha
 
 	for (; take_word(&text, end, &word, &len); count++) {
 		if (!read_subject(word, len, &kind, &id))
-			return complain(error, line, "a role, member or channel was wanted, as <@&1>, <@1> or <#1>");
+			return complain(fault, line, &phrase_RULES_SUBJECT);
 		/* A member who asked to be forgotten leaves an id of nobody: the list it stood on stays a list. */
 		r = access_rules_add(rules, verb, target, level, kind, id ? id : 1);
 		if (r < 0)
-			return complain_of(r, error, line, "levels are given to roles and members alone");
+			return complain_of(r, fault, line, &phrase_RULES_GRANT);
 	}
-	return count ? 0 : complain(error, line, "it names no role, member or channel");
+	return count ? 0 : complain(fault, line, &phrase_RULES_NOBODY);
 }
 
 static int read_line(struct access_rules *rules, const char *text, const char *end, size_t line,
-		     char error[ACCESS_ERROR_SIZE])
+		     struct access_fault *fault)
 {
 	enum shoal_level level = SHOAL_LEVEL_MEMBER;
 	char target[ACCESS_TARGET_SIZE] = "";
@@ -224,42 +225,42 @@ static int read_line(struct access_rules *rules, const char *text, const char *e
 	while (verb < ACCESS_VERB_COUNT && (strlen(verb_words[verb]) != len || memcmp(verb_words[verb], word, len)))
 		verb++;
 	if (verb == ACCESS_VERB_COUNT)
-		return complain(error, line, "it begins with grant, allow, deny or need");
+		return complain(fault, line, &phrase_RULES_VERB);
 	if (!take_word(&text, end, &word, &len))
-		return complain(error, line, "it ends too soon");
+		return complain(fault, line, &phrase_RULES_SHORT);
 	if (verb != ACCESS_GRANT) {
 		if (len >= sizeof(target))
-			return complain(error, line, "no command or module has so long a name");
+			return complain(fault, line, &phrase_RULES_NAME_LONG);
 		memcpy(target, word, len);
 		target[len] = '\0';
 		if (!access_target_is_good(target))
-			return complain(error, line, "a rule is for all, for a module, or for a /command");
+			return complain(fault, line, &phrase_RULES_TARGET);
 	}
 	if (verb == ACCESS_NEED && !take_word(&text, end, &word, &len))
-		return complain(error, line, "it ends too soon");
+		return complain(fault, line, &phrase_RULES_SHORT);
 	if (verb == ACCESS_GRANT || verb == ACCESS_NEED)
 		level = access_level_of(word, len);
 	if (level == SHOAL_LEVEL_COUNT || (verb == ACCESS_GRANT && !can_be_granted(level)))
-		return complain(error, line, "the levels are trusted, helper, moderator and admin");
+		return complain(fault, line, &phrase_RULES_LEVELS);
 	if (verb == ACCESS_NEED && take_word(&text, end, &word, &len))
-		return complain(error, line, "something stands behind the level");
+		return complain(fault, line, &phrase_RULES_BEHIND);
 	if (verb == ACCESS_NEED)
-		return complain_of(access_rules_add(rules, ACCESS_NEED, target, level, ACCESS_USER, 0), error, line,
-				   "it can't be");
-	return read_subjects(rules, text, end, (enum access_verb)verb, target, level, line, error);
+		return complain_of(access_rules_add(rules, ACCESS_NEED, target, level, ACCESS_USER, 0), fault, line,
+				   &phrase_RULES_CANT);
+	return read_subjects(rules, text, end, (enum access_verb)verb, target, level, line, fault);
 }
 
-int access_rules_parse(const char *text, struct access_rules *ret_rules, char error[ACCESS_ERROR_SIZE])
+int access_rules_parse(const char *text, struct access_rules *ret_rules, struct access_fault *ret_fault)
 {
 	CLEANUP(access_rules_finish) struct access_rules rules = { 0 };
 	size_t line = 1;
 	int r = 0;
 
-	error[0] = '\0';
+	*ret_fault = (struct access_fault){ &phrase_NO_MEMORY, 0 };
 	for (; *text && r >= 0; line++) {
 		size_t len = strcspn(text, "\n");
 
-		r = read_line(&rules, text, text + len, line, error);
+		r = read_line(&rules, text, text + len, line, ret_fault);
 		text += len + (text[len] == '\n');
 	}
 	if (r < 0)
@@ -303,14 +304,15 @@ int access_rules_print(const struct access_rules *rules, char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-const char *access_rules_check(const struct shoal_setting_value *value)
+const struct shoal_phrase *access_rules_check(const struct shoal_setting_value *value, int64_t *ret_number)
 {
-	static char error[ACCESS_ERROR_SIZE];
 	struct access_rules rules;
-	int r = access_rules_parse(value->text, &rules, error);
+	struct access_fault fault;
 
-	if (r < 0)
-		return error[0] ? error : "There is no memory to read the rules.";
+	if (access_rules_parse(value->text, &rules, &fault) < 0) {
+		*ret_number = fault.number;
+		return fault.phrase;
+	}
 	access_rules_finish(&rules);
 	return NULL;
 }

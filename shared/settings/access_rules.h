@@ -20,6 +20,7 @@
 
 #include <shoal/config.h>
 #include <shoal/level.h>
+#include <shoal/phrase.h>
 
 #define SETTING_ACCESS_RULES            "access.rules"
 #define SETTING_ACCESS_FROM_PERMISSIONS "access.from_permissions"
@@ -28,7 +29,6 @@
 #define ACCESS_TARGET_SIZE  104 /* "/settings.set", "utility", "all" */
 #define ACCESS_PLACES       3
 #define ACCESS_TEXT_MAX     8192
-#define ACCESS_ERROR_SIZE   160
 
 enum access_verb { ACCESS_GRANT, ACCESS_ALLOW, ACCESS_DENY, ACCESS_NEED, ACCESS_VERB_COUNT };
 enum access_kind { ACCESS_USER, ACCESS_ROLE, ACCESS_CHANNEL, ACCESS_KIND_COUNT };
@@ -49,9 +49,14 @@ struct access_rules {
 	size_t names_len;
 };
 
-/* @text as rules. -EINVAL with a sentence in @error that names the line; -E2BIG (too many, said in @error); -ENOMEM.
+/* Why a text can't be read: a phrase, and for the {number} in it a line, or how many there may be. */
+struct access_fault {
+	const struct shoal_phrase *phrase;
+	int64_t number;
+};
+/* @text as rules. -EINVAL with a fault that names the line; -E2BIG (too many, said in @ret_fault); -ENOMEM.
  * @ret_rules is to be freed with access_rules_finish(). */
-int access_rules_parse(const char *text, struct access_rules *ret_rules, char error[ACCESS_ERROR_SIZE]);
+int access_rules_parse(const char *text, struct access_rules *ret_rules, struct access_fault *ret_fault);
 /* Also for CLEANUP(), and a zeroed struct. */
 void access_rules_finish(struct access_rules *rules);
 /* The text of @rules: equal verbs, levels and targets share a line, in the order in which each came first. -E2BIG: it
@@ -112,7 +117,7 @@ size_t access_rules_places(const struct access_rules *rules, const struct access
 /* What the server made of the member by GRANT: the highest; MEMBER when nothing. */
 enum shoal_level access_rules_granted(const struct access_rules *rules, const struct access_question *question);
 
-/* Of struct shoal_setting: the check of access.rules. NULL or a sentence; the sentence lives until the next call. */
-const char *access_rules_check(const struct shoal_setting_value *value);
+/* Of struct shoal_setting: the check of access.rules. */
+const struct shoal_phrase *access_rules_check(const struct shoal_setting_value *value, int64_t *ret_number);
 
 #endif

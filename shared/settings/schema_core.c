@@ -6,6 +6,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/utf8.h"
+#include "shared/phrases/phrases.h"
 #include "shared/settings/access_rules.h"
 
 /* The next code point of valid UTF-8 (broken bytes count as one each, unseen), moving @text. */
@@ -27,32 +28,33 @@ static uint32_t next_point(const unsigned char **text)
 	return c;
 }
 
-const char *prefix_check(const char *prefix)
+const struct shoal_phrase *prefix_check(const char *prefix)
 {
 	const unsigned char *text = (const unsigned char *)prefix;
 	size_t characters = 0;
 
 	if (!*prefix)
-		return "The prefix can't be empty.";
+		return &phrase_PREFIX_EMPTY;
 	while (*text) {
 		uint32_t point = next_point(&text);
 
 		/* A variation selector is part of many an emoji, and nothing without one. */
 		if (utf8_is_unseen(point) || (characters == 0 && point >= 0xFE00 && point <= 0xFE0F))
-			return "The prefix can't hold spaces, control characters or ones that can't be seen.";
+			return &phrase_PREFIX_UNSEEN;
 		characters++;
 	}
 	if (characters > PREFIX_CHARACTERS_MAX || strlen(prefix) >= PREFIX_SIZE)
-		return "The prefix can have 8 characters at most.";
+		return &phrase_PREFIX_LONG;
 	if (strchr(prefix, '`'))
-		return "The prefix can't hold a backtick: Discord shows what stands between two of them as code.";
+		return &phrase_PREFIX_TICK;
 	if (prefix[0] == '/' || prefix[0] == '<' || prefix[0] == '@' || prefix[0] == '#')
-		return "The prefix can't begin with `/`, `<`, `@` or `#`: Discord uses those itself.";
+		return &phrase_PREFIX_SIGN;
 	return NULL;
 }
 
-static const char *check_prefix(const struct shoal_setting_value *value)
+static const struct shoal_phrase *check_prefix(const struct shoal_setting_value *value, int64_t *ret_number)
 {
+	*ret_number = PREFIX_CHARACTERS_MAX;
 	return prefix_check(value->text);
 }
 
@@ -64,6 +66,9 @@ static const struct shoal_setting command_rows[] = {
 		.max = PREFIX_SIZE - 1,
 		.fallback = "!",
 		.description = "what commands typed as messages begin with",
+		.descriptions =
+			SHOAL_LOCAL("womit Befehle als Nachricht beginnen", "con qué empiezan los comandos escritos",
+				    "con che cosa iniziano i comandi scritti"),
 		.check = check_prefix,
 	},
 };
@@ -76,6 +81,11 @@ static const struct shoal_setting locale_rows[] = {
 		.choices = "auto|en|de|es|it",
 		.fallback = "auto",
 		.description = "the language of answers; auto: commands in the member's, messages in the server's",
+		.descriptions = SHOAL_LOCAL(
+			"die Sprache der Antworten; auto: Befehle in der des Mitglieds, Nachrichten in der des Servers",
+			"el idioma de las respuestas; auto: comandos en el del miembro, mensajes en el del servidor",
+			"la lingua delle risposte; auto: i comandi in quella del membro, i messaggi in quella del "
+			"server"),
 	},
 };
 
@@ -86,6 +96,9 @@ static const struct shoal_setting access_rows[] = {
 		.layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD,
 		.flags = SHOAL_SETTING_NAMES_MEMBERS,
 		.description = "who may use what: /permissions shows and changes it",
+		.descriptions = SHOAL_LOCAL("wer was benutzen darf: /permissions zeigt und ändert es",
+					    "quién puede usar qué: /permissions lo muestra y lo cambia",
+					    "chi può usare che cosa: /permissions lo mostra e lo cambia"),
 		.check = access_rules_check,
 	},
 	{
@@ -95,6 +108,12 @@ static const struct shoal_setting access_rows[] = {
 		.fallback = "yes",
 		.description = "Discord's own permissions give levels, too (Manage Server: admin; Kick, Ban or Timeout "
 			       "Members: moderator; Manage Messages: helper)",
+		.descriptions = SHOAL_LOCAL("Auch Discords Berechtigungen geben Stufen (Server verwalten: admin; "
+					    "Kicken, Bannen oder Timeout: moderator; Nachrichten verwalten: helper)",
+					    "Los permisos de Discord también dan niveles (Gestionar servidor: admin; "
+					    "expulsar, banear o aislar: moderator; Gestionar mensajes: helper)",
+					    "Anche i permessi di Discord danno livelli (Gestisci server: admin; "
+					    "espellere, bandire o timeout: moderator; Gestisci messaggi: helper)"),
 	},
 };
 
@@ -108,6 +127,12 @@ static const struct shoal_setting privacy_rows[] = {
 		.fallback = "365",
 		.description =
 			"days that the history of this server's settings is kept, if shorter than the operator's",
+		.descriptions = SHOAL_LOCAL("so viele Tage bleibt der Verlauf der Einstellungen dieses Servers, wenn "
+					    "das kürzer ist als beim Betreiber",
+					    "días que se guarda el historial de ajustes de este servidor, si son menos "
+					    "que los del operador",
+					    "giorni in cui si conserva la cronologia delle impostazioni di questo "
+					    "server, se meno di quelli del gestore"),
 	},
 };
 

@@ -11,8 +11,8 @@
 #define PREFIX_SIZE           33 /* bytes; 8 characters of a member's choice */
 #define PREFIX_CHARACTERS_MAX 8
 
-/* NULL when @prefix may be one, else a sentence for the member why not. */
-const char *prefix_check(const char *prefix);
+/* NULL when @prefix may be one, else the phrase why not; a {number} in it is PREFIX_CHARACTERS_MAX. */
+const struct shoal_phrase *prefix_check(const char *prefix);
 
 /* Registers them. */
 int schema_core_add(struct schemas *schemas);

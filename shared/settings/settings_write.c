@@ -15,10 +15,12 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
+#include "shared/phrases/phrases.h"
 #include "shared/settings/statements_settings.h"
 
 #define PARAMS_MAX 9
-#define NAMED_MAX  400 /* members in one value */
+#define NAMED_MAX  400                /* members in one value */
+#define NOTE_BACK  "back to version " /* what the history says beside a rollback; members read it in their language */
 
 /* A change under way. */
 struct job {
@@ -46,57 +48,62 @@ struct stored {
 
 static const struct {
 	int error;
-	const char *words;
+	const struct shoal_phrase *phrase;
 } error_rows[] = {
-	{ -SHOAL_EOFFLINE,
-	  "Settings can't be stored just now: the database is not there. Nothing was changed; please try "
-	  "again later." },
-	{ -SHOAL_EUNKNOWN, "The connection to the database broke while the change was made. Please look whether it is "
-			   "there." },
-	{ -ENOBUFS, "The database is too busy just now. Nothing was changed; please try again." },
-	{ -ETIMEDOUT, "The database is too busy just now. Nothing was changed; please try again." },
-	{ -ENODATA, "Settings can't be stored: the database is not set up for that. Nothing was changed; my operator's "
-		    "log says what to do." },
-	{ -EACCES,
-	  "Settings can't be stored: the database is not set up for that. Nothing was changed; my operator's log "
-	  "says what to do." },
-	{ -ENOSPC, "The database is not there, and there is no more room to keep changes for it. Nothing was changed; "
-		   "please try again later." },
-	{ -E2BIG, "There are too many settings here already. Nothing was changed." },
-	{ -SHOAL_ENOKEY, "This setting is kept encrypted, and my operator has not given me the key for it. Nothing was "
-			 "changed." },
+	{ -SHOAL_EOFFLINE, &phrase_DATABASE_AWAY },
+	{ -SHOAL_EUNKNOWN, &phrase_DATABASE_UNKNOWN },
+	{ -EIO, &phrase_DATABASE_AWAY },
+	{ -EROFS, &phrase_DATABASE_AWAY },
+	{ -ENOBUFS, &phrase_DATABASE_BUSY },
+	{ -ETIMEDOUT, &phrase_DATABASE_BUSY },
+	{ -EAGAIN, &phrase_DATABASE_BUSY },
+	{ -ENODATA, &phrase_SETTINGS_NOT_SET_UP },
+	{ -EACCES, &phrase_SETTINGS_NOT_SET_UP },
+	{ -ENOSPC, &phrase_DATABASE_NO_ROOM },
+	{ -E2BIG, &phrase_SETTING_FULL },
+	{ -SHOAL_ENOKEY, &phrase_SETTING_NO_KEY },
+	{ -ENOMEM, &phrase_NO_MEMORY },
 };
+
+const struct shoal_phrase *settings_error_phrase(const struct settings *settings, int error)
+{
+	if (error == -SHOAL_EOFFLINE && !settings_is_on(settings))
+		return &phrase_SETTINGS_FIXED;
+	for (size_t i = 0; i < ARRAY_SIZE(error_rows); i++)
+		if (error_rows[i].error == error)
+			return error_rows[i].phrase;
+	return NULL;
+}
 
 void settings_error_words(const struct settings *settings, int error, char words[SETTINGS_WORDS_SIZE])
 {
-	if (error == -SHOAL_EOFFLINE && !settings_is_on(settings)) {
-		snprintf(words, SETTINGS_WORDS_SIZE,
-			 "Settings can't be stored: no database is configured. Nothing was changed.");
-		return;
+	const struct shoal_phrase *phrase = settings_error_phrase(settings, error);
+
+	if (phrase)
+		snprintf(words, SETTINGS_WORDS_SIZE, "%s", phrases_text(phrase, SHOAL_ENGLISH));
+	else
+		snprintf(words, SETTINGS_WORDS_SIZE, "The setting could not be stored (%s). Nothing was changed.",
+			 error_name(error));
+}
+
+const struct shoal_phrase *settings_problem_phrase(int problem)
+{
+	switch (problem) {
+	case -SHOAL_ENOKEY:
+		return &phrase_PROBLEM_NO_KEY;
+	case -EBADMSG:
+	case -EPROTO:
+		return &phrase_PROBLEM_SEALED;
+	case -EINVAL:
+		return &phrase_PROBLEM_UNFIT;
+	default:
+		return &phrase_PROBLEM_OTHER;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(error_rows); i++) {
-		if (error_rows[i].error == error) {
-			snprintf(words, SETTINGS_WORDS_SIZE, "%s", error_rows[i].words);
-			return;
-		}
-	}
-	snprintf(words, SETTINGS_WORDS_SIZE, "The setting could not be stored (%s). Nothing was changed.",
-		 error_name(error));
 }
 
 const char *settings_problem_words(int problem)
 {
-	switch (problem) {
-	case -SHOAL_ENOKEY:
-		return "it is encrypted with a key that is not there (secrets.key_file)";
-	case -EBADMSG:
-	case -EPROTO:
-		return "it is encrypted, and does not open: damaged, moved from elsewhere, or another key of that id";
-	case -EINVAL:
-		return "what is stored no longer fits, so it does not count";
-	default:
-		return error_text(problem);
-	}
+	return phrases_text(settings_problem_phrase(problem), SHOAL_ENGLISH);
 }
 
 /* --- the end of a change ------------------------------------------------------------------------------------------ */
@@ -119,18 +126,34 @@ static void finish(struct job *job, const struct settings_outcome *outcome)
 
 static void fail(struct job *job, int error)
 {
-	struct settings_outcome outcome = { .error = error };
+	struct settings_outcome outcome = { .error = error, .phrase = settings_error_phrase(job->settings, error) };
 
 	settings_error_words(job->settings, error, outcome.words);
 	finish(job, &outcome);
 }
 
-/* A refusal with words of its own; those of a reset's -ENOENT among them. */
-static void refuse(struct job *job, int error, const char *words)
+/* Fills in what @phrase has of {name}, {number} and {version}. */
+static void say(struct settings_outcome *outcome, const struct shoal_phrase *phrase, const char *name, int64_t number)
+{
+	snprintf(outcome->name, sizeof(outcome->name), "%s", name);
+	snprintf(outcome->number, sizeof(outcome->number), "%" PRId64, number);
+	outcome->phrase = phrase;
+	outcome->said[0] = (struct shoal_word){ "name", outcome->name };
+	outcome->said[1] = (struct shoal_word){ "number", outcome->number };
+	outcome->said[2] = (struct shoal_word){ "version", outcome->number };
+	outcome->said_count = ARRAY_SIZE(outcome->said);
+	phrases_print_text(phrase, SHOAL_ENGLISH, outcome->said, outcome->said_count, outcome->words,
+			   sizeof(outcome->words));
+}
+
+/* @words (NULL: the phrase's): what an operator is told, where he wants more. */
+static void refuse(struct job *job, int error, const struct shoal_phrase *phrase, int64_t number, const char *words)
 {
 	struct settings_outcome outcome = { .error = error };
 
-	snprintf(outcome.words, sizeof(outcome.words), "%.*s", SETTINGS_WORDS_SIZE - 1, words);
+	say(&outcome, phrase, job->name, number);
+	if (words)
+		snprintf(outcome.words, sizeof(outcome.words), "%.*s", SETTINGS_WORDS_SIZE - 1, words);
 	finish(job, &outcome);
 }
 
@@ -141,7 +164,7 @@ static void on_written(void *arg, int error, const struct db_result *result)
 
 	if (error == 0 && db_result_rows(result) == 0) {
 		if (job->back_to < 0) /* a reset */
-			refuse(job, -ENOENT, "It is not set there, so nothing was changed.");
+			refuse(job, -ENOENT, &phrase_SETTING_NOT_SET, 0, NULL);
 		else
 			fail(job, -E2BIG);
 		return;
@@ -332,13 +355,14 @@ static struct job *begin(struct settings *settings, const struct settings_change
 
 	if (!row) {
 		outcome.error = -ENOENT;
-		snprintf(outcome.words, sizeof(outcome.words), "There is no setting `%.64s`.", change->name);
+		say(&outcome, &phrase_SETTING_NONE, change->name, 0);
 	} else if (!(row->row->layers & layer_bits[change->layer])) {
 		layers_in_words(row->row->layers, layers, sizeof(layers));
+		say(&outcome, &phrase_SETTING_NOT_HERE, row->name, 0);
 		snprintf(outcome.words, sizeof(outcome.words), "`%s` can't be set for %s; it can be for: %s.",
 			 row->name, layer_places[change->layer], layers);
 	} else if (!place_fits(change->layer, &change->place)) {
-		snprintf(outcome.words, sizeof(outcome.words), "`%s` can't be set here.", row->name);
+		say(&outcome, &phrase_SETTING_NOT_HERE, row->name, 0);
 	} else {
 		job = calloc(1, sizeof(*job));
 		if (job) {
@@ -352,6 +376,7 @@ static struct job *begin(struct settings *settings, const struct settings_change
 			return job;
 		}
 		outcome.error = -ENOMEM;
+		outcome.phrase = &phrase_NO_MEMORY;
 		settings_error_words(settings, -ENOMEM, outcome.words);
 	}
 	fn(arg, &outcome);
@@ -424,7 +449,7 @@ static void send_value(struct job *job, const struct shoal_setting_value *value)
 	}
 	if (job->row->row->flags & SHOAL_SETTING_NAMES_MEMBERS) {
 		if (find_members(value->text, named, &stored.user_count) < 0) {
-			refuse(job, -E2BIG, "It names too many members. Nothing was changed.");
+			refuse(job, -E2BIG, &phrase_SETTING_NAMES_MANY, 0, NULL);
 			return;
 		}
 		stored.users = named;
@@ -437,14 +462,22 @@ void settings_set(struct settings *settings, const struct settings_change *chang
 {
 	CLEANUP(value_clear) struct value value = { 0 };
 	struct job *job = begin(settings, change, fn, arg);
-	char error[VALUE_ERROR_SIZE];
+	const struct shoal_phrase *objection = NULL;
+	char error[VALUE_ERROR_SIZE], number[VALUE_NUMBER_SIZE];
+	struct shoal_setting plain;
 	int r;
 
 	if (!job)
 		return;
-	r = value_from_text(job->row->row, text, &value, error);
-	if (r == -EINVAL)
-		refuse(job, r, error);
+	plain = *job->row->row;
+	plain.check = NULL; /* asked apart: what it says is a phrase of its own */
+	r = value_from_text(&plain, text, &value, error);
+	if (r == 0)
+		objection = value_objection(job->row->row, &value.is, number);
+	if (objection)
+		refuse(job, -EINVAL, objection, strtoll(number, NULL, 10), NULL);
+	else if (r == -EINVAL)
+		refuse(job, r, &phrase_SETTING_UNFIT, 0, error);
 	else if (r < 0)
 		fail(job, r);
 	else
@@ -486,7 +519,7 @@ static void restore(struct job *job, const struct db_result *result)
 	if (r == -EINVAL) {
 		snprintf(words, sizeof(words), "The value of version %" PRId64 " no longer fits: %s", job->back_to,
 			 error);
-		refuse(job, r, words);
+		refuse(job, r, &phrase_SETTING_PAST_UNFIT, job->back_to, words);
 	} else if (r < 0) {
 		fail(job, r);
 	} else {
@@ -497,19 +530,16 @@ static void restore(struct job *job, const struct db_result *result)
 static void on_past(void *arg, int error, const struct db_result *result)
 {
 	struct job *job = arg;
-	char words[SETTINGS_WORDS_SIZE];
 
 	if (error < 0) {
 		fail(job, error);
 		return;
 	}
 	if (db_result_rows(result) == 0) {
-		snprintf(words, sizeof(words), "There is no version %" PRId64 " of `%s` in its history.", job->back_to,
-			 job->name);
-		refuse(job, -ENOENT, words);
+		refuse(job, -ENOENT, &phrase_SETTING_NO_VERSION, job->back_to, NULL);
 		return;
 	}
-	snprintf(job->note, sizeof(job->note), "back to version %" PRId64, job->back_to);
+	snprintf(job->note, sizeof(job->note), NOTE_BACK "%" PRId64, job->back_to);
 	restore(job, result);
 }
 
@@ -524,7 +554,7 @@ void settings_rollback(struct settings *settings, const struct settings_change *
 	if (!job)
 		return;
 	if (change->layer == SETTINGS_USER || version < 1) {
-		refuse(job, -EINVAL, version < 1 ? "Versions begin at 1." : "A member's own settings have no history.");
+		refuse(job, -EINVAL, version < 1 ? &phrase_SETTING_NO_VERSION : &phrase_HISTORY_NOT_OWN, version, NULL);
 		return;
 	}
 	job->back_to = version;
@@ -544,6 +574,7 @@ void settings_rollback(struct settings *settings, const struct settings_change *
 
 struct question {
 	struct settings *settings;
+	enum shoal_language language;
 	settings_history_fn fn;
 	void *arg;
 };
@@ -551,20 +582,20 @@ struct question {
 #define SHOWN_SIZE 160
 
 /* The value in words, as its schema of today reads it; what fits no more, as it was stored. */
-static void show(const struct schemas *schemas, const struct db_result *result, size_t at, const char *name,
+static void show(const struct question *question, const struct db_result *result, size_t at, const char *name,
 		 char shown[SHOWN_SIZE])
 {
-	const struct schema_row *row = schemas_find(schemas, name);
+	const struct schema_row *row = schemas_find(settings_schemas(question->settings), name);
 	const char *json = db_result_text(result, at, 3, NULL);
 	CLEANUP(value_clear) struct value value = { 0 };
 	char error[VALUE_ERROR_SIZE];
 
 	if (db_result_bool(result, at, 4) || (row && row->row->flags & SHOAL_SETTING_SENSITIVE))
-		snprintf(shown, SHOWN_SIZE, "(hidden)");
+		snprintf(shown, SHOWN_SIZE, "%s", phrases_text(&phrase_VALUE_HIDDEN, question->language));
 	else if (db_result_is_null(result, at, 3))
-		snprintf(shown, SHOWN_SIZE, "not set");
+		snprintf(shown, SHOWN_SIZE, "%s", phrases_text(&phrase_VALUE_NOT_SET, question->language));
 	else if (row && schema_read(row, (uint32_t)db_result_int8(result, at, 5), json, &value, error) == 0)
-		value_print(&value.is, true, shown, SHOWN_SIZE);
+		value_say(&value.is, question->language, shown, SHOWN_SIZE);
 	else
 		snprintf(shown, SHOWN_SIZE, "%s", json);
 }
@@ -599,13 +630,13 @@ static void on_history(void *arg, int error, const struct db_result *result)
 			.at_ms = db_result_time(result, i, 7),
 			.note = db_result_text(result, i, 8, NULL),
 		};
-		show(settings_schemas(question->settings), result, i, rows[i].name, shown[i]);
+		show(question, result, i, rows[i].name, shown[i]);
 	}
 	question->fn(question->arg, 0, "", rows, count);
 }
 
 void settings_history(struct settings *settings, enum settings_layer layer, const struct settings_place *place,
-		      const char *name, size_t limit, settings_history_fn fn, void *arg)
+		      const char *name, size_t limit, enum shoal_language language, settings_history_fn fn, void *arg)
 {
 	struct seal_place at = settings_seal_place(layer, place, name ? name : "");
 	size_t row = name ? SETTINGS_HISTORY : SETTINGS_HISTORY_ALL;
@@ -623,7 +654,7 @@ void settings_history(struct settings *settings, enum settings_layer layer, cons
 	}
 	params[count++] = DB_INT8((int64_t)limit);
 	if (question)
-		*question = (struct question){ .settings = settings, .fn = fn, .arg = arg };
+		*question = (struct question){ .settings = settings, .language = language, .fn = fn, .arg = arg };
 	r = !question                   ? -ENOMEM
 	    : !settings_is_on(settings) ? -SHOAL_EOFFLINE
 	    : layer == SETTINGS_USER    ? -EINVAL
@@ -634,6 +665,18 @@ void settings_history(struct settings *settings, enum settings_layer layer, cons
 	free(question);
 	settings_error_words(settings, r, words);
 	if (r == -EINVAL)
-		snprintf(words, sizeof(words), "A member's own settings have no history.");
+		snprintf(words, sizeof(words), "%s", phrases_text(&phrase_HISTORY_NOT_OWN, SHOAL_ENGLISH));
 	fn(arg, r, words, NULL, 0);
+}
+
+int64_t settings_note_back(const char *note)
+{
+	size_t len = strlen(NOTE_BACK);
+	char *end;
+	int64_t version;
+
+	if (strncmp(note, NOTE_BACK, len) != 0 || note[len] < '0' || note[len] > '9')
+		return 0;
+	version = strtoll(note + len, &end, 10);
+	return *end ? 0 : version;
 }

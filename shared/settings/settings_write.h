@@ -27,7 +27,12 @@ struct settings_outcome {
 	int error;
 	bool kept;       /* it waits on this machine's disk for the database */
 	int64_t version; /* that it made; 0 when kept */
-	/* A sentence for whoever asked, when @error is set. */
+	/* Why not, when @error is set. For members: a phrase and its words, which point into this struct (don't copy
+	 * it); NULL: nobody foresaw it. For operators: a sentence in English, always there. */
+	const struct shoal_phrase *phrase;
+	struct shoal_word said[3];
+	size_t said_count;
+	char name[SCHEMA_NAME_SIZE], number[VALUE_NUMBER_SIZE];
 	char words[SETTINGS_WORDS_SIZE];
 };
 
@@ -50,22 +55,27 @@ struct setting_past {
 	uint64_t channel_id; /* 0: the guild's own (or global) */
 	int64_t version;
 	bool set;          /* false: it was taken back */
-	const char *shown; /* in words; of sensitive ones "(hidden)" */
+	const char *shown; /* in words; of sensitive ones that they are hidden */
 	uint64_t by;       /* 0: an operator, or someone who asked to be forgotten */
 	int64_t at_ms;
 	const char *note;
 };
-/* Newest first. @error as db_result_fn; @words a sentence then. */
+/* Newest first. @error as db_result_fn; @words a sentence in English then. */
 typedef void (*settings_history_fn)(void *arg, int error, const char *words, const struct setting_past *rows,
 				    size_t count);
 /* @name NULL: everything in that guild. @limit at most SETTINGS_HISTORY_MAX. What each was before is the next older row
- * of the same name. */
+ * of the same name. @language is of what is shown. */
 void settings_history(struct settings *settings, enum settings_layer layer, const struct settings_place *place,
-		      const char *name, size_t limit, settings_history_fn fn, void *arg);
+		      const char *name, size_t limit, enum shoal_language language, settings_history_fn fn, void *arg);
+/* The version that @note says a row goes back to; 0: it says something else. */
+int64_t settings_note_back(const char *note);
 
-/* A sentence for people why a change or a question failed. */
+/* Why a change or a question failed, for members; NULL: it is none of what can happen. */
+const struct shoal_phrase *settings_error_phrase(const struct settings *settings, int error);
+/* The same in English, also for what nobody foresaw. */
 void settings_error_words(const struct settings *settings, int error, char words[SETTINGS_WORDS_SIZE]);
-/* The same for a value that can't be read (setting_answer.problem). */
-const char *settings_problem_words(int problem);
+/* Why a value can't be read (setting_answer.problem): behind a colon. */
+const struct shoal_phrase *settings_problem_phrase(int problem);
+const char *settings_problem_words(int problem); /* in English */
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/utf8.h"
+#include "shared/phrases/phrases.h"
 
 #define DURATION_MAX_S (INT64_C(100) * 365 * 86400)
 
@@ -182,23 +183,44 @@ static bool fits(const struct shoal_setting *row, const struct shoal_setting_val
 
 int value_check(const struct shoal_setting *row, const struct shoal_setting_value *value, char error[VALUE_ERROR_SIZE])
 {
-	const char *problem;
+	const struct shoal_phrase *objection;
+	char number[VALUE_NUMBER_SIZE];
 
 	error[0] = '\0';
 	if ((unsigned int)row->type >= SHOAL_SETTING_TYPE_COUNT || value->type != row->type || !fits(row, value))
 		return refuse(row, error);
-	problem = row->check ? row->check(value) : NULL;
-	if (!problem)
+	objection = value_objection(row, value, number);
+	if (!objection)
 		return 0;
-	snprintf(error, VALUE_ERROR_SIZE, "%s", problem);
+	phrases_print_text(objection, SHOAL_ENGLISH, &(struct shoal_word){ "number", number }, 1, error,
+			   VALUE_ERROR_SIZE);
 	return -EINVAL;
+}
+
+const struct shoal_phrase *value_objection(const struct shoal_setting *row, const struct shoal_setting_value *value,
+					   char number[VALUE_NUMBER_SIZE])
+{
+	int64_t counted = 0;
+	const struct shoal_phrase *objection = row->check ? row->check(value, &counted) : NULL;
+
+	snprintf(number, VALUE_NUMBER_SIZE, "%" PRId64, counted);
+	return objection;
 }
 
 /* --- from text ---------------------------------------------------------------------------------------------------- */
 
+/* Whether somebody says so in one of our languages. */
+static bool is_said(const struct shoal_phrase *phrase, const char *text)
+{
+	for (int i = 0; i < SHOAL_LANGUAGE_COUNT; i++)
+		if (strcasecmp(text, phrase->text[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool read_bool(const char *text, bool *ret_value)
 {
-	static const char *const yes[] = { "yes", "on", "true", "1" }, *const no[] = { "no", "off", "false", "0" };
+	static const char *const yes[] = { "on", "true", "1", "si" }, *const no[] = { "off", "false", "0", "no" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
@@ -206,7 +228,8 @@ static bool read_bool(const char *text, bool *ret_value)
 			return true;
 		}
 	}
-	return false;
+	*ret_value = is_said(&phrase_VALUE_YES, text);
+	return *ret_value || is_said(&phrase_VALUE_NO, text);
 }
 
 static bool read_integer(const char *text, int64_t *ret_value)
@@ -294,7 +317,7 @@ static bool read_ids(const char *text, size_t most, uint64_t *ids, size_t *ret_c
 {
 	size_t count = 0;
 
-	if (strcasecmp(text, "none") == 0 || !*text) {
+	if (!*text || is_said(&phrase_VALUE_NONE, text)) {
 		*ret_count = 0;
 		return true;
 	}
@@ -491,21 +514,24 @@ static void print_duration(int64_t seconds, char *text, size_t size)
 	}
 }
 
-static void print_ids(const struct shoal_setting_value *value, bool mentions, char *text, size_t size)
+static void print_ids(const struct shoal_setting_value *value, bool mentions, enum shoal_language language, char *text,
+		      size_t size)
 {
 	size_t len = 0;
 
-	snprintf(text, size, "none");
+	snprintf(text, size, "%s", phrases_text(&phrase_VALUE_NONE, language));
 	for (size_t i = 0; i < value->id_count && len < size; i++)
 		len += (size_t)snprintf(text + len, size - len, "%s%s%" PRIu64 "%s", i ? ", " : "",
 					mentions ? types[value->type].open : "", value->ids[i], mentions ? ">" : "");
 }
 
-void value_print(const struct shoal_setting_value *value, bool mentions, char *text, size_t size)
+static void print(const struct shoal_setting_value *value, bool mentions, enum shoal_language language, char *text,
+		  size_t size)
 {
 	switch (types[value->type].form) {
 	case FORM_BOOL:
-		snprintf(text, size, "%s", value->boolean ? "yes" : "no");
+		snprintf(text, size, "%s",
+			 phrases_text(value->boolean ? &phrase_VALUE_YES : &phrase_VALUE_NO, language));
 		break;
 	case FORM_INTEGER:
 		snprintf(text, size, "%" PRId64, value->integer);
@@ -521,9 +547,19 @@ void value_print(const struct shoal_setting_value *value, bool mentions, char *t
 		snprintf(text, size, "%s", value->text);
 		break;
 	case FORM_IDS:
-		print_ids(value, mentions, text, size);
+		print_ids(value, mentions, language, text, size);
 		break;
 	}
+}
+
+void value_print(const struct shoal_setting_value *value, bool mentions, char *text, size_t size)
+{
+	print(value, mentions, SHOAL_ENGLISH, text, size);
+}
+
+void value_say(const struct shoal_setting_value *value, enum shoal_language language, char *text, size_t size)
+{
+	print(value, true, language, text, size);
 }
 
 static void print_choices(const char *choices, char *text, size_t size)

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include <shoal/config.h>
+#include <shoal/phrase.h>
 
 #define VALUE_ERROR_SIZE 256
 #define VALUE_SHOWN_SIZE 2048
@@ -27,13 +28,21 @@ int value_from_text(const struct shoal_setting *row, const char *text, struct va
 /* What is stored. Errors as above. */
 int value_from_json(const struct shoal_setting *row, const json_t *json, struct value *ret_value,
 		    char error[VALUE_ERROR_SIZE]);
-/* Type, bounds, choices, the row's own check. -EINVAL with a sentence. */
+/* Type, bounds, choices, the row's own check. -EINVAL with a sentence, in English as all of them. Members are told by
+ * value_objection(), and by what the row takes. */
 int value_check(const struct shoal_setting *row, const struct shoal_setting_value *value, char error[VALUE_ERROR_SIZE]);
+/* What the row's own check has against a value whose type and bounds are right: NULL, or the phrase, and for a {number}
+ * in it @number. */
+#define VALUE_NUMBER_SIZE 24
+const struct shoal_phrase *value_objection(const struct shoal_setting *row, const struct shoal_setting_value *value,
+					   char number[VALUE_NUMBER_SIZE]);
 /* A new reference; NULL: out of memory. */
 json_t *value_to_json(const struct shoal_setting_value *value);
 /* For people, cut to the buffer: "on", "1h 30m", "<#123>, <#456>", "none". Mentions as Discord writes them where
  * @mentions, else bare ids. */
 void value_print(const struct shoal_setting_value *value, bool mentions, char *text, size_t size);
+/* The same for members, in their language: "sí", "keine"; with mentions. */
+void value_say(const struct shoal_setting_value *value, enum shoal_language language, char *text, size_t size);
 /* "a number from 1 to 10", "one of a, b or c": what may be typed. */
 void value_allowed(const struct shoal_setting *row, char *text, size_t size);
 const char *value_type_name(enum shoal_setting_type type);

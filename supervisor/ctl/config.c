@@ -328,7 +328,8 @@ static void on_history(void *arg, int error, const char *words, const struct set
 static void run_history(struct session *session)
 {
 	settings_history(session->settings, session->change.layer, &session->change.place,
-			 session->word_count ? session->words[0] : NULL, SETTINGS_HISTORY_MAX, on_history, session);
+			 session->word_count ? session->words[0] : NULL, SETTINGS_HISTORY_MAX, SHOAL_ENGLISH,
+			 on_history, session);
 }
 
 static const struct config_verb config_verbs[] = {

@@ -21,9 +21,12 @@ KEEPER = HEAD + '''
 #include <stdlib.h>
 #include <string.h>
 
-static const char *check_word(const struct shoal_setting_value *value)
+static const struct shoal_phrase bad_word = SHOAL_PHRASE("That word is a bad one.", "Das Wort ist ein schlechtes.", NULL, NULL);
+
+static const struct shoal_phrase *check_word(const struct shoal_setting_value *value, int64_t *ret_number)
 {
-	return strcmp(value->text, "bad") == 0 ? "That word is a bad one." : NULL;
+	(void)ret_number;
+	return strcmp(value->text, "bad") == 0 ? &bad_word : NULL;
 }
 
 static const struct shoal_setting settings[] = {
@@ -302,7 +305,7 @@ def test_without_a_database_it_says_so(sim, make_fleet, modules):
     assert say(sim, "keeper", "add") == "refused -5005"
     assert say(sim, "keeper", "tell") == "told -5005 -22"
     assert "keeper" in say(sim, "module", "list")
-    assert "without a database" in say(sim, "module", "disable", name="keeper")
+    assert "No database is configured" in say(sim, "module", "disable", name="keeper")
 
 
 @pytest.mark.parametrize("name, rows, words", [

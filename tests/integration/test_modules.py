@@ -58,7 +58,7 @@ def module(fleet, name):
 def test_what_is_no_module_is_left_out_in_words(sim, make_fleet, folder):
     modules = os.path.join(folder, "modules")
     build(modules, "good", source("good", 'shoal_reply_text(inv, "good is there");'))
-    build(modules, "other_abi", source("other_abi", 'shoal_reply_text(inv, "x");'), "-DSHOAL_ABI=0x30000")
+    build(modules, "other_abi", source("other_abi", 'shoal_reply_text(inv, "x");'), "-DSHOAL_ABI=0x40000")
     build(modules, "no_descriptor", "int nothing_here = 1;\n")
     build(modules, "undefined", HEAD + "extern void not_anywhere(struct shoal_invocation *inv);\n" +
           COMMAND % {"name": "undefined", "body": "not_anywhere(inv);"} + ROWS % {"name": "undefined", "more": ""})
@@ -79,7 +79,7 @@ def test_what_is_no_module_is_left_out_in_words(sim, make_fleet, folder):
     answer = fleet.ctl("module", "list")
     assert sorted(one["name"] for one in answer["modules"] if one["file"] or one["name"] == "core") == ["core", "good"]
     reasons = {one["name"]: one["reason"] for one in answer["refused"]}
-    for name, words in {"other_abi": r"module ABI 3\.0.*build it anew", "no_descriptor": "shoal_module_no_descriptor",
+    for name, words in {"other_abi": r"module ABI 4\.0.*build it anew", "no_descriptor": "shoal_module_no_descriptor",
                         "undefined": "not_anywhere", "same_command": "another module has a command /ping",
                         "anybody": "chmod", "no_elf": "(?i)elf|too short", "cut_off": "cut off",
                         "folder": "no file", "Bad-Name": "a-z"}.items():
@@ -364,7 +364,7 @@ def test_reload_refuses_what_does_not_load_before_it_touches_a_shard(sim, make_f
     pids = fleet.pids()
     for name, words in (("missing", "no module missing"), ("version", "build it anew")):
         if name == "version":
-            build(modules, name, source(name, 'shoal_reply_text(inv, "x");'), "-DSHOAL_ABI=0x30000")
+            build(modules, name, source(name, 'shoal_reply_text(inv, "x");'), "-DSHOAL_ABI=0x40000")
         done = fleet.ctl_run("module", "reload", name)
         assert done.returncode == 1 and words in done.stderr + done.stdout, done
     # One that crashes while it is loaded ends the program that asks, and no worker.

@@ -18,7 +18,7 @@ NEW_ID = "00000000be77"
 
 
 # What differs in the other build. A longer core, another rest, and functions that modules of ours do not know.
-OTHER = ["-DBOARD_CORE_VERSION=9", "-DBOARD_CORE_GROWTH=512", "-DBOARD_REST_VERSION=2", "-DSHOAL_ABI=0x2007fu"]
+OTHER = ["-DBOARD_CORE_VERSION=9", "-DBOARD_CORE_GROWTH=512", "-DBOARD_REST_VERSION=2", "-DSHOAL_ABI=0x3007fu"]
 DIFFERS = re.compile(r"BOARD_CORE_VERSION|BOARD_CORE_GROWTH|BOARD_REST_VERSION|SHOAL_ABI\b|SHOAL_MODULE\(")
 
 
@@ -47,8 +47,8 @@ def new_build(tmp_path_factory):
                           cwd=harness.ROOT, check=False, text=True, capture_output=True, timeout=400)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     told, ours = version_of(build), version_of(harness.BUILD)
-    assert NEW_ID in told and "board 9.2" in told and "ABI 2.127" in told, told
-    assert not any(word in ours for word in (NEW_ID, "board 9.2", "ABI 2.127")), ours
+    assert NEW_ID in told and "board 9.2" in told and "ABI 3.127" in told, told
+    assert not any(word in ours for word in (NEW_ID, "board 9.2", "ABI 3.127")), ours
     yield build
     shutil.rmtree(build, ignore_errors=True)
 

@@ -8,17 +8,18 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
+#include "shared/phrases/phrases.h"
 #include "shared/settings/access_rules.h"
 
 enum { GUILD = 100, BOB = 2, EVE = 3, MODS = 11, HELPERS = 12, THREAD = 201, CHANNEL = 202, CATEGORY = 203 };
 
 static void parse(const char *text, struct access_rules *rules)
 {
-	char error[ACCESS_ERROR_SIZE];
-	int r = access_rules_parse(text, rules, error);
+	struct access_fault fault;
+	int r = access_rules_parse(text, rules, &fault);
 
 	if (r < 0)
-		fail_msg("%s: %s", text, error);
+		fail_msg("%s: %s", text, fault.phrase->text[SHOAL_ENGLISH]);
 }
 
 static void texts_go_there_and_back(void **state)
@@ -81,25 +82,30 @@ static void what_is_no_rule(void **state)
 		{ "need /x operator", "the levels are" },
 		{ "need /x admin <@1>", "stands behind" },
 	};
-	char error[ACCESS_ERROR_SIZE], text[256];
+	struct access_fault fault;
+	char text[256], said[256], number[16];
 	struct access_rules rules = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_int_equal(access_rules_parse(rows[i].text, &rules, error), -EINVAL);
-		if (!strstr(error, rows[i].words))
-			fail_msg("%s: %s", rows[i].text, error);
+		assert_int_equal(access_rules_parse(rows[i].text, &rules, &fault), -EINVAL);
+		snprintf(number, sizeof(number), "%d", (int)fault.number);
+		phrases_print_text(fault.phrase, SHOAL_ENGLISH, &(struct shoal_word){ "number", number }, 1, said,
+				   sizeof(said));
+		if (!strstr(said, rows[i].words))
+			fail_msg("%s: %s", rows[i].text, said);
 	}
 	memset(text, 'x', sizeof(text) - 1);
 	memcpy(text, "allow /", 7);
 	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(access_rules_parse(text, &rules, error), -EINVAL);
-	assert_non_null(strstr(error, "so long a name"));
+	assert_int_equal(access_rules_parse(text, &rules, &fault), -EINVAL);
+	assert_ptr_equal(fault.phrase, &phrase_RULES_NAME_LONG);
 }
 
 static void too_many(void **state)
 {
-	char *text = malloc(64 * ACCESS_SUBJECTS_MAX), error[ACCESS_ERROR_SIZE];
+	char *text = malloc(64 * ACCESS_SUBJECTS_MAX);
+	struct access_fault fault;
 	size_t len = 0;
 	struct access_rules rules;
 
@@ -112,8 +118,9 @@ static void too_many(void **state)
 	assert_int_equal(access_rules_add(&rules, ACCESS_DENY, "all", 0, ACCESS_USER, 9999), -E2BIG);
 	access_rules_finish(&rules);
 	sprintf(text + len, "deny all <@9999>");
-	assert_int_equal(access_rules_parse(text, &rules, error), -E2BIG);
-	assert_non_null(strstr(error, "400 entries"));
+	assert_int_equal(access_rules_parse(text, &rules, &fault), -E2BIG);
+	assert_ptr_equal(fault.phrase, &phrase_RULES_MANY);
+	assert_int_equal(fault.number, 400);
 	free(text);
 }
 

@@ -105,7 +105,7 @@ static struct shoal_invocation *make(enum invocation_form form, uint64_t age_ms)
 
 static void complete(size_t i, int error)
 {
-	struct rest_result result = { .error = error, .message = "", .words = "" };
+	struct rest_result result = { .error = error, .message = "" };
 
 	sent[i].fn(sent[i].arg, &result);
 }
@@ -298,7 +298,7 @@ static void a_refused_send_is_counted(void **state)
 static void refuse(size_t i, uint32_t discord_code)
 {
 	struct rest_result result = {
-		.error = -SHOAL_EDISCORD, .http_status = 400, .discord_code = discord_code, .message = "", .words = ""
+		.error = -SHOAL_EDISCORD, .http_status = 400, .discord_code = discord_code, .message = ""
 	};
 
 	sent[i].fn(sent[i].arg, &result);

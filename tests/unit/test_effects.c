@@ -21,6 +21,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/discord/discord_time.h"
+#include "shared/phrases/phrases.h"
 #include "tests/unit/loop_wait.h"
 #include "tests/unit/tmpdir.h"
 
@@ -69,19 +70,23 @@ static void serve_message(const json_t *body)
 
 static struct rest_result answer_ok(void)
 {
-	return (struct rest_result){ .http_status = 200, .message = "", .words = "" };
+	return (struct rest_result){ .http_status = 200, .message = "" };
 }
 
 static struct rest_result answer_refused(uint32_t status, uint32_t code)
 {
-	return (struct rest_result){
-		.error = -SHOAL_EDISCORD, .http_status = status, .discord_code = code, .message = "no", .words = "no"
-	};
+	return (struct rest_result){ .error = -SHOAL_EDISCORD,
+				     .http_status = status,
+				     .discord_code = code,
+				     .message = "no",
+				     .phrase = &phrase_DISCORD_400 };
 }
 
 static struct rest_result answer_lost(int error)
 {
-	return (struct rest_result){ .error = error, .message = "lost", .words = "lost", .maybe_done = true };
+	return (struct rest_result){
+		.error = error, .message = "lost", .phrase = &phrase_DISCORD_UNREACHABLE, .maybe_done = true
+	};
 }
 
 /* What Discord does and says. */
@@ -164,7 +169,9 @@ static int leave(uint32_t i)
 
 int rest_cancel(struct rest *rest, uint64_t handle)
 {
-	struct rest_result result = { .error = -ECANCELED, .message = "cancelled", .words = "cancelled" };
+	struct rest_result result = { .error = -ECANCELED,
+				      .message = "cancelled",
+				      .phrase = &phrase_DISCORD_UNREACHABLE };
 
 	(void)rest;
 	assert_in_range(handle, 1, sent_count);
@@ -268,9 +275,7 @@ static void note(void *arg, const struct rest_result *result)
 	told.already = result->already;
 	told.maybe_done = result->maybe_done;
 	assert_non_null(result->message);
-	assert_non_null(result->words);
-	if (result->error)
-		assert_int_not_equal(result->words[0], '\0');
+	assert_int_equal(result->phrase != NULL, result->error != 0);
 	snprintf(told.id, sizeof(told.id), "%s", id ? id : "");
 	snprintf(told.content, sizeof(told.content), "%s", content ? content : "");
 }
@@ -1055,7 +1060,9 @@ static void a_full_journal_keeps_requests_back(void **state)
 	begin(ROUTE_CREATE_FOLLOWUP);
 	assert_int_equal(leave(0), -ENOSPC); /* so the client ends the call */
 	{
-		struct rest_result refused = { .error = -ENOSPC, .message = "full", .words = "full" };
+		struct rest_result refused = { .error = -ENOSPC,
+					       .message = "full",
+					       .phrase = &phrase_DISCORD_UNREACHABLE };
 
 		answer_with(0, &refused);
 	}

@@ -46,13 +46,13 @@ static struct gate_case case_of(const struct gate_rule *rule, uint64_t permissio
 /* The case with rules of the server's and the operator's, as if they were its settings. */
 static void fill(struct gate_case *c, struct access_known *known, const char *rules, const char *operators_rules)
 {
-	char error[ACCESS_ERROR_SIZE];
+	struct access_fault fault;
 
 	gate_case_fill(c);
 	*known = access_unknown;
 	known->sure = true;
-	assert_int_equal(access_rules_parse(rules, &known->guild, error), 0);
-	assert_int_equal(access_rules_parse(operators_rules, &known->bots, error), 0);
+	assert_int_equal(access_rules_parse(rules, &known->guild, &fault), 0);
+	assert_int_equal(access_rules_parse(operators_rules, &known->bots, &fault), 0);
 	gate_case_judge(c, known);
 }
 

@@ -62,7 +62,7 @@ static void another_abi_is_refused_in_words(void **state)
 	static const struct {
 		uint32_t abi;
 		const char *words;
-	} others[] = { { (SHOAL_ABI_MAJOR + 1) << 16, "module ABI 3.0" },
+	} others[] = { { (SHOAL_ABI_MAJOR + 1) << 16, "module ABI 4.0" },
 		       { SHOAL_ABI_MAJOR << 16 | (SHOAL_ABI_MINOR + 1), "build it anew" },
 		       { 0, "module ABI 0.0" },
 		       { UINT32_MAX, "module ABI 65535.65535" } };

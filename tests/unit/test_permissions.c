@@ -364,11 +364,14 @@ static void the_bots_own(void **state)
 static void words_and_cover(void **state)
 {
 	(void)state;
-	assert_string_equal(shoal_permission_words(P(MANAGE_GUILD)), "Manage Server");
-	assert_string_equal(shoal_permission_words(P(BYPASS_SLOWMODE) | P(PIN_MESSAGES)), "Pin Messages");
-	assert_string_equal(shoal_permission_words(0), "?");
-	assert_string_equal(shoal_permission_words(UINT64_C(1) << 47), "?");
-	assert_string_equal(shoal_permission_words(UINT64_C(1) << 63), "?");
+	assert_string_equal(shoal_permission_words(P(MANAGE_GUILD), SHOAL_ENGLISH), "Manage Server");
+	assert_string_equal(shoal_permission_words(P(BYPASS_SLOWMODE) | P(PIN_MESSAGES), SHOAL_ENGLISH),
+			    "Pin Messages");
+	assert_string_equal(shoal_permission_words(P(MANAGE_GUILD), SHOAL_GERMAN), "Server verwalten");
+	assert_string_equal(shoal_permission_words(P(BAN_MEMBERS), SHOAL_ITALIAN), "Bandisci membri");
+	assert_string_equal(shoal_permission_words(0, SHOAL_ENGLISH), "?");
+	assert_string_equal(shoal_permission_words(UINT64_C(1) << 47, SHOAL_ENGLISH), "?");
+	assert_string_equal(shoal_permission_words(UINT64_C(1) << 63, SHOAL_ENGLISH), "?");
 	assert_true(shoal_permissions_cover(P(ADMINISTRATOR), P(KICK_MEMBERS)));
 	assert_false(shoal_permissions_cover(P(KICK_MEMBERS), P(KICK_MEMBERS) | P(BAN_MEMBERS)));
 }

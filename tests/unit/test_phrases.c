@@ -1,63 +1,113 @@
 /* The catalogue: every phrase in every language with the same {names}, and how they are filled in. */
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "shard/modhost/loader.h"
 #include "shared/base/cleanup.h"
+#include "shared/discord/payload.h"
 #include "shared/phrases/phrases.h"
 
-#define NAMES_MAX 8
-
-/* The {names} in @text, sorted, as one string. */
-static void names_of(const char *text, char *names, size_t size)
+/* In each of the four languages: the core's, and those of the modules that are linked in. (test_catalogue.py has all
+ * modules.) */
+static void is_whole(const struct shoal_phrase *phrase)
 {
-	const char *found[NAMES_MAX];
-	size_t lens[NAMES_MAX], count = 0;
+	char error[PHRASES_ERROR_SIZE];
 
-	while ((text = strchr(text, '{')) != NULL) {
-		size_t len = strcspn(++text, "}"), at = count;
-
-		assert_int_equal(text[len], '}');
-		assert_in_range(count, 0, NAMES_MAX - 1);
-		while (at > 0 && strcmp(found[at - 1], text) > 0) {
-			found[at] = found[at - 1];
-			lens[at] = lens[at - 1];
-			at--;
-		}
-		found[at] = text;
-		lens[at] = len;
-		count++;
+	if (phrases_check(phrase, error) < 0)
+		fail_msg("%s", error);
+	for (int language = 0; language < SHOAL_LANGUAGE_COUNT; language++) {
+		if (!phrase->text[language])
+			fail_msg("\"%s\" is not in language %d", phrase->text[SHOAL_ENGLISH], language);
+		assert_in_range(strlen(phrase->text[language]), 1, 500);
 	}
-	names[0] = '\0';
-	for (size_t i = 0; i < count; i++)
-		snprintf(names + strlen(names), size - strlen(names), "%.*s ", (int)lens[i], found[i]);
 }
 
 static void every_phrase_in_every_language(void **state)
 {
+	size_t of_modules = 0;
+
 	(void)state;
-	for (size_t i = 0; i < core_phrase_count; i++) {
-		char english[256], names[256];
+	assert_in_range(core_phrase_count, 300, 10000);
+	for (size_t i = 0; i < core_phrase_count; i++)
+		is_whole(core_phrases[i]);
+	for (size_t i = 0; i < loader_count(); i++) {
+		const struct shoal_module *module = &loader_get(i)->rows;
 
-		names_of(core_phrases[i]->text[SHOAL_ENGLISH], english, sizeof(english));
-		for (int language = 0; language < SHOAL_LANGUAGE_COUNT; language++) {
-			const char *text = core_phrases[i]->text[language];
-			json_t *whole;
-
-			assert_non_null(text);
-			whole = json_string(text); /* takes UTF-8 alone */
-			assert_non_null(whole);
-			json_decref(whole);
-			assert_in_range(strlen(text), 1, 500);
-			names_of(text, names, sizeof(names));
-			if (strcmp(names, english) != 0)
-				print_error("%s: {%s} is not {%s}\n", text, names, english);
-			assert_string_equal(names, english);
-		}
+		for (size_t j = 0; j < module->phrase_count; j++)
+			is_whole(&module->phrases[j]);
+		of_modules += module->phrase_count;
+		if (module->descriptions)
+			assert_non_null(module->descriptions->text[SHOAL_ITALIAN]);
+		for (size_t j = 0; j < module->setting_count; j++)
+			assert_non_null(module->settings[j].descriptions);
 	}
+	assert_in_range(of_modules, 150, 10000); /* admin's, remind's and utility's */
+}
+
+/* What stands where Discord allows so many characters. */
+static void what_stands_in_little_room_fits(void **state)
+{
+	static const struct {
+		const struct shoal_phrase *phrase;
+		ssize_t most;
+	} rows[] = {
+		{ &phrase_PRIVACY_BUTTON, 80 }, /* a button's label; those of modules are tried in test_catalogue.py */
+		{ &phrase_LEVEL_MEMBER, 100 },  /* a choice's name */
+		{ &phrase_LEVEL_OWN, 100 },     { &phrase_SHARD_IDENTIFYING, 13 }, /* the table of /shards */
+		{ &phrase_SHARD_STOPPED, 13 },  { &phrase_SHARD_CONNECTING, 13 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (int language = 0; language < SHOAL_LANGUAGE_COUNT; language++) {
+			const char *text = rows[i].phrase->text[language];
+
+			assert_in_range(payload_units(text, strlen(text)), 1, rows[i].most);
+		}
+}
+
+static void phrases_that_are_refused(void **state)
+{
+	static const struct {
+		struct shoal_phrase phrase;
+		const char *words;
+	} rows[] = {
+		{ SHOAL_PHRASE(NULL, "a", NULL, NULL), "without its English" },
+		{ SHOAL_PHRASE("", "a", NULL, NULL), "without its English" },
+		{ SHOAL_PHRASE("a", "", NULL, NULL), "in \"de\"" },
+		{ SHOAL_PHRASE("a", "b", "\xff", NULL), "in \"es\"" },
+		{ SHOAL_PHRASE("{who} is", "{wer} ist", NULL, NULL),
+		  "\"{who}\" not in each of its languages: see \"de\"" },
+		{ SHOAL_PHRASE("a", "{who}", NULL, NULL), "\"{who}\" not in each" },
+		{ SHOAL_PHRASE("{who", "a", NULL, NULL), "see \"en\"" },
+		{ SHOAL_PHRASE("{a} {b}", "{b} {a}", "{a} {b}", "{a}"),
+		  "\"{b}\" not in each of its languages: see \"it\"" },
+	};
+	static const struct shoal_phrase good[] = { SHOAL_PHRASE("{a} {b}", "{b} {a}", NULL, "{b}{a}"),
+						    SHOAL_PHRASE("only English", NULL, NULL, NULL) };
+	char error[PHRASES_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(phrases_check(&rows[i].phrase, error), -EINVAL);
+		if (!strstr(error, rows[i].words))
+			fail_msg("%zu: %s", i, error);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_int_equal(phrases_check(&good[i], error), 0);
+}
+
+static void decimals(void **state)
+{
+	char text[PHRASES_DECIMAL_SIZE];
+
+	(void)state;
+	assert_string_equal(phrases_decimal(3.94, SHOAL_ENGLISH, text), "3.9");
+	assert_string_equal(phrases_decimal(3.96, SHOAL_GERMAN, text), "4,0");
+	assert_string_equal(phrases_decimal(1234.5, SHOAL_SPANISH, text), "1234,5");
 }
 
 static enum shoal_language language_of(const char *locale)
@@ -121,10 +171,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_phrase_in_every_language),
+		cmocka_unit_test(what_stands_in_little_room_fits),
+		cmocka_unit_test(phrases_that_are_refused),
+		cmocka_unit_test(decimals),
 		cmocka_unit_test(locales),
 		cmocka_unit_test(names_are_replaced),
 		cmocka_unit_test(durations),
 	};
 
+	loader_add_linked();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void on_answer(void *arg, const struct rest_result *result)
 	assert_int_equal(told->calls, 1);
 	told->last = *result;
 	snprintf(told->message, sizeof(told->message), "%s", result->message);
-	snprintf(told->words, sizeof(told->words), "%s", result->words);
+	snprintf(told->words, sizeof(told->words), "%s", result->phrase ? result->phrase->text[SHOAL_ENGLISH] : "");
 	told->body = json_incref(result->body);
 	told->last.body = told->body;
 	told->order = ++f->ended;

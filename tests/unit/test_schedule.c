@@ -72,7 +72,7 @@ int rest_send(struct rest *rest, const struct rest_request *request, rest_fn fn,
 
 static void answer(struct sent *one, int error)
 {
-	struct rest_result result = { .error = error, .http_status = error ? 0 : 200, .message = "", .words = "-" };
+	struct rest_result result = { .error = error, .http_status = error ? 0 : 200, .message = "" };
 
 	assert_true(one->open);
 	one->open = false;

@@ -51,7 +51,7 @@ int effects_send(struct effects *effects, struct effect_scope *scope, const stru
 
 static void answer(struct sent *one, int error)
 {
-	struct rest_result result = { .error = error, .message = "", .words = "" };
+	struct rest_result result = { .error = error, .message = "" };
 	rest_fn fn = one->fn;
 	void *arg = one->arg;
 

@@ -10,9 +10,13 @@
 #include "shared/base/cleanup.h"
 #include "shared/settings/schema_core.h"
 
-static const char *no_x(const struct shoal_setting_value *value)
+static const struct shoal_phrase has_x =
+	SHOAL_PHRASE("It can't hold {number} x.", "{number} x geht nicht.", NULL, NULL);
+
+static const struct shoal_phrase *no_x(const struct shoal_setting_value *value, int64_t *ret_number)
 {
-	return strchr(value->text, 'x') ? "It can't hold an x." : NULL;
+	*ret_number = 1;
+	return strchr(value->text, 'x') ? &has_x : NULL;
 }
 
 #define ROW(name_, type_, ...)                                                                                 \

@@ -448,7 +448,8 @@ static struct past history(struct settings_place place, const char *name)
 {
 	struct past past = { 0 };
 
-	settings_history(shards[0].settings, SETTINGS_GUILD, &place, name, SETTINGS_HISTORY_MAX, on_past, &past);
+	settings_history(shards[0].settings, SETTINGS_GUILD, &place, name, SETTINGS_HISTORY_MAX, SHOAL_ENGLISH, on_past,
+			 &past);
 	assert_true(loop_wait_for(&loop, loop_wait_true, &past.done, WAIT_MS));
 	return past;
 }
@@ -512,7 +513,7 @@ static void test_secrets(void **state)
 				place.guild_id),
 			"0");
 	past = history(place, "test.secret");
-	assert_string_equal(past.rows[0].shown, "(hidden)");
+	assert_string_equal(past.rows[0].shown, "(set, hidden)");
 	assert_set(&shards[0], SETTINGS_GUILD, place, "test.secret", "noget andet");
 	assert_int_equal(roll_back(&shards[0], place, "test.secret", 1).error, 0);
 	assert_string_equal(get(&shards[0], place, "test.secret").text, "hemmelig");

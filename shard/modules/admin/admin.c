@@ -2,6 +2,7 @@
  */
 #include "shard/modules/admin/admin.h"
 
+#include "shard/modules/admin/phrases.h"
 #include "shard/modules/admin/wishes.h"
 
 static const struct shoal_command *const commands[] = { &admin_welcome };
@@ -37,6 +38,10 @@ static const struct shoal_statement statements[] = {
 };
 
 SHOAL_MODULE(admin, .version = "1.0", .description = "Welcome and leave messages, roles for new members",
+	     .descriptions = SHOAL_LOCAL("Willkommen und Abschied, Rollen für neue Mitglieder",
+					 "Bienvenidas y despedidas, roles para nuevos miembros",
+					 "Benvenuti e addii, ruoli per i nuovi membri"),
+	     SHOAL_PHRASES(admin_phrases),
 	     .without_intents = "nobody is welcomed or given roles, and nobody is told when somebody leaves",
 	     .settings_version = 1, .settings = wishes_rows, .setting_count = WISHES_ROWS, SHOAL_COMMANDS(commands),
 	     SHOAL_EVENT_ROWS(events), SHOAL_STATEMENTS(statements));

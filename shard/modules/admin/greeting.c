@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shard/modules/admin/texts.h"
+#include "shard/modules/admin/phrases.h"
 
 #define COLOR_WELCOME 0x3ba55d
 #define COLOR_LEAVE   0x747f8d
@@ -32,7 +32,7 @@ static struct shoal_phrase phrase_of(enum greeting_kind kind, const struct wishe
 
 	if (*text)
 		return own;
-	return kind == GREETING_LEAVE ? *T(LEAVE) : *T(WELCOME);
+	return kind == GREETING_LEAVE ? *PHRASE(LEAVE) : *PHRASE(WELCOME);
 }
 
 static bool is_hash(const char *hash)
@@ -43,7 +43,7 @@ static bool is_hash(const char *hash)
 static void make_embed(struct greeting *greeting, enum greeting_kind kind, const struct person *person,
 		       enum shoal_language language)
 {
-	shoal_phrase_print(kind == GREETING_LEAVE ? T(EMBED_LEAVE) : T(EMBED_WELCOME), language, NULL, 0,
+	shoal_phrase_print(kind == GREETING_LEAVE ? PHRASE(EMBED_LEAVE) : PHRASE(EMBED_WELCOME), language, NULL, 0,
 			   greeting->title, sizeof(greeting->title));
 	if (is_hash(person->avatar))
 		snprintf(greeting->picture, sizeof(greeting->picture),
@@ -104,7 +104,7 @@ void greeting_make(struct greeting *greeting, enum greeting_kind kind, const str
 		/* A bot's direct message must say whose words these are. */
 		const struct shoal_word from[] = { { "server", server } };
 
-		shoal_phrase_print(T(DM_FROM), language, from, 1, greeting->footer, sizeof(greeting->footer));
+		shoal_phrase_print(PHRASE(DM_FROM), language, from, 1, greeting->footer, sizeof(greeting->footer));
 		greeting->embed = (struct shoal_embed_content){ .description = greeting->text,
 								.footer = greeting->footer,
 								.color = COLOR_WELCOME };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "shard/modules/admin/greeting.h"
-#include "shard/modules/admin/texts.h"
+#include "shard/modules/admin/phrases.h"
 
 /* While the database is away nobody knows what a server wishes; then it is asked again for so long. */
 #define RETRY_MS  5000
@@ -45,7 +45,7 @@ static bool has_role(const struct arrival *arrival, uint64_t role_id)
 }
 
 bool admin_role_allowed(struct shoal_scope *scope, const struct shoal_guild_view *guild, uint64_t user_id,
-			uint64_t role_id, struct shoal_act_bar *ret_bar)
+			uint64_t role_id, enum shoal_language language, struct shoal_act_bar *ret_bar)
 {
 	const struct shoal_act act = { .kind = SHOAL_ACT_ROLE_GIVE,
 				       .guild = guild,
@@ -53,7 +53,8 @@ bool admin_role_allowed(struct shoal_scope *scope, const struct shoal_guild_view
 				       .target = { .user_id = user_id },
 				       .target_is_member = true,
 				       .role_id = role_id,
-				       .now_ms = shoal_now_ms() };
+				       .now_ms = shoal_now_ms(),
+				       .language = language };
 
 	return shoal_act_allowed(&act, ret_bar);
 }
@@ -69,7 +70,7 @@ static void give_roles(const struct arrival *arrival, const struct wishes *wishe
 	char reason[128], why[200];
 	size_t i;
 
-	shoal_phrase_print(T(REASON_AUTOROLE), language, NULL, 0, reason, sizeof(reason));
+	shoal_phrase_print(PHRASE(REASON_AUTOROLE), language, NULL, 0, reason, sizeof(reason));
 	for (i = 0; i < roles->count; i++) {
 		const struct shoal_member_role give = { .guild_id = arrival->guild_id,
 							.user_id = arrival->person.id,
@@ -78,7 +79,8 @@ static void give_roles(const struct arrival *arrival, const struct wishes *wishe
 
 		if (has_role(arrival, roles->ids[i]))
 			continue;
-		if (guild && !admin_role_allowed(arrival->scope, guild, arrival->person.id, roles->ids[i], &bar)) {
+		if (guild && !admin_role_allowed(arrival->scope, guild, arrival->person.id, roles->ids[i],
+						 SHOAL_ENGLISH, &bar)) {
 			shoal_phrase_print(bar.phrase, SHOAL_ENGLISH, bar.words, bar.word_count, why, sizeof(why));
 			shoal_log(arrival->scope, SHOAL_LOG_WARN, "admin.autorole_barred",
 				  "role %llu can't be given to new members: %s", (unsigned long long)roles->ids[i],
@@ -148,7 +150,8 @@ static void say(const struct arrival *arrival, enum greeting_kind kind, const st
 		greeting_barred(guild, shoal_self(arrival->scope), channel_id, greeting.content.embed_count > 0, &gone);
 	if (missing || gone) {
 		shoal_log(arrival->scope, SHOAL_LOG_WARN, "admin.greeting_barred", "channel %llu: %s",
-			  (unsigned long long)channel_id, gone ? "it is gone" : shoal_permission_words(missing));
+			  (unsigned long long)channel_id,
+			  gone ? "it is gone" : shoal_permission_words(missing, SHOAL_ENGLISH));
 		return;
 	}
 	shoal_message_send(arrival->scope,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "shard/modules/admin/greeting.h"
-#include "shard/modules/admin/texts.h"
+#include "shard/modules/admin/phrases.h"
 
 #define NOTE_SIZE 1800
 
@@ -40,15 +40,15 @@ static void where(struct note *note, const struct shoal_guild_view *guild, uint6
 
 	snprintf(channel, sizeof(channel), "%llu", (unsigned long long)channel_id);
 	missing = greeting_barred(guild, bot_id, channel_id, embed, &gone);
-	words[1].value = shoal_permission_words(missing);
-	add(note, gone ? T(CHANNEL_GONE) : missing ? T(CHANNEL_CLOSED) : T(GOES_TO), words, 2);
+	words[1].value = shoal_permission_words(missing, note->language);
+	add(note, gone ? PHRASE(CHANNEL_GONE) : missing ? PHRASE(CHANNEL_CLOSED) : PHRASE(GOES_TO), words, 2);
 }
 
 static void preview_greeting(struct shoal_invocation *inv, enum greeting_kind kind, const struct wishes *wishes)
 {
-	static const struct shoal_phrase *const offs[] = {
-		[GREETING_WELCOME] = T(OFF_WELCOME), [GREETING_DM] = T(OFF_DM), [GREETING_LEAVE] = T(OFF_LEAVE)
-	};
+	static const struct shoal_phrase *const offs[] = { [GREETING_WELCOME] = PHRASE(OFF_WELCOME),
+							   [GREETING_DM] = PHRASE(OFF_DM),
+							   [GREETING_LEAVE] = PHRASE(OFF_LEAVE) };
 	struct shoal_scope *scope = shoal_invocation_scope(inv);
 	uint64_t guild_id = shoal_invocation_guild_id(inv), user_id = shoal_invocation_user_id(inv);
 	const struct shoal_guild_view *guild = shoal_guild_get(scope, guild_id);
@@ -65,7 +65,7 @@ static void preview_greeting(struct shoal_invocation *inv, enum greeting_kind ki
 		return;
 	}
 	greeting_make(&greeting, kind, wishes, &person, guild, shoal_guild_language(scope, guild_id));
-	add(&note, T(PREVIEW_OF), NULL, 0);
+	add(&note, PHRASE(PREVIEW_OF), NULL, 0);
 	if (kind != GREETING_DM)
 		where(&note, guild, shoal_self(scope), greeting_channel(kind, wishes),
 		      greeting.content.embed_count > 0);
@@ -96,11 +96,11 @@ static void bars(struct note *note, struct shoal_invocation *inv, const struct s
 
 	for (i = 0; i < roles->count; i++) {
 		/* Of a member who is nobody special yet: 1 is nobody's id. */
-		if (admin_role_allowed(scope, guild, 1, roles->ids[i], &bar))
+		if (admin_role_allowed(scope, guild, 1, roles->ids[i], note->language, &bar))
 			continue;
 		snprintf(id, sizeof(id), "%llu", (unsigned long long)roles->ids[i]);
 		shoal_phrase_print(bar.phrase, note->language, bar.words, bar.word_count, why, sizeof(why));
-		add(note, T(ROLE_BARRED), words, 2);
+		add(note, PHRASE(ROLE_BARRED), words, 2);
 	}
 }
 
@@ -113,21 +113,21 @@ static void preview_roles(struct shoal_invocation *inv, const struct wishes *wis
 	const struct shoal_word words[] = { { "roles", roles } }, bot_words[] = { { "roles", bot_roles } };
 
 	if (!guild) {
-		shoal_refuse(inv, T(SERVER_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(SERVER_UNKNOWN), NULL, 0);
 		return;
 	}
 	if (!wishes->roles.count && !wishes->bot_roles.count) {
-		shoal_reply_phrase(inv, T(OFF_ROLES), NULL, 0);
+		shoal_reply_phrase(inv, PHRASE(OFF_ROLES), NULL, 0);
 		return;
 	}
 	role_words(&wishes->roles, roles, sizeof(roles));
 	role_words(&wishes->bot_roles, bot_roles, sizeof(bot_roles));
 	if (wishes->roles.count) {
-		add(&note, T(ROLES_GIVEN), words, 1);
-		add(&note, T(ROLES_AFTER_SCREENING), NULL, 0);
+		add(&note, PHRASE(ROLES_GIVEN), words, 1);
+		add(&note, PHRASE(ROLES_AFTER_SCREENING), NULL, 0);
 	}
 	if (wishes->bot_roles.count)
-		add(&note, T(BOT_ROLES_GIVEN), bot_words, 1);
+		add(&note, PHRASE(BOT_ROLES_GIVEN), bot_words, 1);
 	bars(&note, inv, guild, &wishes->roles);
 	bars(&note, inv, guild, &wishes->bot_roles);
 	shoal_reply_text(inv, note.text);
@@ -141,7 +141,7 @@ static void on_wishes(void *arg, int error, const struct wishes *wishes)
 	if (error == -ECANCELED)
 		return;
 	if (error < 0)
-		shoal_refuse(inv, T(SETTINGS_SILENT), NULL, 0);
+		shoal_refuse(inv, PHRASE(SETTINGS_SILENT), NULL, 0);
 	else if (strcmp(what, "roles") == 0)
 		preview_roles(inv, wishes);
 	else

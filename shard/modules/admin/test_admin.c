@@ -8,7 +8,7 @@
 #include <shoal/testing.h>
 
 #include "shard/modules/admin/greeting.c"
-#include "shard/modules/admin/texts.c"
+#include "shard/modules/admin/phrases.c"
 
 /* The module's descriptor, which would bring it, is not here. */
 const struct shoal_api *shoal_api_table;
@@ -58,8 +58,8 @@ static int set_up(void **state)
 static void every_phrase_in_every_language(void **state)
 {
 	static const struct shoal_phrase *const phrases[] = {
-#define P(id, ...) T(id),
-		ADMIN_TEXTS(P)
+#define P(id, ...) PHRASE(id),
+		ADMIN_PHRASES(P)
 #undef P
 	};
 	static const char *const names[] = { "{user}",       "{name}",  "{server}", "{count}", "{channel}",

@@ -8,20 +8,49 @@
 
 #define TIMES_MAX 99
 
+/* All that it says, one row each: id, English, German, Spanish, Italian. */
+/* clang-format off */
+#define ECHO_PHRASES(P) \
+	P(AGAIN, "Again", "Noch einmal", "Otra vez", "Ancora") \
+	P(AGAIN_TIMES, "Again ({times})", "Noch einmal ({times})", "Otra vez ({times})", "Ancora ({times})") \
+	P(SOMETHING_ELSE, "Something else", "Etwas anderes", "Otra cosa", "Qualcos'altro") \
+	P(FORM_TITLE, "Echo", "Echo", "Eco", "Eco") \
+	P(FORM_ASKS, "What shall I say?", "Was soll ich sagen?", "¿Qué digo?", "Che cosa devo dire?") \
+	P(WORN_OUT, "That button is worn out. `/echo` makes a new one.", \
+	  "Dieser Knopf ist verbraucht. `/echo` macht einen neuen.", \
+	  "Ese botón está gastado. `/echo` hace uno nuevo.", "Quel pulsante è consumato. `/echo` ne crea uno nuovo.") \
+	P(NOTHING_IN_IT, "There was nothing in it.", "Da stand nichts drin.", "No había nada dentro.", \
+	  "Non c'era niente dentro.")
+/* clang-format on */
+SHOAL_PHRASES_DECLARE(echo_phrases, ECHO_PHRASES);
+SHOAL_PHRASES_DEFINE(echo_phrases, ECHO_PHRASES);
+#define PHRASE(id) (&echo_phrases.id)
+
+/* In the asker's language, for what is no answer of its own. */
+static const char *say(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const char *times, char *text,
+		       size_t size)
+{
+	const struct shoal_word words[] = { { "times", times } };
+
+	return shoal_phrase_print(phrase, shoal_invocation_language(inv), words, SHOAL_COUNT(words), text, size);
+}
+
 /* Two buttons below what was said; how often it was said is in the first one's id. */
 static int answer(struct shoal_invocation *inv, const char *text, long times, bool update)
 {
-	char again[SHOAL_CUSTOM_ID_MAX + 1], label[32];
+	char again[SHOAL_CUSTOM_ID_MAX + 1], label[80], other[80], number[24];
 	const struct shoal_button buttons[] = {
 		{ .style = SHOAL_BUTTON_PRIMARY, .label = label, .custom_id = again, .disabled = times >= TIMES_MAX },
-		{ .label = "Something else", .custom_id = "echo.ask" },
+		{ .label = other, .custom_id = "echo.ask" },
 	};
 	const struct shoal_action_row row = { .buttons = buttons, .button_count = SHOAL_COUNT(buttons) };
 	/* No mentions: whatever a member had it say, it pings nobody. */
 	const struct shoal_content content = { .text = text, .rows = &row, .row_count = 1 };
 
 	snprintf(again, sizeof(again), "echo.again:%ld", times);
-	snprintf(label, sizeof(label), times > 1 ? "Again (%ld)" : "Again", times);
+	snprintf(number, sizeof(number), "%ld", times);
+	say(inv, times > 1 ? PHRASE(AGAIN_TIMES) : PHRASE(AGAIN), number, label, sizeof(label));
+	say(inv, PHRASE(SOMETHING_ELSE), "", other, sizeof(other));
 	return update ? shoal_update(inv, &content) : shoal_reply(inv, &content);
 }
 
@@ -30,12 +59,6 @@ static void echo(struct shoal_invocation *inv)
 	answer(inv, shoal_invocation_string(inv, "text", ""), 1, false);
 }
 
-static const struct shoal_phrase worn_out = SHOAL_PHRASE(
-	"That button is worn out. `/echo` makes a new one.", "Dieser Knopf ist verbraucht. `/echo` macht einen neuen.",
-	"Ese botón está gastado. `/echo` hace uno nuevo.", "Quel pulsante è consumato. `/echo` ne crea uno nuovo.");
-static const struct shoal_phrase nothing_in_it = SHOAL_PHRASE("There was nothing in it.", "Da stand nichts drin.",
-							      "No había nada dentro.", "Non c'era niente dentro.");
-
 /* The id came from the member's client: any number may stand there, or none. */
 static void again(struct shoal_invocation *inv)
 {
@@ -43,7 +66,7 @@ static void again(struct shoal_invocation *inv)
 	long times = strtol(shoal_invocation_custom_rest(inv), &end, 10);
 
 	if (*end || times < 1 || times >= TIMES_MAX) {
-		shoal_refuse(inv, &worn_out, NULL, 0);
+		shoal_refuse(inv, PHRASE(WORN_OUT), NULL, 0);
 		return;
 	}
 	answer(inv, NULL, times + 1, true); /* NULL: the text stays */
@@ -51,11 +74,14 @@ static void again(struct shoal_invocation *inv)
 
 static void ask(struct shoal_invocation *inv)
 {
-	const struct shoal_text_input input = { .custom_id = "text", .label = "What shall I say?", .most = 2000 };
+	char title[46], label[46];
+	const struct shoal_text_input input = { .custom_id = "text", .label = label, .most = 2000 };
 	const struct shoal_modal form = {
-		.custom_id = "echo.said", .title = "Echo", .inputs = &input, .input_count = 1
+		.custom_id = "echo.said", .title = title, .inputs = &input, .input_count = 1
 	};
 
+	say(inv, PHRASE(FORM_TITLE), "", title, sizeof(title));
+	say(inv, PHRASE(FORM_ASKS), "", label, sizeof(label));
 	shoal_modal_show(inv, &form);
 }
 
@@ -66,7 +92,7 @@ static void said(struct shoal_invocation *inv)
 	if (text && *text)
 		answer(inv, text, 1, false);
 	else
-		shoal_refuse(inv, &nothing_in_it, NULL, 0);
+		shoal_refuse(inv, PHRASE(NOTHING_IN_IT), NULL, 0);
 }
 
 static const struct shoal_command_option options[] = {
@@ -95,4 +121,7 @@ static const struct shoal_component_row components[] = {
 };
 
 SHOAL_MODULE(echo, .version = "1.0", .description = "Says what you say: the example of a module",
-	     SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components));
+	     .descriptions = SHOAL_LOCAL("Sagt, was du sagst: das Beispiel eines Moduls",
+					 "Dice lo que dices: el ejemplo de un módulo",
+					 "Dice quello che dici: l'esempio di un modulo"),
+	     SHOAL_PHRASES(echo_phrases), SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components));

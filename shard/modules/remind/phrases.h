@@ -1,6 +1,8 @@
-/* What /remind says: id, English, German, Spanish, Italian. */
-#ifndef REMIND_PHRASES_H
-#define REMIND_PHRASES_H
+/* What this module says, one row each: id, English, German, Spanish, Italian. */
+#ifndef SHOAL_MODULES_REMIND_PHRASES_H
+#define SHOAL_MODULES_REMIND_PHRASES_H
+
+#include <shoal/phrase.h>
 
 /* clang-format off */
 #define REMIND_PHRASES(P) \
@@ -108,13 +110,15 @@
 	  "That is not your reminder, or it is too long ago.", \
 	  "Das ist nicht deine Erinnerung, oder sie ist zu lange her.", \
 	  "Ese recordatorio no es tuyo, o es de hace demasiado.", \
-	  "Quel promemoria non è tuo, o è di troppo tempo fa.")
+	  "Quel promemoria non è tuo, o è di troppo tempo fa.") \
+	P(ZONE_NONE, \
+	  "There is no such time zone. One is written like `Europe/Rome`, or `+02:00`.", \
+	  "Diese Zeitzone gibt es nicht. Man schreibt sie wie `Europe/Berlin` oder `+02:00`.", \
+	  "No existe esa zona horaria. Se escribe como `Europe/Madrid` o `+02:00`.", \
+	  "Questo fuso orario non esiste. Si scrive come `Europe/Rome` o `+02:00`.")
 /* clang-format on */
 
-enum {
-#define P(id, en, de, es, it) SAY_##id,
-	REMIND_PHRASES(P)
-#undef P
-};
+SHOAL_PHRASES_DECLARE(remind_phrases, REMIND_PHRASES);
+#define PHRASE(id) (&remind_phrases.id)
 
 #endif

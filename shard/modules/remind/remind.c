@@ -20,12 +20,6 @@
 #define LATE_S        120
 #define ZONE_FALLBACK "UTC"
 
-static const struct shoal_phrase phrases[] = {
-#define P(id, en, de, es, it) [SAY_##id] = SHOAL_PHRASE(en, de, es, it),
-	REMIND_PHRASES(P)
-#undef P
-};
-
 /* --- what a job carries: "channel language\n" and the text. Channel 0: a direct message --- */
 
 struct memo {
@@ -92,9 +86,9 @@ static void end(struct asked *asked)
 	shoal_invocation_release(inv);
 }
 
-static void refuse(struct asked *asked, int id)
+static void refuse(struct asked *asked, const struct shoal_phrase *phrase)
 {
-	shoal_refuse(asked->inv, &phrases[id], NULL, 0);
+	shoal_refuse(asked->inv, phrase, NULL, 0);
 	end(asked);
 }
 
@@ -102,7 +96,7 @@ static void refuse(struct asked *asked, int id)
 static void failed(struct asked *asked, int error)
 {
 	if (error == -SHOAL_EOFFLINE || error == -ENOSPC)
-		shoal_refuse(asked->inv, &phrases[SAY_NOT_NOW], NULL, 0);
+		shoal_refuse(asked->inv, PHRASE(NOT_NOW), NULL, 0);
 	else if (error != -ECANCELED)
 		shoal_reply_incident(asked->inv, shoal_error_text(error));
 	end(asked);
@@ -127,7 +121,7 @@ static void on_scheduled(void *arg, const struct shoal_scheduled *result)
 	}
 	stamp(asked->at_ms, 'F', when);
 	stamp(asked->at_ms, 'R', then);
-	shoal_reply_phrase(asked->inv, &phrases[result->kept ? SAY_SET_KEPT : SAY_SET], words, SHOAL_COUNT(words));
+	shoal_reply_phrase(asked->inv, result->kept ? PHRASE(SET_KEPT) : PHRASE(SET), words, SHOAL_COUNT(words));
 	end(asked);
 }
 
@@ -154,7 +148,7 @@ static void on_count(void *arg, int error, const struct shoal_job_item *items, s
 		return;
 	}
 	if (count >= PER_MEMBER) {
-		refuse(asked, SAY_TOO_MANY);
+		refuse(asked, PHRASE(TOO_MANY));
 		return;
 	}
 	request.payload_len = write_memo(&memo, payload);
@@ -219,7 +213,7 @@ static void on_zone(void *arg, const struct shoal_setting_answer *answer)
 	/* From the event's time, so that it is the same when it is handled again. */
 	r = read_when(asked, shoal_snowflake_ms(shoal_invocation_event_id(asked->inv)));
 	if (r == -EINVAL || r == -ERANGE || r == -ENODATA) {
-		refuse(asked, r == -EINVAL ? SAY_WHEN_UNREAD : r == -ERANGE ? SAY_WHEN_RANGE : SAY_NO_TEXT);
+		refuse(asked, r == -EINVAL ? PHRASE(WHEN_UNREAD) : r == -ERANGE ? PHRASE(WHEN_RANGE) : PHRASE(NO_TEXT));
 		return;
 	}
 	if (r == 0)
@@ -257,7 +251,7 @@ static void on_list(void *arg, int error, const struct shoal_job_item *items, si
 		return;
 	}
 	if (count == 0) {
-		shoal_reply_phrase(asked->inv, &phrases[complete ? SAY_NONE : SAY_NOT_NOW], NULL, 0);
+		shoal_reply_phrase(asked->inv, complete ? PHRASE(NONE) : PHRASE(NOT_NOW), NULL, 0);
 		end(asked);
 		return;
 	}
@@ -275,7 +269,7 @@ static void on_list(void *arg, int error, const struct shoal_job_item *items, si
 		len += (size_t)size;
 	}
 	if (!complete)
-		shoal_phrase_print(&phrases[SAY_INCOMPLETE], language, NULL, 0, text + len, sizeof(text) - len);
+		shoal_phrase_print(PHRASE(INCOMPLETE), language, NULL, 0, text + len, sizeof(text) - len);
 	shoal_reply(asked->inv, &content);
 	end(asked);
 }
@@ -306,11 +300,11 @@ static void on_cancelled(void *arg, const struct shoal_scheduled *result)
 	struct asked *asked = arg;
 
 	if (result->error == -ENOENT)
-		refuse(asked, SAY_NO_SUCH);
+		refuse(asked, PHRASE(NO_SUCH));
 	else if (result->error < 0)
 		failed(asked, result->error);
 	else {
-		shoal_reply_phrase(asked->inv, &phrases[SAY_CANCELLED], NULL, 0);
+		shoal_reply_phrase(asked->inv, PHRASE(CANCELLED), NULL, 0);
 		end(asked);
 	}
 }
@@ -329,7 +323,7 @@ static void on_list_to_cancel(void *arg, int error, const struct shoal_job_item 
 		return;
 	}
 	if (number < 1 || (size_t)number > count) {
-		refuse(asked, complete ? SAY_NO_SUCH : SAY_NOT_NOW);
+		refuse(asked, complete ? PHRASE(NO_SUCH) : PHRASE(NOT_NOW));
 		return;
 	}
 	ref.id = items[number - 1].id;
@@ -359,7 +353,7 @@ static void on_zone_set(void *arg, const struct shoal_setting_outcome *outcome)
 	if (shoal_zone_local(asked->zone, shoal_now_ms(), &local) < 0)
 		local = (struct shoal_local){ 0 };
 	snprintf(clock, sizeof(clock), "%02d:%02d", (int)local.hour % 24, (int)local.minute % 60);
-	shoal_reply_phrase(asked->inv, &phrases[SAY_ZONE_SET], words, SHOAL_COUNT(words));
+	shoal_reply_phrase(asked->inv, PHRASE(ZONE_SET), words, SHOAL_COUNT(words));
 	end(asked);
 }
 
@@ -375,7 +369,7 @@ static void remind_timezone(struct shoal_invocation *inv)
 	int r;
 
 	if (strlen(zone) > SHOAL_ZONE_MAX || !shoal_zone_known(zone)) {
-		shoal_refuse(inv, &phrases[SAY_ZONE_UNKNOWN], NULL, 0);
+		shoal_refuse(inv, PHRASE(ZONE_UNKNOWN), NULL, 0);
 		return;
 	}
 	asked = ask(inv);
@@ -398,8 +392,9 @@ struct ringing {
 };
 
 static const struct {
-	int minutes, label;
-} snoozes[] = { { 10, SAY_SNOOZE_10 }, { 60, SAY_SNOOZE_60 }, { 24 * 60, SAY_SNOOZE_DAY } };
+	int minutes;
+	const struct shoal_phrase *label;
+} snoozes[] = { { 10, PHRASE(SNOOZE_10) }, { 60, PHRASE(SNOOZE_60) }, { 24 * 60, PHRASE(SNOOZE_DAY) } };
 
 static void on_rung(void *arg, const struct shoal_result *result);
 
@@ -449,16 +444,16 @@ static void compose(struct ringing *ringing, const struct shoal_job_run *run, co
 
 	stamp(run->due_ms, 'R', when);
 	snprintf(who, sizeof(who), "<@%" PRIu64 ">", run->user_id);
-	shoal_phrase_print(&phrases[run->late ? SAY_RING_LATE : SAY_RING], memo->language, words, SHOAL_COUNT(words),
+	shoal_phrase_print(run->late ? PHRASE(RING_LATE) : PHRASE(RING), memo->language, words, SHOAL_COUNT(words),
 			   ringing->text, sizeof(ringing->text));
 	for (i = 0; i < SHOAL_COUNT(snoozes); i++) {
 		snprintf(ringing->ids[i], sizeof(ringing->ids[i]), "remind.snooze:%" PRIu64 ":%" PRIu64 ":%d",
 			 run->guild_id, run->id, snoozes[i].minutes);
-		shoal_phrase_print(&phrases[snoozes[i].label], memo->language, NULL, 0, ringing->labels[i],
+		shoal_phrase_print(snoozes[i].label, memo->language, NULL, 0, ringing->labels[i],
 				   sizeof(ringing->labels[i]));
 	}
 	snprintf(ringing->ids[3], sizeof(ringing->ids[3]), "remind.done:%" PRIu64 ":%" PRIu64, run->guild_id, run->id);
-	shoal_phrase_print(&phrases[SAY_DONE], memo->language, NULL, 0, ringing->labels[3], sizeof(ringing->labels[3]));
+	shoal_phrase_print(PHRASE(DONE), memo->language, NULL, 0, ringing->labels[3], sizeof(ringing->labels[3]));
 }
 
 static void ring(struct shoal_scope *scope, const struct shoal_job_run *run)
@@ -539,8 +534,8 @@ static void on_snoozed(void *arg, const struct shoal_scheduled *result)
 		return;
 	}
 	stamp(asked->at_ms, 'R', when);
-	shoal_phrase_print(&phrases[SAY_SNOOZED], shoal_invocation_language(asked->inv), words, SHOAL_COUNT(words),
-			   text, sizeof(text));
+	shoal_phrase_print(PHRASE(SNOOZED), shoal_invocation_language(asked->inv), words, SHOAL_COUNT(words), text,
+			   sizeof(text));
 	forget_kept(asked);
 	shoal_update(asked->inv, &content);
 	end(asked);
@@ -562,7 +557,7 @@ static void on_kept(void *arg, int error, const struct shoal_job_item *items, si
 	for (i = 0; i < count && items[i].tag != asked->tag; i++)
 		;
 	if (i == count) {
-		refuse(asked, complete ? SAY_NOT_YOURS : SAY_NOT_NOW);
+		refuse(asked, complete ? PHRASE(NOT_YOURS) : PHRASE(NOT_NOW));
 		return;
 	}
 	asked->at_ms = shoal_snowflake_ms(shoal_invocation_event_id(asked->inv)) + asked->minutes * 60000;
@@ -583,7 +578,7 @@ static void snooze(struct shoal_invocation *inv)
 	if (!asked)
 		return;
 	if (!read_button(asked, true)) {
-		refuse(asked, SAY_NOT_YOURS);
+		refuse(asked, PHRASE(NOT_YOURS));
 		return;
 	}
 	query.guild_id = asked->guild_id;
@@ -598,7 +593,7 @@ static void on_done(void *arg, const struct shoal_scheduled *result)
 	struct asked *asked = arg;
 
 	if (result->error == -ENOENT) {
-		refuse(asked, SAY_NOT_YOURS);
+		refuse(asked, PHRASE(NOT_YOURS));
 		return;
 	}
 	if (result->error < 0) {
@@ -619,7 +614,7 @@ static void done(struct shoal_invocation *inv)
 	if (!asked)
 		return;
 	if (!read_button(asked, false)) {
-		refuse(asked, SAY_NOT_YOURS);
+		refuse(asked, PHRASE(NOT_YOURS));
 		return;
 	}
 	ref.guild_id = asked->guild_id;
@@ -676,6 +671,9 @@ static const struct shoal_command_option cancel_options[] = {
 static const struct shoal_command_option zone_options[] = {
 	{ .name = "zone",
 	  .description = "Europe/Rome, America/New_York, +02:00",
+	  .descriptions =
+		  SHOAL_LOCAL("Europe/Berlin, America/New_York, +02:00", "Europe/Madrid, America/New_York, +02:00",
+			      "Europe/Rome, America/New_York, +02:00"),
 	  .type = SHOAL_OPTION_STRING,
 	  .required = true,
 	  .min = 1,
@@ -731,14 +729,15 @@ static const struct shoal_job jobs[] = {
 };
 
 /* A zone that went away since it was stored is refused here as well, and then the next layer's counts. */
-static const char *check_zone(const struct shoal_setting_value *value)
+static const struct shoal_phrase *check_zone(const struct shoal_setting_value *value, int64_t *ret_number)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-:/";
 
+	(void)ret_number;
 	return strlen(value->text) <= SHOAL_ZONE_MAX && value->text[strspn(value->text, letters)] == '\0' &&
 			       *value->text && shoal_zone_known(value->text)
 		       ? NULL
-		       : "There is no such time zone. One is written like Europe/Rome, or +02:00.";
+		       : PHRASE(ZONE_NONE);
 }
 
 static const struct shoal_setting settings[] = {
@@ -747,8 +746,12 @@ static const struct shoal_setting settings[] = {
 	  .layers = SHOAL_LAYER_GLOBAL | SHOAL_LAYER_GUILD | SHOAL_LAYER_USER,
 	  .fallback = ZONE_FALLBACK,
 	  .description = "the time zone of times that members write: Europe/Rome, +02:00",
+	  .descriptions = SHOAL_LOCAL("die Zeitzone der Zeiten, die Mitglieder schreiben: Europe/Berlin, +02:00",
+				      "la zona horaria de las horas que escriben los miembros: Europe/Madrid, +02:00",
+				      "il fuso orario delle ore che scrivono i membri: Europe/Rome, +02:00"),
 	  .check = check_zone },
 };
 
-SHOAL_MODULE(remind, .version = "1.0", .description = "Reminders", SHOAL_COMMANDS(commands),
-	     SHOAL_COMPONENTS(components), SHOAL_JOBS(jobs), SHOAL_SETTINGS(1, settings));
+SHOAL_MODULE(remind, .version = "1.0", .description = "Reminders",
+	     .descriptions = SHOAL_LOCAL("Erinnerungen", "Recordatorios", "Promemoria"), SHOAL_PHRASES(remind_phrases),
+	     SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components), SHOAL_JOBS(jobs), SHOAL_SETTINGS(1, settings));

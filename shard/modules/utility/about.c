@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 #define BEHIND 500 /* events waiting, from which on it is worth saying */
 
 static const struct shoal_phrase *const storage_states[] = {
-	[SHOAL_PART_OFF] = T(STORAGE_OFF),
-	[SHOAL_PART_UP] = T(STORAGE_UP),
-	[SHOAL_PART_AWAY] = T(STORAGE_AWAY),
+	[SHOAL_PART_OFF] = PHRASE(STORAGE_OFF),
+	[SHOAL_PART_UP] = PHRASE(STORAGE_UP),
+	[SHOAL_PART_AWAY] = PHRASE(STORAGE_AWAY),
 };
 
 static const char *number(struct card *card, uint64_t value)
@@ -39,16 +39,16 @@ static void on_about(void *arg, int error, const struct shoal_fleet *fleet)
 	card_begin(&card, LANGUAGE(inv));
 	words[0].value = self ? card_clean_text(&card, self->shown_name, 40)
 			      : card_print(&card, 40, "<@%llu>", (unsigned long long)shoal_self(scope));
-	card.embed.description = card_phrase(&card, T(ABOUT), words, 1);
-	card_line(&card, T(VERSION), true, "shoal %s (`%.8s`)", status.version, status.build);
+	card.embed.description = card_phrase(&card, PHRASE(ABOUT), words, 1);
+	card_line(&card, PHRASE(VERSION), true, "shoal %s (`%.8s`)", status.version, status.build);
 	if (error == 0) {
-		card_line(&card, T(SERVERS), true, "%llu", (unsigned long long)fleet->guilds);
-		card_line(&card, T(SHARDS), true, "%u", fleet->shards);
+		card_line(&card, PHRASE(SERVERS), true, "%llu", (unsigned long long)fleet->guilds);
+		card_line(&card, PHRASE(SHARDS), true, "%u", fleet->shards);
 	} else {
-		card_line(&card, T(SHARDS), true, "%u", status.shard_count);
+		card_line(&card, PHRASE(SHARDS), true, "%u", status.shard_count);
 	}
-	card_line(&card, T(MODULES), true, "%u", status.modules);
-	card_time(&card, T(RUNNING), status.started_ms);
+	card_line(&card, PHRASE(MODULES), true, "%u", status.modules);
+	card_time(&card, PHRASE(RUNNING), status.started_ms);
 	card_reply(inv, &card);
 }
 
@@ -107,7 +107,7 @@ static void fleet_trouble(struct troubles *troubles, const struct shoal_fleet *f
 	words[0] = (struct shoal_word){ "count", number(troubles->card, fleet->shards - fleet->ready) };
 	words[1] = (struct shoal_word){ "all", number(troubles->card, fleet->shards) };
 	words[2] = (struct shoal_word){ "names", names };
-	trouble(troubles, T(STATUS_NOT_READY), words, 3);
+	trouble(troubles, PHRASE(STATUS_NOT_READY), words, 3);
 }
 
 static void find_troubles(struct troubles *troubles, const struct shoal_status *status, const struct shoal_fleet *fleet)
@@ -115,16 +115,16 @@ static void find_troubles(struct troubles *troubles, const struct shoal_status *
 	if (fleet)
 		fleet_trouble(troubles, fleet);
 	else
-		trouble(troubles, T(STATUS_SUPERVISOR_AWAY), NULL, 0);
+		trouble(troubles, PHRASE(STATUS_SUPERVISOR_AWAY), NULL, 0);
 	if (status->database == SHOAL_PART_AWAY)
-		trouble(troubles, T(STATUS_DATABASE_AWAY), NULL, 0);
-	count_trouble(troubles, T(STATUS_WRITES_WAIT), status->writes_waiting);
+		trouble(troubles, PHRASE(STATUS_DATABASE_AWAY), NULL, 0);
+	count_trouble(troubles, PHRASE(STATUS_WRITES_WAIT), status->writes_waiting);
 	if (status->bus == SHOAL_PART_AWAY)
-		trouble(troubles, T(STATUS_BUS_AWAY), NULL, 0);
-	count_trouble(troubles, T(STATUS_GUILDS_OUT), status->unavailable);
-	count_trouble(troubles, T(STATUS_GUILDS_MISSING), status->missing);
-	count_trouble(troubles, T(STATUS_MODULES_OFF), status->modules_off);
-	count_trouble(troubles, T(STATUS_BEHIND), status->events_waiting >= BEHIND ? status->events_waiting : 0);
+		trouble(troubles, PHRASE(STATUS_BUS_AWAY), NULL, 0);
+	count_trouble(troubles, PHRASE(STATUS_GUILDS_OUT), status->unavailable);
+	count_trouble(troubles, PHRASE(STATUS_GUILDS_MISSING), status->missing);
+	count_trouble(troubles, PHRASE(STATUS_MODULES_OFF), status->modules_off);
+	count_trouble(troubles, PHRASE(STATUS_BEHIND), status->events_waiting >= BEHIND ? status->events_waiting : 0);
 }
 
 static void shard_line(struct card *card, const struct shoal_status *status, const struct shoal_fleet *fleet)
@@ -133,7 +133,8 @@ static void shard_line(struct card *card, const struct shoal_status *status, con
 					    { "all", number(card, fleet ? fleet->shards : status->shard_count) },
 					    { "here", number(card, status->shard_id) } };
 
-	card_line(card, T(SHARDS), true, "%s", card_phrase(card, fleet ? T(STATUS_READY) : T(STATUS_HERE), words, 3));
+	card_line(card, PHRASE(SHARDS), true, "%s",
+		  card_phrase(card, fleet ? PHRASE(STATUS_READY) : PHRASE(STATUS_HERE), words, 3));
 }
 
 static void on_status(void *arg, int error, const struct shoal_fleet *fleet)
@@ -149,19 +150,20 @@ static void on_status(void *arg, int error, const struct shoal_fleet *fleet)
 	card_begin(&card, LANGUAGE(inv));
 	troubles = (struct troubles){ .card = &card };
 	find_troubles(&troubles, &status, fleet);
-	card.embed.title = card_phrase(&card, T(STATUS_TITLE), NULL, 0);
+	card.embed.title = card_phrase(&card, PHRASE(STATUS_TITLE), NULL, 0);
 	card.embed.color = troubles.len ? CARD_BAD : CARD_GOOD;
-	card.embed.description = card_print(
-		&card, 2000, "%s%s", card_phrase(&card, troubles.len ? T(STATUS_DEGRADED) : T(STATUS_WELL), NULL, 0),
-		troubles.text);
+	card.embed.description =
+		card_print(&card, 2000, "%s%s",
+			   card_phrase(&card, troubles.len ? PHRASE(STATUS_DEGRADED) : PHRASE(STATUS_WELL), NULL, 0),
+			   troubles.text);
 	shard_line(&card, &status, fleet);
 	if (fleet)
-		card_line(&card, T(SERVERS), true, "%llu", (unsigned long long)fleet->guilds);
+		card_line(&card, PHRASE(SERVERS), true, "%llu", (unsigned long long)fleet->guilds);
 	if (status.gateway_latency_us)
-		card_line(&card, T(LATENCY), true, "%llu ms",
+		card_line(&card, PHRASE(LATENCY), true, "%llu ms",
 			  (unsigned long long)(status.gateway_latency_us + 999) / 1000);
-	card_line(&card, T(STORAGE), true, "%s", card_phrase(&card, storage_states[status.database], NULL, 0));
-	card_time(&card, T(RUNNING), status.started_ms);
+	card_line(&card, PHRASE(STORAGE), true, "%s", card_phrase(&card, storage_states[status.database], NULL, 0));
+	card_time(&card, PHRASE(RUNNING), status.started_ms);
 	card_reply(inv, &card);
 }
 

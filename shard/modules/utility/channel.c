@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 #define NO_ACCESS 50001
@@ -48,19 +48,19 @@ static bool may_see(struct shoal_invocation *inv, const struct shoal_guild_view 
 static const struct shoal_phrase *kind_of(uint32_t type)
 {
 	static const struct shoal_phrase *const kinds[] = {
-		[SHOAL_CHANNEL_TEXT] = T(TYPE_TEXT),
-		[SHOAL_CHANNEL_VOICE] = T(TYPE_VOICE),
-		[SHOAL_CHANNEL_CATEGORY] = T(TYPE_CATEGORY),
-		[SHOAL_CHANNEL_ANNOUNCEMENT] = T(TYPE_NEWS),
-		[SHOAL_CHANNEL_ANNOUNCEMENT_THREAD] = T(TYPE_THREAD),
-		[SHOAL_CHANNEL_PUBLIC_THREAD] = T(TYPE_THREAD),
-		[SHOAL_CHANNEL_PRIVATE_THREAD] = T(TYPE_PRIVATE_THREAD),
-		[SHOAL_CHANNEL_STAGE] = T(TYPE_STAGE),
-		[SHOAL_CHANNEL_FORUM] = T(TYPE_FORUM),
-		[SHOAL_CHANNEL_MEDIA] = T(TYPE_MEDIA),
+		[SHOAL_CHANNEL_TEXT] = PHRASE(TYPE_TEXT),
+		[SHOAL_CHANNEL_VOICE] = PHRASE(TYPE_VOICE),
+		[SHOAL_CHANNEL_CATEGORY] = PHRASE(TYPE_CATEGORY),
+		[SHOAL_CHANNEL_ANNOUNCEMENT] = PHRASE(TYPE_NEWS),
+		[SHOAL_CHANNEL_ANNOUNCEMENT_THREAD] = PHRASE(TYPE_THREAD),
+		[SHOAL_CHANNEL_PUBLIC_THREAD] = PHRASE(TYPE_THREAD),
+		[SHOAL_CHANNEL_PRIVATE_THREAD] = PHRASE(TYPE_PRIVATE_THREAD),
+		[SHOAL_CHANNEL_STAGE] = PHRASE(TYPE_STAGE),
+		[SHOAL_CHANNEL_FORUM] = PHRASE(TYPE_FORUM),
+		[SHOAL_CHANNEL_MEDIA] = PHRASE(TYPE_MEDIA),
 	};
 
-	return type < SHOAL_COUNT(kinds) && kinds[type] ? kinds[type] : T(TYPE_OTHER);
+	return type < SHOAL_COUNT(kinds) && kinds[type] ? kinds[type] : PHRASE(TYPE_OTHER);
 }
 
 static bool is_thread(uint32_t type)
@@ -75,15 +75,15 @@ static void trait_line(struct card *card, bool nsfw, const struct shoal_thread_m
 	size_t count = 0, i, len = 0;
 
 	if (nsfw)
-		traits[count++] = T(NSFW);
+		traits[count++] = PHRASE(NSFW);
 	if (thread && thread->archived)
-		traits[count++] = T(ARCHIVED);
+		traits[count++] = PHRASE(ARCHIVED);
 	if (thread && thread->locked)
-		traits[count++] = T(LOCKED);
+		traits[count++] = PHRASE(LOCKED);
 	for (i = 0; i < count; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "",
 					card_phrase(card, traits[i], NULL, 0));
-	card_line(card, T(TRAITS), true, "%s", text);
+	card_line(card, PHRASE(TRAITS), true, "%s", text);
 }
 
 /* At least one of both is there. */
@@ -103,20 +103,20 @@ static void show(struct shoal_invocation *inv, uint64_t id, const struct shoal_c
 								   : channel->name,
 				      100);
 	card.embed.description = card_print(&card, 64, "<#%llu>", (unsigned long long)id);
-	card_line(&card, T(KIND), true, "%s", card_phrase(&card, kind_of(type), NULL, 0));
-	card_line(&card, T(ID), true, "`%llu`", (unsigned long long)id);
-	card_time(&card, T(CREATED), (int64_t)shoal_snowflake_ms(id));
+	card_line(&card, PHRASE(KIND), true, "%s", card_phrase(&card, kind_of(type), NULL, 0));
+	card_line(&card, PHRASE(ID), true, "`%llu`", (unsigned long long)id);
+	card_time(&card, PHRASE(CREATED), (int64_t)shoal_snowflake_ms(id));
 	if (parent_id)
-		card_line(&card, is_thread(type) ? T(PARENT) : T(CATEGORY), true, "<#%llu>",
+		card_line(&card, is_thread(type) ? PHRASE(PARENT) : PHRASE(CATEGORY), true, "<#%llu>",
 			  (unsigned long long)parent_id);
 	if (channel && channel->rate_limit_per_user) {
 		snprintf(count, sizeof(count), "%u", channel->rate_limit_per_user);
-		card_line(&card, T(SLOWMODE), true, "%s", card_phrase(&card, T(SECONDS), words, 1));
+		card_line(&card, PHRASE(SLOWMODE), true, "%s", card_phrase(&card, PHRASE(SECONDS), words, 1));
 	}
 	trait_line(&card, channel ? channel->nsfw : view->flags & SHOAL_CHANNEL_NSFW,
 		   channel ? channel->thread_metadata : NULL);
 	if (channel && channel->topic.len)
-		card_line(&card, T(TOPIC), false, "%s", card_clean(&card, channel->topic, 300));
+		card_line(&card, PHRASE(TOPIC), false, "%s", card_clean(&card, channel->topic, 300));
 	card_reply(inv, &card);
 }
 
@@ -137,7 +137,7 @@ static void on_channel(void *arg, const struct shoal_result *result, const struc
 	else if (here && may_see(inv, guild, wait->channel_id, channel))
 		show(inv, wait->channel_id, view, channel);
 	else if (channel || gone || guild)
-		shoal_refuse(inv, T(CHANNEL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(CHANNEL_UNKNOWN), NULL, 0);
 	else
 		utility_refuse_silent(inv, result);
 	shoal_free(wait);
@@ -153,7 +153,7 @@ static void channel_info(struct shoal_invocation *inv)
 
 	/* No request for what would be refused anyway. */
 	if (view && !may_see(inv, guild, id, NULL)) {
-		shoal_refuse(inv, T(CHANNEL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(CHANNEL_UNKNOWN), NULL, 0);
 		return;
 	}
 	wait = shoal_alloc(shoal_invocation_scope(inv), sizeof(*wait));
@@ -170,7 +170,7 @@ static void channel_info(struct shoal_invocation *inv)
 	if (view)
 		show(inv, id, view, NULL);
 	else
-		shoal_refuse(inv, T(DISCORD_SILENT), NULL, 0);
+		shoal_refuse(inv, PHRASE(DISCORD_SILENT), NULL, 0);
 }
 
 static const struct shoal_command_option options[] = {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 #define VOTERS_SHOWN 20
@@ -19,8 +19,9 @@ void poll_refuse(struct shoal_invocation *inv, int error)
 
 	shoal_status_get(shoal_invocation_scope(inv), &status);
 	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT || error == -SHOAL_EUNKNOWN)
-		shoal_refuse(inv, status.database == SHOAL_PART_OFF ? T(POLL_NO_STORAGE) : T(POLL_STORAGE_AWAY), NULL,
-			     0);
+		shoal_refuse(inv,
+			     status.database == SHOAL_PART_OFF ? PHRASE(POLL_NO_STORAGE) : PHRASE(POLL_STORAGE_AWAY),
+			     NULL, 0);
 	else if (error != -ECANCELED)
 		shoal_reply_incident(inv, shoal_error_text(error));
 }
@@ -33,11 +34,11 @@ struct making {
 	struct poll poll;
 };
 
-/* The poll is not to be: what of it is there goes. Takes @making. */
-static void take_back(struct making *making, const struct shoal_phrase *why)
+/* Discord has not taken the message, so the poll is not to be: what of it is there goes. Takes @making. */
+static void take_back(struct making *making, const struct shoal_result *result)
 {
 	poll_remove(shoal_invocation_scope(making->inv), &making->poll, NULL, NULL);
-	shoal_refuse(making->inv, why, NULL, 0);
+	shoal_refuse_result(making->inv, result);
 	shoal_free(making);
 }
 
@@ -47,7 +48,8 @@ static void on_scheduled(void *arg, const struct shoal_scheduled *result)
 
 	/* Without a job it still ends at its time: no vote counts after it. Only nobody announces it. */
 	if (result->error != -ECANCELED)
-		shoal_reply_phrase(making->inv, result->error ? T(POLL_POSTED_ONLY) : T(POLL_POSTED), NULL, 0);
+		shoal_reply_phrase(making->inv, result->error ? PHRASE(POLL_POSTED_ONLY) : PHRASE(POLL_POSTED), NULL,
+				   0);
 	shoal_free(making);
 }
 
@@ -69,7 +71,7 @@ static void on_posted(void *arg, const struct shoal_result *result)
 		return;
 	}
 	if (result->error) {
-		take_back(making, T(POLL_NOT_POSTED));
+		take_back(making, result);
 		return;
 	}
 	making->poll.message_id = result->created_id;
@@ -151,18 +153,20 @@ static int read_end(struct shoal_invocation *inv, int64_t *ret_ends_ms)
 
 static const struct shoal_phrase *answers_fault(int error)
 {
-	return error == -EEXIST ? T(POLL_SAME_ANSWERS) : error == -E2BIG ? T(POLL_LONG_ANSWER) : T(POLL_FEW_ANSWERS);
+	return error == -EEXIST  ? PHRASE(POLL_SAME_ANSWERS)
+	       : error == -E2BIG ? PHRASE(POLL_LONG_ANSWER)
+				 : PHRASE(POLL_FEW_ANSWERS);
 }
 
 /* What was asked, into @poll; true, or the member is told. */
 static bool read_wish(struct shoal_invocation *inv, struct poll *poll)
 {
 	uint64_t missing = lacking(inv);
-	struct shoal_word words[] = { { "permission", shoal_permission_words(missing) } };
+	struct shoal_word words[] = { { "permission", shoal_permission_words(missing, LANGUAGE(inv)) } };
 	int r;
 
 	if (missing) {
-		shoal_refuse(inv, T(POLL_BARRED), words, 1);
+		shoal_refuse(inv, PHRASE(POLL_BARRED), words, 1);
 		return false;
 	}
 	r = poll_split(poll, shoal_invocation_string(inv, "answers", ""));
@@ -171,7 +175,7 @@ static bool read_wish(struct shoal_invocation *inv, struct poll *poll)
 		return false;
 	}
 	if (read_end(inv, &poll->ends_ms) < 0) {
-		shoal_refuse(inv, T(POLL_BAD_END), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_BAD_END), NULL, 0);
 		return false;
 	}
 	shoal_clean(shoal_invocation_string(inv, "question", ""), POLL_QUESTION_MOST, poll->question,
@@ -231,7 +235,7 @@ static void find(struct shoal_invocation *inv, poll_fn fn)
 	uint64_t ref;
 
 	if (!read_ref(inv, &ref))
-		shoal_refuse(inv, T(POLL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_UNKNOWN), NULL, 0);
 	else
 		poll_find(shoal_invocation_scope(inv), shoal_invocation_guild_id(inv), ref,
 			  shoal_invocation_channel_id(inv), shoal_invocation_user_id(inv), fn, inv);
@@ -262,7 +266,7 @@ static bool found(struct shoal_invocation *inv, int error, const struct poll *po
 		return false;
 	}
 	if (!poll || !shoal_permissions_cover(asker_may(inv, poll->channel_id), SHOAL_PERMISSION(VIEW_CHANNEL))) {
-		shoal_refuse(inv, T(POLL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_UNKNOWN), NULL, 0);
 		return false;
 	}
 	return true;
@@ -278,11 +282,11 @@ static void on_finished(void *arg, int error, struct poll *poll)
 	if (error < 0)
 		poll_refuse(inv, error);
 	else if (!poll)
-		shoal_refuse(inv, T(POLL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_UNKNOWN), NULL, 0);
 	else if (poll->ended_by != shoal_invocation_event_id(inv))
-		shoal_refuse(inv, T(POLL_OVER), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_OVER), NULL, 0);
 	else
-		shoal_reply_phrase(inv, T(POLL_ENDED_NOW), NULL, 0);
+		shoal_reply_phrase(inv, PHRASE(POLL_ENDED_NOW), NULL, 0);
 }
 
 static void on_found_to_end(void *arg, int error, struct poll *poll)
@@ -295,12 +299,12 @@ static void on_found_to_end(void *arg, int error, struct poll *poll)
 	if (!found(inv, error, poll))
 		return;
 	if (poll->ended_ms && poll->ended_by != event_id) {
-		shoal_refuse(inv, T(POLL_OVER), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_OVER), NULL, 0);
 		return;
 	}
 	if (poll->creator_id != shoal_invocation_user_id(inv) && shoal_invocation_level(inv) < SHOAL_LEVEL_MODERATOR &&
 	    !shoal_permissions_cover(asker_may(inv, poll->channel_id), SHOAL_PERMISSION(MANAGE_MESSAGES))) {
-		shoal_refuse(inv, T(POLL_NOT_YOURS), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_NOT_YOURS), NULL, 0);
 		return;
 	}
 	r = poll_finish(scope, poll->guild_id, poll->id, (int64_t)shoal_snowflake_ms(event_id), event_id, on_finished,
@@ -336,7 +340,7 @@ static void own_vote(struct card *card, const struct poll *poll)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%c", len ? ", " : "",
 						(char)('A' + i));
 	}
-	card_line(card, T(POLL_YOURS), false, "%s", *text ? text : "—");
+	card_line(card, PHRASE(POLL_YOURS), false, "%s", *text ? text : "—");
 }
 
 static void voter_lines(struct card *card, const struct poll *poll, const struct shoal_rows *rows)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 
 /* Votes that wait on this machine's disk are waited for, but not for ever: they may be of another server's. */
 #define RETRY_MS        10000
@@ -51,7 +51,7 @@ static void announce(struct shoal_scope *scope, const struct poll *poll)
 		return;
 	}
 	poll_winners(poll, language, winners, sizeof(winners));
-	shoal_phrase_print(T(POLL_RESULT), language, words, 2, text, sizeof(text));
+	shoal_phrase_print(PHRASE(POLL_RESULT), language, words, 2, text, sizeof(text));
 	/* The announcement first: it has a number among the effects, the edit needs none. */
 	if (shoal_message_send(scope,
 			       &(struct shoal_message_send){ .channel_id = poll->channel_id,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 
 #define BUTTONS_A_ROW 5
 
@@ -106,7 +106,7 @@ static void put_lines(struct poll_message *message, const struct poll *poll, enu
 	snprintf(seconds, sizeof(seconds), "%lld",
 		 (long long)((is_open(poll) ? poll->ends_ms : poll->ended_ms) / 1000));
 	snprintf(message->text + len, sizeof(message->text) - len, "\n%s",
-		 shoal_phrase_print(is_open(poll) ? T(POLL_ENDS) : T(POLL_ENDED_AT), language, words, 1, line,
+		 shoal_phrase_print(is_open(poll) ? PHRASE(POLL_ENDS) : PHRASE(POLL_ENDED_AT), language, words, 1, line,
 				    sizeof(line)));
 }
 
@@ -116,10 +116,11 @@ static void put_footer(struct poll_message *message, const struct poll *poll, en
 	const struct shoal_word words[] = { { "count", count } };
 
 	snprintf(count, sizeof(count), "%llu", (unsigned long long)poll->voters);
-	shoal_phrase_print(poll->voters == 1 ? T(POLL_VOTER) : T(POLL_VOTERS), language, words, 1, votes,
+	shoal_phrase_print(poll->voters == 1 ? PHRASE(POLL_VOTER) : PHRASE(POLL_VOTERS), language, words, 1, votes,
 			   sizeof(votes));
-	shoal_phrase_print(poll->several ? T(POLL_SEVERAL) : T(POLL_ONE), language, NULL, 0, kind, sizeof(kind));
-	shoal_phrase_print(poll->anonymous ? T(POLL_SECRET) : T(POLL_PUBLIC), language, NULL, 0, secret,
+	shoal_phrase_print(poll->several ? PHRASE(POLL_SEVERAL) : PHRASE(POLL_ONE), language, NULL, 0, kind,
+			   sizeof(kind));
+	shoal_phrase_print(poll->anonymous ? PHRASE(POLL_SECRET) : PHRASE(POLL_PUBLIC), language, NULL, 0, secret,
 			   sizeof(secret));
 	snprintf(message->footer, sizeof(message->footer), "%s · %s · %s", votes, kind, secret);
 }
@@ -150,7 +151,7 @@ static void put_menu(struct poll_message *message, const struct poll *poll, enum
 	size_t i;
 
 	snprintf(message->ids[0], sizeof(message->ids[0]), POLL_PREFIX ":%llu", (unsigned long long)poll->id);
-	shoal_phrase_print(T(POLL_CHOOSE), language, NULL, 0, message->placeholder, sizeof(message->placeholder));
+	shoal_phrase_print(PHRASE(POLL_CHOOSE), language, NULL, 0, message->placeholder, sizeof(message->placeholder));
 	for (i = 0; i < poll->answer_count; i++) {
 		snprintf(message->labels[i], sizeof(message->labels[i]), "%zu", i);
 		message->choices[i] =
@@ -201,12 +202,12 @@ const char *poll_winners(const struct poll *poll, enum shoal_language language, 
 	for (i = 0; i < poll->answer_count; i++)
 		most = poll->counts[i] > most ? poll->counts[i] : most;
 	if (most == 0)
-		return shoal_phrase_print(T(POLL_NO_VOTES), language, NULL, 0, text, size);
+		return shoal_phrase_print(PHRASE(POLL_NO_VOTES), language, NULL, 0, text, size);
 	for (i = 0; i < poll->answer_count; i++) {
 		if (poll->counts[i] == most)
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s**%s**", first++ ? ", " : "",
 						poll->answers[i]);
 	}
 	snprintf(count, sizeof(count), "%llu", (unsigned long long)most);
-	return shoal_phrase_print(first > 1 ? T(POLL_TIE) : T(POLL_WINNER), language, words, 2, text, size);
+	return shoal_phrase_print(first > 1 ? PHRASE(POLL_TIE) : PHRASE(POLL_WINNER), language, words, 2, text, size);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 /* Discord takes five edits in five seconds for a channel. */
@@ -160,16 +160,16 @@ static void on_seen(void *arg, int error, struct poll *poll)
 	const struct shoal_word words[] = { { "answers", names } };
 
 	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT)
-		shoal_reply_phrase(inv, T(POLL_VOTE_KEPT), NULL, 0); /* it was written, or is kept */
+		shoal_reply_phrase(inv, PHRASE(POLL_VOTE_KEPT), NULL, 0); /* it was written, or is kept */
 	else if (error < 0)
 		poll_refuse(inv, error);
 	else if (!poll || !is_of(poll, click->vote.choices))
-		shoal_refuse(inv, T(POLL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_UNKNOWN), NULL, 0);
 	else if (poll->ended_ms || at_ms >= poll->ends_ms)
-		shoal_refuse(inv, T(POLL_OVER), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_OVER), NULL, 0);
 	else {
 		name_choices(poll, poll->mine, names, sizeof(names));
-		shoal_reply_phrase(inv, poll->mine ? T(POLL_VOTED) : T(POLL_VOTE_BACK), words, 1);
+		shoal_reply_phrase(inv, poll->mine ? PHRASE(POLL_VOTED) : PHRASE(POLL_VOTE_BACK), words, 1);
 		refresh_soon(inv, poll->id);
 	}
 	shoal_free(click);
@@ -185,7 +185,7 @@ static void on_stored(void *arg, const struct shoal_written *written)
 		return;
 	}
 	if (written->error == 0)
-		shoal_reply_phrase(click->inv, T(POLL_VOTE_KEPT), NULL, 0);
+		shoal_reply_phrase(click->inv, PHRASE(POLL_VOTE_KEPT), NULL, 0);
 	else
 		poll_refuse(click->inv, written->error);
 	shoal_free(click);
@@ -205,7 +205,7 @@ void poll_vote_clicked(struct shoal_invocation *inv)
 	click->vote.user_id = shoal_invocation_user_id(inv);
 	click->vote.event_id = shoal_invocation_event_id(inv);
 	if (!click->vote.guild_id || !read_click(inv, &click->vote)) {
-		shoal_refuse(inv, T(POLL_UNKNOWN), NULL, 0);
+		shoal_refuse(inv, PHRASE(POLL_UNKNOWN), NULL, 0);
 		shoal_free(click);
 		return;
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 /* Between the two questions. */
@@ -51,16 +51,16 @@ static void permission_line(struct card *card, uint64_t bits)
 	unsigned bit;
 
 	if (bits & SHOAL_PERMISSION_ADMINISTRATOR) {
-		card_line(card, T(PERMISSIONS), false, "%s", card_phrase(card, T(EVERYTHING), NULL, 0));
+		card_line(card, PHRASE(PERMISSIONS), false, "%s", card_phrase(card, PHRASE(EVERYTHING), NULL, 0));
 		return;
 	}
 	for (bit = 0; bit < 64 && len < sizeof(text) - 64; bit++) {
-		const char *words = bits >> bit & 1 ? shoal_permission_words(UINT64_C(1) << bit) : "?";
+		const char *words = bits >> bit & 1 ? shoal_permission_words(UINT64_C(1) << bit, card->language) : "?";
 
 		if (strcmp(words, "?") != 0)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", words);
 	}
-	card_line(card, T(PERMISSIONS), false, "%s", *text ? text : card_phrase(card, T(NONE), NULL, 0));
+	card_line(card, PHRASE(PERMISSIONS), false, "%s", *text ? text : card_phrase(card, PHRASE(NONE), NULL, 0));
 }
 
 static void trait_line(struct card *card, uint32_t flags)
@@ -68,9 +68,9 @@ static void trait_line(struct card *card, uint32_t flags)
 	static const struct {
 		uint32_t flag;
 		const struct shoal_phrase *phrase;
-	} traits[] = { { SHOAL_ROLE_HOIST, T(ROLE_HOISTED) },
-		       { SHOAL_ROLE_MENTIONABLE, T(ROLE_MENTIONABLE) },
-		       { SHOAL_ROLE_MANAGED, T(ROLE_MANAGED) } };
+	} traits[] = { { SHOAL_ROLE_HOIST, PHRASE(ROLE_HOISTED) },
+		       { SHOAL_ROLE_MENTIONABLE, PHRASE(ROLE_MENTIONABLE) },
+		       { SHOAL_ROLE_MANAGED, PHRASE(ROLE_MANAGED) } };
 	char text[300] = "";
 	size_t i, len = 0;
 
@@ -79,7 +79,7 @@ static void trait_line(struct card *card, uint32_t flags)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "",
 						card_phrase(card, traits[i].phrase, NULL, 0));
 	}
-	card_line(card, T(TRAITS), false, "%s", text);
+	card_line(card, PHRASE(TRAITS), false, "%s", text);
 }
 
 static void show(struct wait *wait)
@@ -92,7 +92,7 @@ static void show(struct wait *wait)
 	struct card card;
 
 	if (!role) {
-		shoal_refuse(inv, guild || !wait->found ? T(ROLE_UNKNOWN) : T(DISCORD_SILENT), NULL, 0);
+		shoal_refuse(inv, guild || !wait->found ? PHRASE(ROLE_UNKNOWN) : PHRASE(DISCORD_SILENT), NULL, 0);
 		return;
 	}
 	card_begin(&card, LANGUAGE(inv));
@@ -101,17 +101,17 @@ static void show(struct wait *wait)
 		card.embed.description = card_print(&card, 64, "<@&%llu>", (unsigned long long)role->id);
 	if (wait->color)
 		card.embed.color = wait->color;
-	card_line(&card, T(ID), true, "`%llu`", (unsigned long long)role->id);
+	card_line(&card, PHRASE(ID), true, "`%llu`", (unsigned long long)role->id);
 	if (wait->found)
-		card_line(&card, T(COLOR), true, wait->color ? "`#%06x`" : "—", wait->color);
+		card_line(&card, PHRASE(COLOR), true, wait->color ? "`#%06x`" : "—", wait->color);
 	snprintf(rank, sizeof(rank), "%u", rank_of(guild, role));
 	snprintf(count, sizeof(count), "%u", guild->role_count);
-	card_line(&card, T(POSITION), true, "%s", card_phrase(&card, T(RANK_OF), words, 2));
+	card_line(&card, PHRASE(POSITION), true, "%s", card_phrase(&card, PHRASE(RANK_OF), words, 2));
 	if (role->id == guild->id)
-		card_line(&card, T(MEMBERS), true, "%u", guild->member_count);
+		card_line(&card, PHRASE(MEMBERS), true, "%u", guild->member_count);
 	else if (wait->counted)
-		card_line(&card, T(MEMBERS), true, "%u", wait->members);
-	card_time(&card, T(CREATED), (int64_t)shoal_snowflake_ms(role->id));
+		card_line(&card, PHRASE(MEMBERS), true, "%u", wait->members);
+	card_time(&card, PHRASE(CREATED), (int64_t)shoal_snowflake_ms(role->id));
 	trait_line(&card, role->flags);
 	permission_line(&card, role->permissions);
 	card_reply(inv, &card);
@@ -169,7 +169,7 @@ static void role_info(struct shoal_invocation *inv)
 	if (wait && r != -ECANCELED)
 		show(wait);
 	else if (r != -ECANCELED)
-		shoal_refuse(inv, T(DISCORD_SILENT), NULL, 0);
+		shoal_refuse(inv, PHRASE(DISCORD_SILENT), NULL, 0);
 	shoal_free(wait);
 }
 

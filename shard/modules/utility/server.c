@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 #define CDN "https://cdn.discordapp.com"
@@ -43,7 +43,7 @@ static void channel_line(struct card *card, const struct shoal_guild_view *guild
 	words[2] = word(card, "forum", forum);
 	words[3] = word(card, "categories", categories);
 	words[4] = word(card, "threads", guild->thread_count);
-	card_line(card, T(CHANNELS), false, "%s", card_phrase(card, T(CHANNEL_COUNTS), words, 5));
+	card_line(card, PHRASE(CHANNELS), false, "%s", card_phrase(card, PHRASE(CHANNEL_COUNTS), words, 5));
 }
 
 static void member_line(struct card *card, const struct shoal_guild_view *guild, const struct shoal_guild_info *info)
@@ -54,46 +54,46 @@ static void member_line(struct card *card, const struct shoal_guild_view *guild,
 	words[0] = word(card, "count", members);
 	if (info && info->has.approximate_presence_count) {
 		words[1] = word(card, "online", info->approximate_presence_count);
-		card_line(card, T(MEMBERS), true, "%s", card_phrase(card, T(OF_THESE_ONLINE), words, 2));
+		card_line(card, PHRASE(MEMBERS), true, "%s", card_phrase(card, PHRASE(OF_THESE_ONLINE), words, 2));
 	} else {
-		card_line(card, T(MEMBERS), true, "%s", words[0].value);
+		card_line(card, PHRASE(MEMBERS), true, "%s", words[0].value);
 	}
 }
 
 static void verification_line(struct card *card, uint32_t level)
 {
-	static const struct shoal_phrase *const levels[] = { T(VERIFY_0), T(VERIFY_1), T(VERIFY_2), T(VERIFY_3),
-							     T(VERIFY_4) };
+	static const struct shoal_phrase *const levels[] = { PHRASE(VERIFY_0), PHRASE(VERIFY_1), PHRASE(VERIFY_2),
+							     PHRASE(VERIFY_3), PHRASE(VERIFY_4) };
 
 	if (level < SHOAL_COUNT(levels))
-		card_line(card, T(VERIFICATION), false, "%s", card_phrase(card, levels[level], NULL, 0));
+		card_line(card, PHRASE(VERIFICATION), false, "%s", card_phrase(card, levels[level], NULL, 0));
 }
 
-/* "COMMUNITY" as "Community": names that Discord translates nowhere. */
 static void feature_line(struct card *card, uint64_t features)
 {
 	static const struct {
 		enum shoal_feature feature;
-		const char *name;
+		const struct shoal_phrase *name;
 	} shown[] = {
-		{ SHOAL_FEATURE_VERIFIED, "Verified" },
-		{ SHOAL_FEATURE_PARTNERED, "Partner" },
-		{ SHOAL_FEATURE_COMMUNITY, "Community" },
-		{ SHOAL_FEATURE_DISCOVERABLE, "Discoverable" },
-		{ SHOAL_FEATURE_AUTO_MODERATION, "AutoMod" },
-		{ SHOAL_FEATURE_WELCOME_SCREEN_ENABLED, "Welcome screen" },
-		{ SHOAL_FEATURE_VANITY_URL, "Vanity address" },
-		{ SHOAL_FEATURE_INVITES_DISABLED, "Invites paused" },
-		{ SHOAL_FEATURE_MEMBER_VERIFICATION_GATE_ENABLED, "Membership screening" },
+		{ SHOAL_FEATURE_VERIFIED, PHRASE(FEATURE_VERIFIED) },
+		{ SHOAL_FEATURE_PARTNERED, PHRASE(FEATURE_PARTNERED) },
+		{ SHOAL_FEATURE_COMMUNITY, PHRASE(FEATURE_COMMUNITY) },
+		{ SHOAL_FEATURE_DISCOVERABLE, PHRASE(FEATURE_DISCOVERABLE) },
+		{ SHOAL_FEATURE_AUTO_MODERATION, PHRASE(FEATURE_AUTO_MODERATION) },
+		{ SHOAL_FEATURE_WELCOME_SCREEN_ENABLED, PHRASE(FEATURE_WELCOME_SCREEN_ENABLED) },
+		{ SHOAL_FEATURE_VANITY_URL, PHRASE(FEATURE_VANITY_URL) },
+		{ SHOAL_FEATURE_INVITES_DISABLED, PHRASE(FEATURE_INVITES_DISABLED) },
+		{ SHOAL_FEATURE_MEMBER_VERIFICATION_GATE_ENABLED, PHRASE(FEATURE_MEMBER_VERIFICATION_GATE_ENABLED) },
 	};
 	char text[400] = "";
 	size_t i, len = 0;
 
 	for (i = 0; i < SHOAL_COUNT(shown); i++) {
 		if (features >> shown[i].feature & 1)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "", shown[i].name);
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "",
+						card_phrase(card, shown[i].name, NULL, 0));
 	}
-	card_line(card, T(FEATURES), false, "%s", text);
+	card_line(card, PHRASE(FEATURES), false, "%s", text);
 }
 
 static const char *picture(struct card *card, const char *what, uint64_t id, struct shoal_str hash, unsigned size)
@@ -120,10 +120,10 @@ static void of_discord(struct card *card, const struct shoal_guild_info *info)
 		card->embed.description = card_clean(card, info->description, 300);
 	words[0] = word(card, "count", info->premium_subscription_count);
 	words[1] = word(card, "level", info->premium_tier);
-	card_line(card, T(BOOSTS), true, "%s", card_phrase(card, T(BOOST_LEVEL), words, 2));
+	card_line(card, PHRASE(BOOSTS), true, "%s", card_phrase(card, PHRASE(BOOST_LEVEL), words, 2));
 	words[0] = word(card, "emojis", info->emojis.count);
 	words[1] = word(card, "stickers", info->stickers.count);
-	card_line(card, T(EMOJIS), true, "%s", card_phrase(card, T(EMOJI_COUNTS), words, 2));
+	card_line(card, PHRASE(EMOJIS), true, "%s", card_phrase(card, PHRASE(EMOJI_COUNTS), words, 2));
 }
 
 /* At least one of both is there. */
@@ -137,15 +137,15 @@ static void show(struct shoal_invocation *inv, const struct shoal_guild_view *gu
 
 	card_begin(&card, LANGUAGE(inv));
 	card.embed.title = card_clean(&card, guild ? guild->name : known->name, 100);
-	card_line(&card, T(OWNER), true, "<@%llu>", (unsigned long long)owner);
-	card_line(&card, T(ID), true, "`%llu`", (unsigned long long)id);
-	card_time(&card, T(CREATED), (int64_t)shoal_snowflake_ms(id));
+	card_line(&card, PHRASE(OWNER), true, "<@%llu>", (unsigned long long)owner);
+	card_line(&card, PHRASE(ID), true, "`%llu`", (unsigned long long)id);
+	card_time(&card, PHRASE(CREATED), (int64_t)shoal_snowflake_ms(id));
 	member_line(&card, guild, info);
-	card_line(&card, T(ROLES), true, "%u", guild ? guild->role_count : known->roles.count);
+	card_line(&card, PHRASE(ROLES), true, "%u", guild ? guild->role_count : known->roles.count);
 	if (info)
 		of_discord(&card, info);
 	else
-		card.embed.footer = card_phrase(&card, T(SERVER_PARTIAL), NULL, 0);
+		card.embed.footer = card_phrase(&card, PHRASE(SERVER_PARTIAL), NULL, 0);
 	if (guild)
 		channel_line(&card, guild);
 	verification_line(&card, guild ? guild->verification_level : known->verification_level);
@@ -177,7 +177,7 @@ static void server_info(struct shoal_invocation *inv)
 	if (guild)
 		show(inv, guild, NULL);
 	else
-		shoal_refuse(inv, T(DISCORD_SILENT), NULL, 0);
+		shoal_refuse(inv, PHRASE(DISCORD_SILENT), NULL, 0);
 }
 
 static const struct shoal_command children[] = {

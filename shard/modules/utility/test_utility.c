@@ -10,7 +10,7 @@
 #include "shard/modules/utility/card.c"
 #include "shard/modules/utility/poll_view.c"
 #include "shard/modules/utility/poll_vote.c"
-#include "shard/modules/utility/texts.c"
+#include "shard/modules/utility/phrases.c"
 
 /* The module's descriptor, which would bring it, is not here. */
 const struct shoal_api *shoal_api_table;
@@ -110,8 +110,8 @@ static void names_of(const char *text, unsigned names[26])
 static void every_phrase_in_every_language(void **state)
 {
 	static const struct shoal_phrase *const phrases[] = {
-#define P(id, ...) T(id),
-		UTILITY_TEXTS(P)
+#define P(id, ...) PHRASE(id),
+		UTILITY_PHRASES(P)
 #undef P
 	};
 	unsigned english[26], other[26];
@@ -145,7 +145,7 @@ static void a_card_is_never_overfull(void **state)
 	(void)state;
 	card_begin(&card, SHOAL_ENGLISH);
 	for (i = 0; i < 200; i++)
-		card_line(&card, T(ROLES), true, "%s%s%s%s", long_text, long_text, long_text, long_text);
+		card_line(&card, PHRASE(ROLES), true, "%s%s%s%s", long_text, long_text, long_text, long_text);
 	assert_in_range(card.embed.line_count, 5, CARD_LINES_MAX);
 	for (i = 0; i < card.embed.line_count; i++) {
 		len = strlen(card.lines[i].value);
@@ -156,7 +156,7 @@ static void a_card_is_never_overfull(void **state)
 	}
 	assert_in_range(all, 1, 6000);
 	card_begin(&card, SHOAL_ENGLISH);
-	card_line(&card, T(ROLES), true, "%s", "");
+	card_line(&card, PHRASE(ROLES), true, "%s", "");
 	assert_int_equal(card.embed.line_count, 0);
 	assert_string_equal(card_print(&card, 3, "%s", "aää"), "aä");
 	assert_string_equal(card_print(&card, 2, "%s", "aää"), "a");

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "shard/modules/utility/card.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 #include "shard/modules/utility/utility.h"
 
 #define CDN            "https://cdn.discordapp.com"
@@ -103,7 +103,7 @@ static void on_user(void *arg, const struct shoal_result *result, const struct s
 		of_user(&person, got->user);
 		wait->show(wait->inv, &person);
 	} else if (result->discord_code == UNKNOWN_USER) {
-		shoal_refuse(wait->inv, T(USER_UNKNOWN), NULL, 0);
+		shoal_refuse(wait->inv, PHRASE(USER_UNKNOWN), NULL, 0);
 	} else {
 		utility_refuse_silent(wait->inv, result);
 	}
@@ -116,7 +116,7 @@ static void ask_user(struct wait *wait)
 
 	if (r < 0) {
 		if (r != -ECANCELED)
-			shoal_refuse(wait->inv, T(DISCORD_SILENT), NULL, 0);
+			shoal_refuse(wait->inv, PHRASE(DISCORD_SILENT), NULL, 0);
 		shoal_free(wait);
 	}
 }
@@ -156,7 +156,7 @@ static void find(struct shoal_invocation *inv, show_fn show)
 	}
 	wait = shoal_alloc(shoal_invocation_scope(inv), sizeof(*wait));
 	if (!wait) {
-		shoal_refuse(inv, T(DISCORD_SILENT), NULL, 0);
+		shoal_refuse(inv, PHRASE(DISCORD_SILENT), NULL, 0);
 		return;
 	}
 	*wait = (struct wait){ .inv = inv, .user_id = id, .show = show };
@@ -167,7 +167,7 @@ static void find(struct shoal_invocation *inv, show_fn show)
 	r = shoal_member_fetch(shoal_invocation_scope(inv), guild_id, id, on_member, wait);
 	if (r < 0) {
 		if (r != -ECANCELED)
-			shoal_refuse(inv, T(DISCORD_SILENT), NULL, 0);
+			shoal_refuse(inv, PHRASE(DISCORD_SILENT), NULL, 0);
 		shoal_free(wait);
 	}
 }
@@ -220,7 +220,7 @@ static void show_avatar(struct shoal_invocation *inv, const struct person *perso
 
 	card_begin(&card, LANGUAGE(inv));
 	words[0].value = card_clean_text(&card, person->shown, 64);
-	card.embed.title = card_phrase(&card, T(AVATAR_TITLE), words, 1);
+	card.embed.title = card_phrase(&card, PHRASE(AVATAR_TITLE), words, 1);
 	card.embed.image_url = avatar_url(&card, person, guild_id, 1024);
 	base = avatar_base(&card, person, guild_id, &moves);
 	for (i = 0; base && i < SHOAL_COUNT(forms) - !moves; i++)
@@ -228,7 +228,7 @@ static void show_avatar(struct shoal_invocation *inv, const struct person *perso
 					forms[i], base, forms[i]);
 	if (base) {
 		words[0] = (struct shoal_word){ "links", links };
-		card.embed.description = card_phrase(&card, T(AVATAR_LINKS), words, 1);
+		card.embed.description = card_phrase(&card, PHRASE(AVATAR_LINKS), words, 1);
 	}
 	card_reply(inv, &card);
 }
@@ -239,21 +239,13 @@ static void show_avatar(struct shoal_invocation *inv, const struct person *perso
 /* Source: Discord's documentation, User Flags. */
 static const struct {
 	unsigned bit;
-	const char *name; /* Discord's own, in every language */
+	const struct shoal_phrase *name;
 } badges[] = {
-	{ 0, "Discord Staff" },
-	{ 1, "Partner" },
-	{ 2, "HypeSquad Events" },
-	{ 3, "Bug Hunter" },
-	{ 6, "HypeSquad Bravery" },
-	{ 7, "HypeSquad Brilliance" },
-	{ 8, "HypeSquad Balance" },
-	{ 9, "Early Supporter" },
-	{ 14, "Bug Hunter (gold)" },
-	{ 16, "Verified Bot" },
-	{ 17, "Early Verified Bot Developer" },
-	{ 18, "Moderator Programs" },
-	{ 22, "Active Developer" },
+	{ 0, PHRASE(BADGE_STAFF) },      { 1, PHRASE(BADGE_PARTNER) },          { 2, PHRASE(BADGE_EVENTS) },
+	{ 3, PHRASE(BADGE_HUNTER) },     { 6, PHRASE(BADGE_BRAVERY) },          { 7, PHRASE(BADGE_BRILLIANCE) },
+	{ 8, PHRASE(BADGE_BALANCE) },    { 9, PHRASE(BADGE_SUPPORTER) },        { 14, PHRASE(BADGE_HUNTER_GOLD) },
+	{ 16, PHRASE(BADGE_VERIFIED) },  { 17, PHRASE(BADGE_DEVELOPER_EARLY) }, { 18, PHRASE(BADGE_MODERATORS) },
+	{ 22, PHRASE(BADGE_DEVELOPER) },
 };
 
 static void badge_line(struct card *card, uint64_t flags)
@@ -264,9 +256,9 @@ static void badge_line(struct card *card, uint64_t flags)
 	for (i = 0; i < SHOAL_COUNT(badges); i++) {
 		if (flags >> badges[i].bit & 1)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "",
-						badges[i].name);
+						card_phrase(card, badges[i].name, NULL, 0));
 	}
-	card_line(card, T(BADGES), false, "%s", text);
+	card_line(card, PHRASE(BADGES), false, "%s", text);
 }
 
 static const struct shoal_role_view *role_view(const struct shoal_guild_view *guild, uint64_t id)
@@ -305,9 +297,9 @@ static void role_line(struct card *card, const struct shoal_guild_view *guild, c
 					(unsigned long long)sorted[i]->id);
 	if (count > ROLES_SHOWN) {
 		snprintf(count_text, sizeof(count_text), "%zu", count - ROLES_SHOWN);
-		shoal_phrase_print(T(AND_MORE), card->language, words, 1, more, sizeof(more));
+		shoal_phrase_print(PHRASE(AND_MORE), card->language, words, 1, more, sizeof(more));
 	}
-	card_line(card, T(ROLES), false, "%s%s%s", text, *more ? " " : "", more);
+	card_line(card, PHRASE(ROLES), false, "%s%s%s", text, *more ? " " : "", more);
 }
 
 /* What makes somebody a moderator, and more. */
@@ -331,18 +323,18 @@ static void key_permissions(struct card *card, const struct shoal_guild_view *gu
 	if (!guild)
 		return;
 	if (person->id == guild->owner_id) {
-		card_line(card, T(KEY_PERMISSIONS), false, "%s", card_phrase(card, T(OWNER), NULL, 0));
+		card_line(card, PHRASE(KEY_PERMISSIONS), false, "%s", card_phrase(card, PHRASE(OWNER), NULL, 0));
 		return;
 	}
 	bits = shoal_permissions_in_guild(guild, &member, shoal_now_ms());
 	for (i = 0; i < SHOAL_COUNT(key); i++) {
 		if (bits & key[i])
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "",
-						shoal_permission_words(key[i]));
+						shoal_permission_words(key[i], card->language));
 		if (i == 0 && len)
 			break; /* an administrator has them all */
 	}
-	card_line(card, T(KEY_PERMISSIONS), false, "%s", text);
+	card_line(card, PHRASE(KEY_PERMISSIONS), false, "%s", text);
 }
 
 static void show_info(struct shoal_invocation *inv, const struct person *person)
@@ -355,22 +347,22 @@ static void show_info(struct shoal_invocation *inv, const struct person *person)
 	card.embed.title = card_clean_text(&card, person->shown, 64);
 	card.embed.description =
 		card_print(&card, 200, "<@%llu>%s%s", (unsigned long long)person->id, person->bot ? " · " : "",
-			   person->bot ? card_phrase(&card, T(BOT), NULL, 0) : "");
+			   person->bot ? card_phrase(&card, PHRASE(BOT), NULL, 0) : "");
 	card.embed.thumbnail_url = avatar_url(&card, person, guild_id, 256);
-	card_line(&card, T(USERNAME), true, "`%s`", card_clean_text(&card, person->username, 40));
-	card_line(&card, T(ID), true, "`%llu`", (unsigned long long)person->id);
-	card_time(&card, T(CREATED), (int64_t)shoal_snowflake_ms(person->id));
+	card_line(&card, PHRASE(USERNAME), true, "`%s`", card_clean_text(&card, person->username, 40));
+	card_line(&card, PHRASE(ID), true, "`%llu`", (unsigned long long)person->id);
+	card_time(&card, PHRASE(CREATED), (int64_t)shoal_snowflake_ms(person->id));
 	if (guild_id && person->is_member) {
-		card_time(&card, T(JOINED), person->joined_ms);
-		card_time(&card, T(BOOSTING), person->boosting_ms);
+		card_time(&card, PHRASE(JOINED), person->joined_ms);
+		card_time(&card, PHRASE(BOOSTING), person->boosting_ms);
 		if (person->timed_out_ms > shoal_now_ms())
-			card_time(&card, T(TIMED_OUT), person->timed_out_ms);
+			card_time(&card, PHRASE(TIMED_OUT), person->timed_out_ms);
 		role_line(&card, guild, person);
 		key_permissions(&card, guild, person);
 	}
 	badge_line(&card, person->flags);
 	if (guild_id && !person->is_member)
-		card.embed.footer = card_phrase(&card, T(NO_MEMBER), NULL, 0);
+		card.embed.footer = card_phrase(&card, PHRASE(NO_MEMBER), NULL, 0);
 	card_reply(inv, &card);
 }
 

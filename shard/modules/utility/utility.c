@@ -4,14 +4,16 @@
 #include <errno.h>
 
 #include "shard/modules/utility/poll.h"
-#include "shard/modules/utility/texts.h"
+#include "shard/modules/utility/phrases.h"
 
 const struct shoal_cooldown utility_cooldowns[1] = { { SHOAL_COOLDOWN_USER, 10, 60 } };
 
 void utility_refuse_silent(struct shoal_invocation *inv, const struct shoal_result *result)
 {
-	if (result->error != -ECANCELED)
-		shoal_refuse(inv, T(DISCORD_SILENT), NULL, 0);
+	if (result->http_status >= 400)
+		shoal_refuse_result(inv, result);
+	else if (result->error != -ECANCELED)
+		shoal_refuse(inv, PHRASE(DISCORD_SILENT), NULL, 0);
 }
 
 const struct shoal_guild_view *utility_guild(struct shoal_invocation *inv)
@@ -35,5 +37,9 @@ static const struct shoal_job jobs[] = {
 };
 
 SHOAL_MODULE(utility, .version = "1.0", .description = "About members, servers, roles, channels and the bot; polls",
-	     .statements = poll_statements, .statement_count = POLL_STATEMENTS, .setup = poll_setup,
-	     .cleanup = poll_cleanup, SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components), SHOAL_JOBS(jobs));
+	     .descriptions = SHOAL_LOCAL("Über Mitglieder, Server, Rollen, Kanäle und den Bot; Umfragen",
+					 "Sobre miembros, servidores, roles, canales y el bot; encuestas",
+					 "Su membri, server, ruoli, canali e il bot; sondaggi"),
+	     SHOAL_PHRASES(utility_phrases), .statements = poll_statements, .statement_count = POLL_STATEMENTS,
+	     .setup = poll_setup, .cleanup = poll_cleanup, SHOAL_COMMANDS(commands), SHOAL_COMPONENTS(components),
+	     SHOAL_JOBS(jobs));

@@ -1,11 +1,11 @@
 /* What this module says, one row each: id, English, German, Spanish, Italian. */
-#ifndef SHOAL_MODULES_ADMIN_TEXTS_H
-#define SHOAL_MODULES_ADMIN_TEXTS_H
+#ifndef SHOAL_MODULES_ADMIN_PHRASES_H
+#define SHOAL_MODULES_ADMIN_PHRASES_H
 
 #include <shoal/phrase.h>
 
 /* clang-format off */
-#define ADMIN_TEXTS(P) \
+#define ADMIN_PHRASES(P) \
 	/* what is sent when nobody has written anything better; names as in any text of theirs */ \
 	P(WELCOME, "Welcome to **{server}**, {user}! You are member number {count}.", \
 	  "Willkommen auf **{server}**, {user}! Du bist Mitglied Nummer {count}.", \
@@ -68,9 +68,7 @@
 	  "Ruolo per i nuovi membri")
 /* clang-format on */
 
-#define P(id, ...) extern const struct shoal_phrase admin_##id;
-ADMIN_TEXTS(P)
-#undef P
-#define T(id) (&admin_##id)
+SHOAL_PHRASES_DECLARE(admin_phrases, ADMIN_PHRASES);
+#define PHRASE(id) (&admin_phrases.id)
 
 #endif

@@ -1,18 +1,18 @@
 /* What this module says, one row each: id, English, German, Spanish, Italian. */
-#ifndef SHOAL_MODULES_UTILITY_TEXTS_H
-#define SHOAL_MODULES_UTILITY_TEXTS_H
+#ifndef SHOAL_MODULES_UTILITY_PHRASES_H
+#define SHOAL_MODULES_UTILITY_PHRASES_H
 
 #include <shoal/phrase.h>
 
 /* clang-format off */
-#define UTILITY_TEXTS(P) \
+#define UTILITY_PHRASES(P) \
 	/* names of lines */ \
 	P(USERNAME, "Username", "Benutzername", "Nombre de usuario", "Nome utente") \
 	P(ID, "ID", "ID", "ID", "ID") \
 	P(CREATED, "Created", "Erstellt", "Creación", "Creazione") \
 	P(JOINED, "Joined this server", "Beigetreten", "Se unió al servidor", "Entrato nel server") \
 	P(BOOSTING, "Boosting since", "Boostet seit", "Mejora desde", "Potenzia dal") \
-	P(TIMED_OUT, "Timed out until", "Stummgeschaltet bis", "Aislado hasta", "In timeout fino al") \
+	P(TIMED_OUT, "Timed out until", "Im Timeout bis", "Aislado hasta", "In timeout fino al") \
 	P(ROLES, "Roles", "Rollen", "Roles", "Ruoli") \
 	P(BADGES, "Badges", "Abzeichen", "Insignias", "Distintivi") \
 	P(KEY_PERMISSIONS, "Key permissions", "Wichtige Berechtigungen", "Permisos clave", "Permessi principali") \
@@ -69,7 +69,7 @@
 	P(NONE, "none", "keine", "ninguno", "nessuno") \
 	P(EVERYTHING, "Administrator: everything", "Administrator: alles", "Administrador: todo", "Amministratore: tutto") \
 	P(AND_MORE, "and {count} more", "und {count} weitere", "y {count} más", "e altri {count}") \
-	P(SECONDS, "{count} seconds", "{count} Sekunden", "{count} segundos", "{count} secondi") \
+	P(SECONDS, "{count} s", "{count} s", "{count} s", "{count} s") \
 	P(TYPE_TEXT, "Text channel", "Textkanal", "Canal de texto", "Canale testuale") \
 	P(TYPE_VOICE, "Voice channel", "Sprachkanal", "Canal de voz", "Canale vocale") \
 	P(TYPE_CATEGORY, "Category", "Kategorie", "Categoría", "Categoria") \
@@ -90,6 +90,29 @@
 	P(SERVER_PARTIAL, "Discord did not answer just now: some lines are missing.", \
 	  "Discord hat gerade nicht geantwortet: Es fehlen Zeilen.", "Discord no respondió ahora: faltan líneas.", \
 	  "Discord non ha risposto ora: mancano delle righe.") \
+	/* badges of users and features of servers, as Discord's interface has them */ \
+	P(BADGE_STAFF, "Discord Staff", "Discord-Team", "Personal de Discord", "Staff di Discord") \
+	P(BADGE_PARTNER, "Partner", "Partner", "Socio", "Partner") \
+	P(BADGE_EVENTS, "HypeSquad Events", "HypeSquad Events", "HypeSquad Events", "HypeSquad Events") \
+	P(BADGE_HUNTER, "Bug Hunter", "Bug Hunter", "Cazador de bugs", "Cacciatore di bug") \
+	P(BADGE_BRAVERY, "HypeSquad Bravery", "HypeSquad Bravery", "HypeSquad Bravery", "HypeSquad Bravery") \
+	P(BADGE_BRILLIANCE, "HypeSquad Brilliance", "HypeSquad Brilliance", "HypeSquad Brilliance", "HypeSquad Brilliance") \
+	P(BADGE_BALANCE, "HypeSquad Balance", "HypeSquad Balance", "HypeSquad Balance", "HypeSquad Balance") \
+	P(BADGE_SUPPORTER, "Early Supporter", "Früher Unterstützer", "Partidario inicial", "Primo sostenitore") \
+	P(BADGE_HUNTER_GOLD, "Bug Hunter (gold)", "Bug Hunter (Gold)", "Cazador de bugs (oro)", "Cacciatore di bug (oro)") \
+	P(BADGE_VERIFIED, "Verified Bot", "Verifizierter Bot", "Bot verificado", "Bot verificato") \
+	P(BADGE_DEVELOPER_EARLY, "Early Verified Bot Developer", "Früher verifizierter Bot-Entwickler", "Desarrollador de bots verificado inicial", "Primo sviluppatore di bot verificato") \
+	P(BADGE_MODERATORS, "Moderator Programs", "Moderatorenprogramme", "Programas de moderadores", "Programmi per moderatori") \
+	P(BADGE_DEVELOPER, "Active Developer", "Aktiver Entwickler", "Desarrollador activo", "Sviluppatore attivo") \
+	P(FEATURE_VERIFIED, "Verified", "Verifiziert", "Verificado", "Verificato") \
+	P(FEATURE_PARTNERED, "Partner", "Partner", "Socio", "Partner") \
+	P(FEATURE_COMMUNITY, "Community", "Community", "Comunidad", "Community") \
+	P(FEATURE_DISCOVERABLE, "Discoverable", "Öffentlich auffindbar", "En Descubrir", "In Esplora") \
+	P(FEATURE_AUTO_MODERATION, "AutoMod", "AutoMod", "AutoMod", "AutoMod") \
+	P(FEATURE_WELCOME_SCREEN_ENABLED, "Welcome screen", "Willkommensbildschirm", "Pantalla de bienvenida", "Schermata di benvenuto") \
+	P(FEATURE_VANITY_URL, "Vanity address", "Eigene Adresse", "Dirección personalizada", "Indirizzo personalizzato") \
+	P(FEATURE_INVITES_DISABLED, "Invites paused", "Einladungen pausiert", "Invitaciones en pausa", "Inviti in pausa") \
+	P(FEATURE_MEMBER_VERIFICATION_GATE_ENABLED, "Membership screening", "Beitrittsprüfung", "Verificación de miembros", "Verifica dei membri") \
 	/* what goes wrong */ \
 	P(USER_UNKNOWN, "There is no such user (any more).", "Diesen Benutzer gibt es nicht (mehr).", \
 	  "Ese usuario no existe (ya no).", "Questo utente non esiste (più).") \
@@ -179,10 +202,6 @@
 	  "Deine Umfrage ist da. Ihr Ende kann ich gerade nicht selbst ansagen: Bitte nutze dann `/poll end`.", \
 	  "Tu encuesta está ahí. Ahora no puedo anunciar su final por mí mismo: usa entonces `/poll end`.", \
 	  "Il tuo sondaggio è lì. Ora non posso annunciarne la fine da solo: usa allora `/poll end`.") \
-	P(POLL_NOT_POSTED, "Discord would not take the poll's message here. Nothing was made.", \
-	  "Discord wollte die Nachricht der Umfrage hier nicht. Es wurde nichts angelegt.", \
-	  "Discord no aceptó aquí el mensaje de la encuesta. No se creó nada.", \
-	  "Discord non ha accettato qui il messaggio del sondaggio. Non è stato creato nulla.") \
 	P(POLL_BARRED, "I may not post a poll here: I need the permission *{permission}*.", \
 	  "Ich darf hier keine Umfrage stellen: Ich brauche die Berechtigung *{permission}*.", \
 	  "No puedo poner una encuesta aquí: necesito el permiso *{permission}*.", \
@@ -231,9 +250,7 @@
 	  "Il mio archivio è assente; i sondaggi non si possono consultare ora. Riprova più tardi.")
 /* clang-format on */
 
-#define P(id, ...) extern const struct shoal_phrase utility_##id;
-UTILITY_TEXTS(P)
-#undef P
-#define T(id) (&utility_##id)
+SHOAL_PHRASES_DECLARE(utility_phrases, UTILITY_PHRASES);
+#define PHRASE(id) (&utility_phrases.id)
 
 #endif
