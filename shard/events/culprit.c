@@ -2,12 +2,14 @@
  * for slowness and costs no read of the counter. */
 #include "shard/events/culprit.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
+#include "shared/base/kill_point.h"
 #include "shared/log/log.h"
 
 #define WARN_EVERY_NS (10 * NS_PER_S)
@@ -60,6 +62,17 @@ static void mark(const struct culprit_frame *frame)
 	board_shard_set_culprit(culprit_board, &culprit);
 }
 
+#ifdef SHOAL_KILL_POINTS
+/* "admin an event" */
+static const char *place_of(const struct module_entry *module, enum culprit_kind kind)
+{
+	static char place[64];
+
+	snprintf(place, sizeof(place), "%s %s", module->name, culprit_kind_words(kind));
+	return place;
+}
+#endif
+
 void culprit_enter(struct culprit_frame *frame, struct module_entry *module, enum culprit_kind kind,
 		   struct ticket *ticket, const char *what)
 {
@@ -73,6 +86,7 @@ void culprit_enter(struct culprit_frame *frame, struct module_entry *module, enu
 	mark(frame);
 	frame->before = ticket_mark(ticket);
 	top = frame;
+	KILL_POINT("in_module", place_of(module, kind));
 }
 
 static void tell_slow(const struct culprit_frame *frame, uint64_t took_ns, uint64_t now_ns)

@@ -14,6 +14,7 @@
 #include <shoal/snowflake.h>
 
 #include "shard/events/checks.h"
+#include "shard/events/culprit.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/base/kill_point.h"
@@ -54,6 +55,9 @@ struct effect {
 	struct journal_row row;
 	json_t *body;
 	bool already;
+#ifdef SHOAL_KILL_POINTS
+	char where[64]; /* its route, and who began it */
+#endif
 };
 
 struct effects {
@@ -275,9 +279,9 @@ static void end(struct effect *effect, const struct rest_result *result)
 {
 	/* What was broken off has no result: a successor decides anew by the intent. */
 	if (effect->journalled && result->error != -ECANCELED) {
-		KILL_POINT("after_reply", route_rows[effect->request.route].name);
+		KILL_POINT("after_reply", effect->where);
 		conclude(effect, result);
-		KILL_POINT("after_conclude", route_rows[effect->request.route].name);
+		KILL_POINT("after_conclude", effect->where);
 	}
 	tell(effect, result);
 }
@@ -452,7 +456,7 @@ static int on_leaving(void *arg)
 	/* A worker that was stopped for long goes on here: another may have its job by now. */
 	if (r < 0 || !effect->journalled)
 		return r;
-	KILL_POINT("before_intent", route_rows[effect->request.route].name);
+	KILL_POINT("before_intent", effect->where);
 	r = journal_intend(effects->journal, effect->event, effect->step, effect->request.route, effect->target);
 	if (r < 0) {
 		count(effects, BOARD_COUNTER_effects_refused);
@@ -460,7 +464,7 @@ static int on_leaving(void *arg)
 	}
 	if (effect->since_ms == 0)
 		effect->since_ms = discord_time_ms();
-	KILL_POINT("before_send", route_rows[effect->request.route].name);
+	KILL_POINT("before_send", effect->where);
 	return r;
 }
 
@@ -656,6 +660,19 @@ static bool is_journalled(const struct effect_scope *scope, enum route route)
 	return route_rows[route].repeat != ROUTE_SAFE && (event.scope != 0 || event.number != 0);
 }
 
+/* What the places at which one can die are told of it. */
+static void note_where(struct effect *effect)
+{
+#ifdef SHOAL_KILL_POINTS
+	const struct culprit_frame *frame = culprit_current();
+
+	snprintf(effect->where, sizeof(effect->where), "%s %s", route_rows[effect->request.route].name,
+		 frame ? frame->module->name : "core");
+#else
+	(void)effect;
+#endif
+}
+
 static int new_effect(struct effects *effects, struct effect_scope *scope, const struct rest_request *request,
 		      struct effect **ret_effect)
 {
@@ -666,6 +683,7 @@ static int new_effect(struct effects *effects, struct effect_scope *scope, const
 		return -ENOMEM;
 	effect->effects = effects;
 	effect->request.route = request->route;
+	note_where(effect);
 	if (route_rows[request->route].repeat == ROUTE_CHECK)
 		r = copy_request(request, &effect->request);
 	effect->ticket = ticket_hold(scope->ticket);

@@ -235,7 +235,7 @@ static void on_added(void *arg, int error, enum outbox_how how, const struct db_
 	struct log_ctx ctx = { .shard = -1 };
 
 	(void)result;
-	KILL_POINT("job_made", NULL);
+	KILL_POINT("job_made", job ? job->row.name : NULL);
 	if (job && job->state == JOB_MAKING) {
 		if (error < 0 || job->forgotten || schedule->closing)
 			schedule_forget(schedule, job);

@@ -16,8 +16,10 @@ from harness.fleet import Fleet
 from harness.gateway_client import Rest
 from harness.sim import Sim
 
-from judge import Judge, Line, describe
+from doings import HOUR_S, Doings
+from judge import Judge, describe
 from kills import POINTS, Slots
+from line import Line
 from traffic import Town, Traffic, furnish
 
 SETTLE_S = 90
@@ -32,17 +34,18 @@ def now_us():
 
 
 class Campaign:
-    """plan: {point: kills}, "random": kills. """
+    """plan: {point: kills}, "random": kills; "m:point": kills while the bundled modules are at work. servers: harness's."""
 
     shards = 16
 
-    def __init__(self, folder, janitor, keep, seed, plan, seconds, rate=36, recovery_ms=250, spacing_s=SPACING_S,
-                 config=None):
+    def __init__(self, folder, janitor, servers, keep, seed, plan, seconds, rate=36, recovery_ms=250, spacing_s=SPACING_S,
+                 config=None, record=False, modules_only=False):
         # pylint: disable=too-many-arguments
-        self.folder, self.janitor, self.keep, self.seed = folder, janitor, keep, seed
+        self.folder, self.janitor, self.servers, self.keep, self.seed = folder, janitor, servers, keep, seed
         self.plan, self.seconds, self.rate = plan, seconds, rate
         self.recovery_ms, self.spacing_s, self.config = recovery_ms, spacing_s, config or {}
         self.dice = random.Random("%s %d" % (keep, seed))
+        self.record, self.modules_only = record, modules_only
         self.kills, self.torn_sessions, self.notes, self.poisoned = [], set(), [], set()
         self.failures = []
         self.wall_less_monotonic_us = time.time_ns() // 1000 - now_us()
@@ -59,23 +62,40 @@ class Campaign:
     def start(self):
         self.sim = Sim(self.folder, self.janitor, shards=self.shards, guilds=64, channels=20, roles=10, members=4000,
                        guild_bytes=2048, resume_keep=self.keep, heartbeat_interval_ms=2000, seed=self.seed % (1 << 31) or 1,
-                       record=None, resume_window_s=60, ledger_max=400000).start()
+                       record=os.path.join(self.folder, "sim.jsonl") if self.record else None, resume_window_s=60, ledger_max=400000).start()
         self.sim.set(rest_limits=False)
         self.town = Town(self.sim, self.shards)
         hooks = os.path.join(self.folder, "hooks")
         furnish(self.town, Rest(self.sim), hooks)
         self.sim.set(rest_limits=True)
         self.slots = Slots(os.path.join(self.folder, "kills"))
-        self.fleet = Fleet(self.folder, self.janitor, self.sim,
-                           config={"supervisor.restart_floor_ms": None, "log.level": "info", **self.config},
+        self.database = self.servers.database()
+        self.fleet = Fleet(self.folder, self.janitor, self.sim, database=self.database, nats=self.servers.nats,
+                           config={"supervisor.restart_floor_ms": None, "log.level": "info", "modules.load": "echo",
+                                   "jobs.look_s": 1, **self.config},
                            environment={"SHOAL_KILL_FILE": self.slots.path, "SHOAL_CHAOS_HOOKS": hooks})
         self.fleet.start()
         self.fleet.ready(shards=self.shards)
         self.address = self.fleet.http_address()
         self.traffic = Traffic(self.town, copy.copy(self.sim), self.seed, self.rate)
         self.traffic.client._connection = None  # pylint: disable=protected-access  # one of its own: it is another thread
+        self.doings = Doings(self.traffic, self.seconds)
+        if self.modules_only:
+            self.traffic.kinds = [(self.traffic.member, 8), *self.doings.kinds]
         self.judge = Judge(self.sim, self.traffic.all, self.fleet, self)
+        self.doings.furnish(self.sim, self.wait_answered)
         return self
+
+    def sql(self, text):
+        return self.servers.sql(text, self.database)
+
+    def wait_answered(self, events):
+        """Until each of these commands has its answer."""
+        def left():
+            self.judge.books.read()
+            return [event for event in events if not self.judge.modules.answered(event)]
+        procs.wait_until(lambda: not left(), 60, "%d commands to be answered" % len(events), interval_s=0.02,
+                         tail=lambda: "\n".join(self.describe(event) for event in left()[:3]))
 
     def finish(self):
         if hasattr(self, "fleet"):
@@ -125,11 +145,14 @@ class Campaign:
         self.traffic.stop()
         self.sim.post("/traffic", rate=0)
         self.sim.clear_faults()
+        self.fleet.ready(shards=self.shards, timeout_s=SETTLE_S)
+        self.settle()
+        for poll in self.doings.to_be_ended():
+            self.doings.end_poll(self.sim, self.dice, poll.index, poll)
         self.settle()
 
     def settle(self):
         """Until all that was sent is there or explained, or it is clear that it never will be."""
-        self.fleet.ready(shards=self.shards, timeout_s=SETTLE_S)
         deadline, requests = time.monotonic() + SETTLE_S, (-1, 0)
         while time.monotonic() < deadline:
             left = self.judge.open_events()
@@ -151,6 +174,8 @@ class Campaign:
                 orders += [self.random_kill] * count
             elif point in ("park", "bury", "session_flip"):
                 orders += [getattr(self, "kill_at_" + point)] * count
+            elif point.startswith("m:"):
+                orders += [lambda point=point[2:], i=i: self.kill_at_module(point, i) for i in range(count)]
             elif point in POINTS:
                 orders += [lambda point=point, i=i: self.kill_at(point, i) for i in range(count)]
             elif point in ("poison", "kill_twice", "together"):
@@ -255,14 +280,84 @@ class Campaign:
             self.sim.clear_faults()
         raise AssertionError("nobody came to the kill point %s (%s)" % (point, detail))
 
+    # The same while the bundled modules are at work: what is done, and the point's detail; a "<channel>" in it is the
+    # guild's.
+    MODULE_WAYS = {
+        "receipt": [("join", "GUILD_MEMBER_ADD"), ("vote", "INTERACTION_CREATE"), ("leave", "GUILD_MEMBER_REMOVE"),
+                    ("remind", "INTERACTION_CREATE")],
+        "before_handler": [("join", "GUILD_MEMBER_ADD"), ("leave", "GUILD_MEMBER_REMOVE")],
+        "in_module": [("join", "admin"), ("ring", "remind a job"), ("vote", "utility"), ("end", "utility"), ("poll", "utility"),
+                      ("result", "utility a job"), ("remind", "remind"), ("change", "core"), ("leave", "admin")],
+        "before_intent": [("join", "CREATE_MESSAGE admin"), ("ring", "CREATE_MESSAGE remind"),
+                          ("result", "CREATE_MESSAGE utility"), ("leave", "CREATE_MESSAGE admin"),
+                          ("poll", "CREATE_MESSAGE utility")],
+        "after_send": [("join", "/channels/<hall>/messages"), ("ring", "/channels/<tower>/messages"),
+                       ("result", "/channels/<square>/messages"), ("poll", "/channels/<square>/messages")],
+        "before_journal_closed": [("join", ""), ("vote", ""), ("leave", "")],
+        "job_made": [("remind", "ring"), ("poll", "poll_end")],
+        "job_claimed": [("ring", "ring"), ("result", "poll_end")],
+    }
+    for _point in ("before_send", "after_reply", "after_conclude"):
+        MODULE_WAYS[_point] = MODULE_WAYS["before_intent"]
+    for _point in ("job_noted", "job_over", "job_ending", "job_told"):
+        MODULE_WAYS[_point] = MODULE_WAYS["job_claimed"]
+    MODULE_WAYS["before_done"] = MODULE_WAYS["before_journal_closed"]
+
+    def prepare_module(self, act, index):
+        """What must be there before; the act itself, which leads to the point, and how long that may take."""
+        doings, client, dice = self.doings, self.sim, self.dice
+        acts = {"join": lambda: self.traffic.member(client, dice, index, plan=""),
+                "leave": lambda: doings.leave(client, dice, index),
+                "remind": lambda: doings.remind(client, dice, index),
+                "ring": lambda: doings.remind(client, dice, index, seconds=1, where="here"),
+                "poll": lambda: doings.poll(client, dice, index),
+                "change": lambda: doings.change(client, dice, index)}
+        if act in acts:
+            return acts[act]
+        poll = doings.poll(client, dice, index, seconds=HOUR_S)
+        self.wait_answered([poll.asked])
+        return {"vote": lambda: doings.vote(client, dice, index, poll), "end": lambda: doings.end_poll(client, dice, index, poll),
+                "result": lambda: self.hurry(poll)}[act]
+
+    def hurry(self, poll):
+        """The time of its end has come."""
+        poll.hurried = True
+        self.sql("UPDATE shoal.job SET due_at = now() WHERE module = 'utility' AND guild_id = %s AND tag = %d" %
+                 (self.town.guilds[poll.index]["id"], poll.id))
+        return poll.made
+
+    def kill_at_module(self, point, number):
+        ways = self.MODULE_WAYS[point]
+        act, detail = ways[number % len(ways)]
+        for _ in range(5):
+            shard, pid = self.victim()
+            index = self.guild_of(shard)
+            do = self.prepare_module(act, index)
+            self.act("message", "wait:5000 hook", index)
+            if not self.wait_ticket(shard):
+                continue
+            place = re.sub("<(.*)>", lambda match: self.town.guilds[index][match.group(1)], detail)  # noqa: B023
+            again = point == "in_module" and act not in ("change", "leave") and " " not in place
+            self.slots.arm(shard, pid, point, place, countdown=self.dice.randrange(1, 4) if again else 1, tickets_min=1)
+            event = do()
+            result = self.slots.wait(shard, HIT_S)
+            if result:
+                self.killed(shard, point, result, measured=self.keep != "unwritten", module=act,
+                            cause=getattr(event, "cause", None))
+                return
+        raise AssertionError("nobody came to the kill point %s of a module (%s, %s)" % (point, act, detail))
+
     # Where a worker comes by while it takes up what the last one left.
     AGAIN = ["before_cache_commit", "after_cache_commit", "before_handler", "in_handler", "before_intent", "before_send",
-             "after_send", "after_reply", "after_conclude", "before_done", "before_journal_closed"]
+             "after_send", "after_reply", "after_conclude", "before_done", "before_journal_closed", "in_module", "job_noted"]
 
     def kill_twice(self):
         """One dies at a place, and its successor while it takes up what the first has left."""
         point = self.dice.choice(["after_reply", "after_send", "before_send", "in_handler", "before_journal_closed"])
-        self.kill_at(point, self.dice.randrange(13))
+        if point in self.MODULE_WAYS and self.dice.random() < 0.5:
+            self.kill_at_module(point, self.dice.randrange(13))
+        else:
+            self.kill_at(point, self.dice.randrange(13))
         shard = self.kills[-1]["shard"]
         again = self.dice.choice(self.AGAIN)
         self.slots.arm(32 + shard, 0, again, countdown=self.dice.randrange(1, 3), shard=shard)
@@ -412,6 +507,18 @@ class Campaign:
         after = self.sim.counters()
         self.reconnects += after["connects"] - before["connects"]
 
+    def fault_database(self):
+        """All connections to the database are cut, in the middle of whatever they were at."""
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND"
+                 " pid <> pg_backend_pid()")
+        self.struck["database cut"] = self.struck.get("database cut", 0) + 1
+
+    def fault_nats(self):
+        if self.servers.stack:  # else it is others' as well
+            self.servers.stack.nats.kill()
+            self.servers.stack.nats.start()
+            self.struck["NATS killed"] = self.struck.get("NATS killed", 0) + 1
+
     def together(self):
         """The supervisor and two workers die in one moment: nobody is there to see it, or to start them again."""
         victims = [self.victim()]
@@ -437,13 +544,19 @@ class Campaign:
     # --- the report ------------------------------------------------------------------------------------------------
 
     def report(self):
+        self.sim.set(rest_limits=False)  # the judge asks, too
         lines = self.judge.report()
         return lines + self.plan_lines()
 
     def plan_lines(self):
-        done = self.deaths()
-        lines = [Line("kills at " + point, done[point], done[point] >= self.plan.get(point, 0), words)
-                 for point, words in POINTS.items() if self.plan.get(point)]
+        done, planned = self.deaths(), collections.Counter()
+        for point, count in self.plan.items():
+            planned[point.removeprefix("m:")] += count
+        lines = [Line("kills at " + point, done[point], done[point] >= planned[point], words)
+                 for point, words in POINTS.items() if planned[point]]
+        acts = collections.Counter(kill["module"] for kill in self.kills if "module" in kill)
+        lines.append(Line("kills while modules were at work", sum(acts.values()), None,
+                          ", ".join("%s %d" % one for one in sorted(acts.items()))))
         return lines + [Line("faults", ", ".join("%s %d" % one for one in sorted(self.struck.items())) or "none", None)] + \
             [Line("note", note, None) for note in self.notes] + \
             [Line("went wrong", failure, False) for failure in self.failures] + \

@@ -7,8 +7,12 @@ import collections
 import datetime
 import os
 import re
+import time
 
+import doings
+import judge_modules
 from kills import POINTS
+from line import Line
 from traffic import CHECK_WORDS, UNMARKED
 
 PAGE = 20000
@@ -17,6 +21,7 @@ LATE_US = 2_000_000
 # A kill and the request that it tore: the sim may come to read that a while after the death.
 KILL_SLACK_US = 500_000
 ARRIVES_US = 15_000
+OUT_US = 3_000_000  # a request without an answer for longer gets none
 # Routes of class NEVER that the campaign's events ask for, as the log and as the sim names them.
 OPERATIONS = {"EXECUTE_WEBHOOK": "execute_webhook", "CREATE_FOLLOWUP": "execute_webhook", "CREATE_THREAD": "create_thread"}
 # Load average a processor, beyond which times are those of the machine's other work.
@@ -39,20 +44,21 @@ class Books:
         self.entries, self.entry_after = {}, 0
 
     def read(self):
+        """A row whose answer is still out, and all after it, are read the next time."""
         while True:
             answer = self.sim.get("/effects", after=self.after, limit=PAGE)
+            if answer["overwritten"]:
+                raise AssertionError("the sim's rows ran over: a longer campaign wants a larger --ledger-max")
+            young_us = time.monotonic_ns() // 1000 - OUT_US
             for row in answer["rows"]:
+                if row["ended_us"] == 0 and row["arrived_us"] > young_us:
+                    return self
+                self.after = row["n"]
                 row["cause"] = int(row["cause"])
                 self.rows.append(row)
                 self.by_cause[row["cause"]].append(row)
-            # Rows whose answer is still out are read again the next time.
             if len(answer["rows"]) < PAGE:
-                break
-            self.after = answer["next_after"]
-        if answer["overwritten"]:
-            raise AssertionError("the sim's rows ran over: a longer campaign wants a larger --ledger-max")
-        self.after = answer["next_after"]
-        return self
+                return self
 
     def read_entries(self):
         """{id: ledger entry}, all of them anew: a replay changes them."""
@@ -66,17 +72,6 @@ class Books:
             after = answer["next_after"]
 
 
-class Line:
-    """One line of the report. good None: for information."""
-
-    def __init__(self, name, value, good=None, note="", blame=()):
-        self.name, self.value, self.good, self.note, self.blame = name, value, good, note, list(blame)
-
-    def __str__(self):
-        mark = "    " if self.good is None else "ok  " if self.good else "FAIL"
-        return "%s %-34s %s%s" % (mark, self.name, self.value, "  (%s)" % self.note if self.note else "")
-
-
 class Judge:
     """keep: the sim's way of keeping replays. records: the fleet's log. kills: what the campaign did."""
 
@@ -85,6 +80,7 @@ class Judge:
         self.sim, self.events, self.fleet, self.campaign = sim, events, fleet, campaign
         self.by_cause = {}
         self.refused = []
+        self.modules = judge_modules.ModuleJudge(self, campaign.doings, campaign.sql, sim, fleet)
 
     # --- what is known besides -------------------------------------------------------------------------------------
 
@@ -157,6 +153,9 @@ class Judge:
     # --- one event -------------------------------------------------------------------------------------------------
 
     def rows_of(self, event, step, name, route):
+        if name in doings.NAMES:
+            return judge_modules.rows_of([row for row in self.books.by_cause.get(event.cause, ())
+                                          if row["operation"] in route.split("|")], step, name)
         wanted = "" if name in UNMARKED else str(step)
         return [row for row in self.books.by_cause.get(event.cause, ())
                 if row["step"] == wanted and row["operation"] in route.split("|")]
@@ -195,10 +194,12 @@ class Judge:
                 verdicts["expired"].append((event, step, name))
             elif dead:
                 verdicts["dead"].append((event, step, name))
+            elif name in doings.NAMES and self.modules.excused(event, name):
+                verdicts["excused"].append((event, step, name, self.modules.excused(event, name)))
             elif rows and rows[-1]["fault"]:
                 verdicts["failed"].append((event, step, name, rows[-1]["fault"]))
             else:
-                gone = self.taken_away(event) if gone is None else gone
+                gone = self.taken_away(event) if gone is None and not event.asked_by else gone
                 if gone:
                     verdicts["taken"].append((event, step, name))
                 else:
@@ -216,7 +217,7 @@ class Judge:
 
     def judge_repeats(self, event, name, repeat, rows, verdicts):
         """A request that came twice needs a reason: a kill between the two, or an answer that the sim spoilt."""
-        if name in ("answer", "update", "edit", "defer"):
+        if name in ("answer", "update", "edit", "defer", "reply"):
             return  # an edit after a callback is another request of the same word
         for before, after in zip(rows, rows[1:]):
             verdicts["repeats"] += 1
@@ -248,7 +249,7 @@ class Judge:
 
     def report(self):
         v = self.gather().verdicts()
-        return (self.sent(v) + self.losses(v) + self.unknowns(v) + self.expiries(v) + self.parkings() + self.spendings()
+        return (self.sent(v) + self.modules.lines(v) + self.losses(v) + self.unknowns(v) + self.expiries(v) + self.parkings() + self.spendings()
                 + self.recoveries() + self.shares(v) + self.kill_lines())
 
     def sent(self, v):
@@ -256,8 +257,9 @@ class Judge:
         kinds = collections.Counter(event.kind for event in self.by_cause.values())
         background = {kind: summary[kind] for kind in ("messages", "interactions")}
         handled = self.campaign.counter("events_handled")
+        later = sum(event.asked_by is not None for event in self.by_cause.values())  # no events of Discord's
         lines = [Line("events sent", len(self.by_cause), None, ", ".join("%s %d" % one for one in sorted(kinds.items()))),
-                 Line("events handled (workers' count)", handled, handled >= len(self.by_cause) - len(v["undelivered"]) -
+                 Line("events handled (workers' count)", handled, handled >= len(self.by_cause) - later - len(v["undelivered"]) -
                       len({one[0].cause for one in v["taken"]}), "with the background traffic"),
                  Line("effects planned / done", "%d / %d" % (v["planned"], v["done"]), None),
                  Line("requests seen raw", len(self.books.rows), None,
@@ -398,7 +400,7 @@ class Judge:
         share = (done["check"] + done["never"]) / whole if whole else 0
         ways = {word: self.check_ways(word) for word in CHECK_WORDS}
         self.campaign.check_ways = ways
-        return [Line("CHECK and NEVER of effects", "%.0f %%" % (100 * share), share >= 0.3,
+        return [Line("CHECK and NEVER of effects", "%.0f %%" % (100 * share), share >= 0.3 if not self.campaign.modules_only else None,
                      ", ".join("%s %d" % (name, done[name]) for name in ("safe", "nonce", "check", "never"))),
                 Line("CHECK rows, happened/not", ", ".join("%s %d/%d" % (word, *ways[word]) for word in ways), None)]
 

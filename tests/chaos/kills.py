@@ -11,7 +11,8 @@ STATE = struct.Struct("<I")
 IDLE, ARMED, DONE = range(3)
 
 # Every KILL_POINT() of the source, with what it takes to get there: the words of the event that is sent to the shard.
-# The first six are those that must not be missing from any campaign; "after_send" is tests/chaos/after_send.c.
+# The first six are those that must not be missing from any campaign; "after_send" is tests/chaos/after_send.c; those of jobs
+# are the scheduler's (shard/schedule).
 POINTS = {
     "receipt": "a frame is in the inbox, nobody has begun it",
     "in_handler": "within a handler, between two of its effects",
@@ -29,9 +30,16 @@ POINTS = {
     "park": "a copy is parked, the inbox still has its own",
     "session_flip": "READY taken, the session half on the board",
     "bury": "a dead letter is written, the inbox still has the event",
+    "in_module": "a module's code is entered: for an event, a command, an answer, a job",
+    "job_made": "a job is written, who asked for it not told",
+    "job_claimed": "the database gave it to us, the agenda does not know",
+    "job_noted": "the agenda has it as begun, its handler not entered",
+    "job_over": "the last call of the run is through, the agenda does not know",
+    "job_ending": "the agenda has it as over, the database was not told",
+    "job_told": "the database was told, the agenda has it still",
 }
 
-# Of the scheduler (shard/schedule); the campaign has no jobs, tests/integration/test_remind.py kills there.
+# Each step of a job's run, from its making to its end (tests/integration/test_remind.py).
 JOB_POINTS = {
     "job_made": "a job is written, who asked for it not told",
     "job_claimed": "the database gave it to us, the agenda does not know",

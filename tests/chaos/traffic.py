@@ -32,20 +32,27 @@ WORDS = {
 }
 # No text that could bear a mark goes with these: the sim ties them to their event by the path.
 UNMARKED = {"react", "cross", "defer"}
+# Of so many guilds one sends direct messages to who comes. A bot may open but one a second, and others do, too.
+DM_EACH = 16
 CHECK_WORDS = ("kick", "ban", "thread", "cross")
 
 
 class Event:
     """One event that was sent, and the effects that it is to have."""
 
-    def __init__(self, cause, kind, plan, guild, shard, made_us, probe=False, delivered=1):
+    def __init__(self, cause, kind, plan, guild, shard, made_us, probe=False, delivered=1, owes=None):
         self.cause, self.kind, self.plan, self.guild, self.shard = cause, kind, plan, guild, shard
         self.made_us, self.probe, self.delivered = made_us, probe, delivered
-        self.poison = "poison" in plan
+        self.poison = "poison" in plan and owes is None
+        # Of the bundled modules (doings.py): effects in place of a plan's, and beside them; the command that asked for what
+        # happens later; and on which settings an effect hangs.
+        self.owes, self.more, self.asked_by, self.hangs_on = owes, [], None, {}
 
     def effects(self):
         """[(step, word, route, class)]"""
-        found = []
+        if self.owes is not None:
+            return self.owes
+        found = list(self.more)
         for step, word in enumerate(self.plan.split(), 1):
             name = word.partition(":")[0]
             if name not in WORDS:
@@ -65,10 +72,12 @@ class Town:
         self.guilds = []
         for index in range(sim.options["guilds"]):
             guild = sim.get("/guild", index=index)
-            texts = [one["id"] for one in guild["channels"] if one["type"] == 0]
+            # The last three are the modules': who comes and goes, reminders, polls.
+            *texts, hall, tower, square = [one["id"] for one in guild["channels"] if one["type"] == 0]
             news = next(one["id"] for one in guild["channels"] if one["type"] == 5)
             self.guilds.append({"id": guild["id"], "roles": guild["roles"], "texts": texts, "news": news, "next": 10,
-                                "message": None, "shard": (int(guild["id"]) >> 22) % shards})
+                                "message": None, "shard": (int(guild["id"]) >> 22) % shards, "hall": hall, "tower": tower,
+                                "square": square})
         self._lock = threading.Lock()
         self._last_id = 0
 
@@ -101,6 +110,10 @@ class Traffic:
         self.dice = random.Random(seed)
         self.events, self.error = {}, None
         self.quiet = set()  # shards that get no interactions just now
+        self.kinds = [(self.message, 46), (self.command, 22), (self.button, 12), (self.form, 4), (self.member, 8),
+                      (self.role, 4), (self.guild, 4)]
+        self.interactions = [self.command, self.button, self.form]
+        self.joins = lambda event: None  # what else comes of one
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -128,15 +141,13 @@ class Traffic:
 
     def one(self):
         index = self.dice.randrange(len(self.town.guilds))
-        kinds = [(self.message, 46), (self.command, 22), (self.button, 12), (self.form, 4), (self.member, 8),
-                 (self.role, 4), (self.guild, 4)]
-        act = self.dice.choices([one[0] for one in kinds], [one[1] for one in kinds])[0]
-        if act in (self.command, self.button, self.form) and self.town.guilds[index]["shard"] in self.quiet:
+        act = self.dice.choices([one[0] for one in self.kinds], [one[1] for one in self.kinds])[0]
+        if act in self.interactions and self.town.guilds[index]["shard"] in self.quiet:
             act = self.message
         act(self.client, self.dice, index)
 
-    def _note(self, cause, kind, plan, index, made_us, delivered, probe=False):
-        event = Event(int(cause), kind, plan, index, self.town.guilds[index]["shard"], made_us, probe, delivered)
+    def note(self, cause, kind, plan, index, made_us, delivered, probe=False, owes=None):
+        event = Event(int(cause), kind, plan, index, self.town.guilds[index]["shard"], made_us, probe, delivered, owes)
         with self._lock:
             self.events[int(cause)] = event
         return event
@@ -144,6 +155,12 @@ class Traffic:
     def all(self):
         with self._lock:
             return list(self.events.values())
+
+    def leave_out(self, events):
+        """They are no part of what is judged."""
+        with self._lock:
+            for event in events:
+                del self.events[event.cause]
 
     def message_plan(self, dice, index):
         guild, member = self.town.guilds[index], self.town.member
@@ -169,7 +186,7 @@ class Traffic:
         channel = guild["news"] if "cross" in plan else dice.choice(guild["texts"])
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/message", guild_index=index, channel_id=channel, content="chaos: " + plan)
-        return self._note(answer["ids"][0], "message", plan, index, made_us, answer["delivered"], probe)
+        return self.note(answer["ids"][0], "message", plan, index, made_us, answer["delivered"], probe)
 
     def command(self, client, dice, index, plan=None, probe=False):
         plan = plan or dice.choice(["answer", "answer", "answer fup", "answer fup fup", "defer answer fup",
@@ -177,29 +194,34 @@ class Traffic:
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/interaction", guild_index=index, name="chaos",
                              options=[{"name": "plan", "type": 3, "value": plan}])
-        return self._note(answer["id"], "command", plan, index, made_us, answer["delivered"], probe)
+        return self.note(answer["id"], "command", plan, index, made_us, answer["delivered"], probe)
 
     def button(self, client, dice, index, plan=None):
         plan = plan or dice.choice(["update", "update fup", "answer", "answer fup", "form", "defer answer fup"])
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/interaction", guild_index=index, type=3, custom_id=("chaos.up:" if "update" in plan else "chaos:") + plan,
                              message_id=self.town.guilds[index]["message"])
-        return self._note(answer["id"], "button", plan, index, made_us, answer["delivered"])
+        return self.note(answer["id"], "button", plan, index, made_us, answer["delivered"])
 
     def form(self, client, dice, index, plan=None):
         plan = plan or dice.choice(["answer fup", "answer"])
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/interaction", guild_index=index, type=5, custom_id="chaos:" + plan)
-        return self._note(answer["id"], "form", plan, index, made_us, answer["delivered"])
+        return self.note(answer["id"], "form", plan, index, made_us, answer["delivered"])
 
     def member(self, client, dice, index, plan=None):
         """Somebody joins: an event without an id of its own."""
         cause, channel = self.town.fresh_id(), dice.choice(self.town.guilds[index]["texts"])
-        plan = plan or dice.choice(["say:" + channel, "mute:@", "say:" + channel + " mute:@", "hook"])
+        plans = ["say:" + channel, "hook", "mute:@", "say:" + channel + " mute:@"]
+        if index % DM_EACH == 0:  # a direct message needs somebody whom the sim knows; his id is too old for a time-out
+            cause, plans = int(self.town.member(index)), plans[:2]
+        plan = plan if plan is not None else dice.choice(plans)
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/guild", guild_index=index, action="member_add", user_id=str(cause), cause=str(cause),
                              fields={"nick": "chaos: " + plan})
-        return self._note(cause, "member", plan.replace("@", str(cause)), index, made_us, answer["delivered"])
+        event = self.note(cause, "member", plan.replace("@", str(cause)), index, made_us, answer["delivered"])
+        self.joins(event)
+        return event
 
     def role(self, client, dice, index, plan=None):
         """A role is made: it changes the cache, and has no id of its own either."""
@@ -210,7 +232,7 @@ class Traffic:
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/event", t="GUILD_ROLE_CREATE", guild_index=index, cause=str(cause),
                              d={"guild_id": self.town.guilds[index]["id"], "role": role})
-        return self._note(cause, "role", plan, index, made_us, answer["delivered"])
+        return self.note(cause, "role", plan, index, made_us, answer["delivered"])
 
     def guild(self, client, dice, index, plan=None):
         cause = self.town.fresh_id()
@@ -218,7 +240,7 @@ class Traffic:
         made_us = time.monotonic_ns() // 1000
         answer = client.post("/guild", guild_index=index, action="update", cause=str(cause),
                              fields={"name": "chaos: %d %s" % (cause, plan)})
-        return self._note(cause, "guild", plan, index, made_us, answer["delivered"])
+        return self.note(cause, "guild", plan, index, made_us, answer["delivered"])
 
 
 def furnish(town, rest, path):

@@ -160,6 +160,24 @@ def test_who_may_see_votes_and_end_it(sim, fleet):
     assert f"<@{voter}>" in json.dumps(shown(sim, open_one))
 
 
+def test_what_is_not_posted_yet_is_not_ended(sim, fleet, servers):
+    """The result would stand before the poll, and buttons under it for ever."""
+    sim.fault("latency", route="create_message", ms=3000, times=1)
+    asked = poll(sim, "create", 0, question="Soon?", answers="a | b")
+    stored = lambda: servers.sql("SELECT message_id FROM shoal.utility__poll", fleet.secrets["DATABASE_URL"])  # noqa: E731
+    procs.wait_until(lambda: any(one["operation"] == "create_message" for one in sim.get("/effects", limit=1000)["rows"]) and
+                     stored() == "0", 30, "it is stored and on its way")
+    told = text_of(sim.answer(poll(sim, "end", 0)))
+    if stored() == "0":  # else the machine stood still for three seconds
+        assert "no such poll" in told, told
+    assert "Your poll is there" in text_of(sim.answer(asked))
+    if "no such poll" in told:
+        assert "result stands" in text_of(sim.answer(poll(sim, "end", 0)))
+    procs.wait_until(lambda: announced(sim), 30, "the announcement")
+    assert announced(sim)[0]["message_reference"]["message_id"] and len(announced(sim)) == 1
+    procs.wait_until(lambda: any(one.get("components") == [] for one in edits(sim)), 30, "its buttons go")
+
+
 # --- time, crashes, absences -----------------------------------------------------------------------------------------
 
 def test_it_ends_by_itself(sim, fleet):

@@ -271,7 +271,7 @@ def test_killed_at_each_step(sim, make_fleet, private, monkeypatch, point):
     fleet.environment["SHOAL_KILL_FILE"] = slots.path
     fleet.stop()
     fleet.start().ready(shards=4)
-    detail = "CREATE_MESSAGE" if point.startswith(("before_", "after_")) else ""
+    detail = "CREATE_MESSAGE remind" if point.startswith(("before_", "after_")) else ""
     slots.arm(0, 0, point, detail)
     remind(sim, "in 1s", "cause-400.1 once")
     assert slots.wait(0, fleets.READY_S), "nobody came there"

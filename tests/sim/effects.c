@@ -17,8 +17,8 @@
 
 struct row {
 	uint64_t arrived_us, arrived_ms, ended_us;
-	uint64_t cause, made_id;
-	const char *operation, *fault;
+	uint64_t cause, made_id, refers;
+	const char *operation, *fault, *what;
 	int status, code;
 	enum effect_fate fate;
 	char step[STEP_SIZE];
@@ -102,10 +102,10 @@ static void blame(const struct rest_call *c, struct row *row)
 		row->cause = rest_id(c, 0);
 	else if (!strncmp(pattern, "/webhooks/{}/{}", 15))
 		row->cause = interaction_of_token(c->param[1]);
-	else if (!strncmp(pattern, "/channels/{}/messages/{}", 24))
+	else if (!strncmp(pattern, "/channels/{}/messages/{}", 24) || !strncmp(pattern, "/guilds/{}/members/{}", 21))
 		row->cause = rest_id(c, 1);
 	else
-		row->cause = referred_message(c->x);
+		row->cause = row->refers;
 }
 
 /* The path without what is secret in it. */
@@ -132,6 +132,7 @@ uint64_t effects_arrived(const struct rest_call *c)
 	}
 	*row = (struct row){ .arrived_us = c->x->arrived_us,
 			     .arrived_ms = wall_ms(),
+			     .refers = referred_message(c->x),
 			     .operation = c->route ? c->route->name : "" };
 	blame(c, row);
 	write_about(c, row->about);
@@ -158,6 +159,14 @@ void effects_fault(uint64_t number, const char *kind)
 		row->fault = kind;
 }
 
+void effects_what(uint64_t number, const char *what)
+{
+	struct row *row = find(number);
+
+	if (row)
+		row->what = what;
+}
+
 void effects_ended(uint64_t number, int status, int code)
 {
 	struct row *row = find(number);
@@ -173,12 +182,13 @@ void effects_ended(uint64_t number, int status, int code)
 
 static json_t *row_json(const struct row *row, uint64_t number)
 {
-	return json_pack("{s:I,s:o,s:s,s:s,s:I,s:I,s:I,s:s,s:i,s:i,s:s?,s:o,s:s}", "n", (json_int_t)number, "cause",
-			 json_sprintf("%llu", (unsigned long long)row->cause), "step", row->step, "operation",
+	return json_pack("{s:I,s:o,s:s,s:s,s:I,s:I,s:I,s:s,s:i,s:i,s:s?,s:s?,s:o,s:o,s:s}", "n", (json_int_t)number,
+			 "cause", json_sprintf("%llu", (unsigned long long)row->cause), "step", row->step, "operation",
 			 row->operation, "arrived_us", (json_int_t)row->arrived_us, "arrived_ms",
 			 (json_int_t)row->arrived_ms, "ended_us", (json_int_t)row->ended_us, "fate",
-			 fate_names[row->fate], "status", row->status, "code", row->code, "fault", row->fault,
-			 "made_id", json_sprintf("%llu", (unsigned long long)row->made_id), "about", row->about);
+			 fate_names[row->fate], "status", row->status, "code", row->code, "fault", row->fault, "what",
+			 row->what, "refers", json_sprintf("%llu", (unsigned long long)row->refers), "made_id",
+			 json_sprintf("%llu", (unsigned long long)row->made_id), "about", row->about);
 }
 
 json_t *effects_json(uint64_t after, uint64_t limit)

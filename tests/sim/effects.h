@@ -22,10 +22,12 @@ void effects_free(void);
 void effects_reset(void);
 
 /* A request is here, whatever will be done with it. Returns its number, from 1. Which event is to blame follows from a
- * text "cause-<id>.<step>" in its body or audit reason, else from the interaction, the message or the reference that it
- * names. */
+ * text "cause-<id>.<step>" in its body or audit reason, else from the interaction, the message, the member or the
+ * reference that it names. */
 uint64_t effects_arrived(const struct rest_call *c);
 void effects_fate(uint64_t row, enum effect_fate fate, uint64_t made_id);
+/* What kind of answer an interaction got; @what is a literal. */
+void effects_what(uint64_t row, const char *what);
 /* A fault that was ordered has struck it; @kind is a literal. */
 void effects_fault(uint64_t row, const char *kind);
 /* What it was answered; 0: nothing. */

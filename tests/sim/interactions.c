@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/sim/commands.h"
+#include "tests/sim/effects.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/map.h"
 #include "tests/sim/options.h"
@@ -389,6 +390,7 @@ void rest_interaction_callback(struct rest_call *c)
 		i->original_id = source->id;
 	}
 	ledger_effect(i->id, effects[type], m ? m->id : 0, c->x->arrived_us, true);
+	effects_what(c->row, effects[type]);
 	rest_done(c, m ? m->id : 0);
 	if (exchange_query_true(c->x, "with_response"))
 		rest_json(c, 200, callback_json(i, m));

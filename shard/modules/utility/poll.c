@@ -53,10 +53,10 @@ static void on_scheduled(void *arg, const struct shoal_scheduled *result)
 	shoal_free(making);
 }
 
-static void on_posted(void *arg, const struct shoal_result *result)
+/* Where the message stands is written before its maker is told: who then ends the poll finds it. */
+static void on_message_stored(void *arg, const struct shoal_written *written)
 {
 	struct making *making = arg;
-	struct shoal_scope *scope = shoal_invocation_scope(making->inv);
 	const struct shoal_schedule job = { .job = POLL_JOB,
 					    .guild_id = making->poll.guild_id,
 					    .user_id = making->poll.creator_id,
@@ -65,6 +65,20 @@ static void on_posted(void *arg, const struct shoal_result *result)
 					    .payload = &making->poll.id,
 					    .payload_len = sizeof(making->poll.id) };
 	struct shoal_scheduled none = { 0 };
+
+	if (written->error == -ECANCELED) {
+		shoal_free(making);
+		return;
+	}
+	none.error = shoal_schedule(shoal_invocation_scope(making->inv), &job, on_scheduled, making);
+	if (none.error < 0)
+		on_scheduled(making, &none);
+}
+
+static void on_posted(void *arg, const struct shoal_result *result)
+{
+	struct making *making = arg;
+	struct shoal_written none = { 0 };
 
 	if (result->error == -ECANCELED) {
 		shoal_free(making);
@@ -75,10 +89,9 @@ static void on_posted(void *arg, const struct shoal_result *result)
 		return;
 	}
 	making->poll.message_id = result->created_id;
-	poll_store_message(scope, &making->poll, NULL, NULL);
-	none.error = shoal_schedule(scope, &job, on_scheduled, making);
+	none.error = poll_store_message(shoal_invocation_scope(making->inv), &making->poll, on_message_stored, making);
 	if (none.error < 0)
-		on_scheduled(making, &none);
+		on_message_stored(making, &none);
 }
 
 static void on_stored(void *arg, const struct shoal_written *written)
@@ -256,7 +269,8 @@ static uint64_t asker_may(struct shoal_invocation *inv, uint64_t channel_id)
 	return bits;
 }
 
-/* True: @poll is one that the asker can see; else he was told. */
+/* True: @poll is one that the asker can see; else he was told. One whose message is still on its way is there for
+ * nobody: ended now, its buttons would come after its result, and stay. */
 static bool found(struct shoal_invocation *inv, int error, const struct poll *poll)
 {
 	if (error == -ECANCELED)
@@ -265,7 +279,8 @@ static bool found(struct shoal_invocation *inv, int error, const struct poll *po
 		poll_refuse(inv, error);
 		return false;
 	}
-	if (!poll || !shoal_permissions_cover(asker_may(inv, poll->channel_id), SHOAL_PERMISSION(VIEW_CHANNEL))) {
+	if (!poll || !poll->message_id ||
+	    !shoal_permissions_cover(asker_may(inv, poll->channel_id), SHOAL_PERMISSION(VIEW_CHANNEL))) {
 		shoal_refuse(inv, PHRASE(POLL_UNKNOWN), NULL, 0);
 		return false;
 	}
