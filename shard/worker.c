@@ -11,8 +11,7 @@
 
 #include "shard/crash.h"
 #include "shard/gauges.h"
-#include "shard/letter_orders.h"
-#include "shard/outbox_orders.h"
+#include "shard/orders.h"
 #include "shard/outside.h"
 #include "shard/setup.h"
 #include "shard/takeover.h"
@@ -266,9 +265,9 @@ static void on_notice(void *arg, const char *name, const json_t *notice)
 	else if (strcmp(name, "reconnect") == 0 && worker->session)
 		session_reconnect(worker->session);
 	else if (strcmp(name, "letter") == 0)
-		letter_orders_take(worker, notice);
+		orders_letter(worker, notice);
 	else if (strcmp(name, "outbox") == 0)
-		outbox_orders_take(worker, notice);
+		orders_outbox(worker, notice);
 	else
 		log_debug(NULL, "worker.notice_unknown", KV_STR("notice", name));
 }

@@ -3,28 +3,17 @@
 #include "shared/db/db_tally.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "shared/base/cleanup.h"
 #include "shared/base/clock.h"
-#include "shared/base/crc32c.h"
 #include "shared/base/errors.h"
+#include "shared/metrics/tally_file.h"
 
-#define MAGIC    "SHOALDB"
-#define VERSION  1
 #define EVERY_NS NS_PER_S
-
-struct header {
-	char magic[8];
-	uint32_t version, row_size, count;
-	uint32_t crc; /* of the rows */
-};
 
 struct db_teller {
 	char path[512];
@@ -33,6 +22,10 @@ struct db_teller {
 };
 
 _Static_assert(sizeof(struct db_statement_stats) == (6 + DB_BUCKETS) * 8, "the file's rows have no padding");
+
+static const struct tally_file tally_kind = {
+	.magic = "SHOALDB", .version = 1, .row_size = sizeof(struct db_tally_row), .rows_max = DB_TALLY_ROWS_MAX
+};
 
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
@@ -105,108 +98,31 @@ int db_tally_path(const char *dir, uint32_t generation, uint32_t shard_id, char 
 }
 
 /* All of @size bytes from the descriptor's beginning, and no more. */
-static int read_all(int fd, void *bytes, size_t size)
-{
-	size_t done = 0;
-	ssize_t r;
-
-	while (done < size) {
-		r = pread(fd, (char *)bytes + done, size - done, (off_t)done);
-		if (r < 0 && errno != EINTR)
-			return -errno;
-		if (r == 0)
-			return -SHOAL_EDAMAGED;
-		done += r > 0 ? (size_t)r : 0;
-	}
-	return 0;
-}
-
 static bool is_text(const char *bytes, size_t size)
 {
 	return bytes[0] && memchr(bytes, '\0', size);
 }
 
-/* Checks the bytes of a file and adds their rows. */
-static int take_file(struct db_tally *tally, const char *bytes, size_t size)
+int db_tally_read(struct db_tally *tally, const char *path)
 {
-	const struct header *header = (const struct header *)bytes;
-	const struct db_tally_row *rows = (const struct db_tally_row *)(header + 1);
-	int r = 0;
+	CLEANUP(cleanup_free) void *bytes = NULL;
+	const struct db_tally_row *rows;
+	size_t count = 0, i;
+	int r;
 
-	if (memcmp(header->magic, MAGIC, sizeof(MAGIC)) != 0)
-		return -SHOAL_EDAMAGED;
-	if (header->version != VERSION || header->row_size != sizeof(*rows))
-		return -SHOAL_EVERSION;
-	if (header->count > DB_TALLY_ROWS_MAX || size != sizeof(*header) + header->count * sizeof(*rows) ||
-	    crc32c(0, rows, header->count * sizeof(*rows)) != header->crc)
-		return -SHOAL_EDAMAGED;
-	for (size_t i = 0; i < header->count; i++)
+	r = tally_file_read(&tally_kind, path, &bytes, &count);
+	rows = bytes;
+	for (i = 0; r == 0 && i < count; i++)
 		if (!is_text(rows[i].owner, DB_TALLY_OWNER) || !is_text(rows[i].name, DB_TALLY_NAME))
 			return -SHOAL_EDAMAGED;
-	for (size_t i = 0; i < header->count && r == 0; i++)
+	for (i = 0; r == 0 && i < count; i++)
 		r = db_tally_add(tally, rows[i].owner, rows[i].name, &rows[i].stats);
 	return r;
 }
 
-int db_tally_read(struct db_tally *tally, const char *path)
-{
-	CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	CLEANUP(cleanup_free) char *bytes = NULL;
-	struct stat about;
-	size_t size;
-	int r;
-
-	if (fd < 0 || fstat(fd, &about) < 0)
-		return -errno;
-	if (!S_ISREG(about.st_mode) || about.st_size < (off_t)sizeof(struct header) ||
-	    about.st_size > (off_t)(sizeof(struct header) + DB_TALLY_ROWS_MAX * sizeof(struct db_tally_row)))
-		return -SHOAL_EDAMAGED;
-	size = (size_t)about.st_size;
-	bytes = malloc(size);
-	if (!bytes)
-		return -ENOMEM;
-	r = read_all(fd, bytes, size);
-	return r < 0 ? r : take_file(tally, bytes, size);
-}
-
-static int write_all(int fd, const void *bytes, size_t size)
-{
-	size_t done = 0;
-	ssize_t r;
-
-	while (done < size) {
-		r = write(fd, (const char *)bytes + done, size - done);
-		if (r < 0 && errno != EINTR)
-			return -errno;
-		done += r > 0 ? (size_t)r : 0;
-	}
-	return 0;
-}
-
 int db_tally_write(const struct db_tally *tally, const char *path)
 {
-	struct header header = { .version = VERSION, .row_size = sizeof(tally->rows[0]) };
-	size_t size = tally->count * sizeof(tally->rows[0]);
-	CLEANUP(cleanup_close) int fd = -1;
-	char fresh[600];
-	int r;
-
-	memcpy(header.magic, MAGIC, sizeof(MAGIC));
-	header.count = (uint32_t)tally->count;
-	header.crc = crc32c(0, tally->rows, size);
-	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
-		return -ENAMETOOLONG;
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, &header, sizeof(header));
-	if (r == 0)
-		r = write_all(fd, tally->rows, size);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(fresh);
-	return r;
+	return tally_file_write(&tally_kind, path, tally->rows, tally->count);
 }
 
 /* --- the worker's side -------------------------------------------------------------------------------------------- */

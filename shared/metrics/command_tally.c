@@ -3,31 +3,24 @@
 #include "shared/metrics/command_tally.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "shared/base/cleanup.h"
-#include "shared/base/crc32c.h"
 #include "shared/base/errors.h"
-
-#define MAGIC   "SHOALCM"
-#define VERSION 1
-
-struct header {
-	char magic[8];
-	uint32_t version, row_size, count;
-	uint32_t crc; /* of the rows */
-};
+#include "shared/metrics/tally_file.h"
 
 _Static_assert(sizeof(struct command_tally_row) == COMMAND_TALLY_MODULE + COMMAND_TALLY_PATH +
 							   8 * (COMMAND_OUTCOME_COUNT + 2 + COMMAND_TALLY_BUCKETS),
 	       "the file's rows have no padding");
+
+static const struct tally_file tally_kind = { .magic = "SHOALCM",
+					      .version = 1,
+					      .row_size = sizeof(struct command_tally_row),
+					      .rows_max = COMMAND_TALLY_ROWS_MAX };
 
 const char *const command_outcome_names[COMMAND_OUTCOME_COUNT] = {
 #define X(name, help) #name,
@@ -118,22 +111,6 @@ int command_tally_path(const char *dir, uint32_t generation, uint32_t shard_id, 
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }
 
-static int transfer(int fd, void *bytes, size_t size, bool writes)
-{
-	size_t done = 0;
-	ssize_t r;
-
-	while (done < size) {
-		r = writes ? write(fd, (char *)bytes + done, size - done) : read(fd, (char *)bytes + done, size - done);
-		if (r < 0 && errno != EINTR)
-			return -errno;
-		if (r == 0)
-			return -SHOAL_EDAMAGED;
-		done += r > 0 ? (size_t)r : 0;
-	}
-	return 0;
-}
-
 static bool is_text(const char *bytes, size_t size)
 {
 	return bytes[0] && memchr(bytes, '\0', size);
@@ -155,73 +132,28 @@ static int add_row(struct command_tally *tally, const struct command_tally_row *
 	return 0;
 }
 
-static int take_rows(struct command_tally *tally, const struct header *header, const struct command_tally_row *rows)
+int command_tally_read(struct command_tally *tally, const char *path)
 {
-	int r = 0;
+	CLEANUP(cleanup_free) void *bytes = NULL;
+	const struct command_tally_row *rows;
+	size_t count = 0, i;
+	int r;
 
-	if (crc32c(0, rows, header->count * sizeof(*rows)) != header->crc)
-		return -SHOAL_EDAMAGED;
-	for (uint32_t i = 0; i < header->count; i++)
+	r = tally_file_read(&tally_kind, path, &bytes, &count);
+	rows = bytes;
+	for (i = 0; r == 0 && i < count; i++)
 		if (!is_text(rows[i].module, sizeof(rows[i].module)) || !is_text(rows[i].path, sizeof(rows[i].path)))
 			return -SHOAL_EDAMAGED;
-	for (uint32_t i = 0; i < header->count && r == 0; i++)
+	for (i = 0; r == 0 && i < count; i++)
 		r = add_row(tally, &rows[i]);
 	return r;
 }
 
-int command_tally_read(struct command_tally *tally, const char *path)
-{
-	CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	CLEANUP(cleanup_free) struct command_tally_row *rows = NULL;
-	struct header header;
-	struct stat about;
-	int r;
-
-	if (fd < 0 || fstat(fd, &about) < 0)
-		return -errno;
-	if (!S_ISREG(about.st_mode))
-		return -SHOAL_EDAMAGED;
-	r = transfer(fd, &header, sizeof(header), false);
-	if (r < 0)
-		return r;
-	if (memcmp(header.magic, MAGIC, sizeof(MAGIC)) != 0)
-		return -SHOAL_EDAMAGED;
-	if (header.version != VERSION || header.row_size != sizeof(*rows))
-		return -SHOAL_EVERSION;
-	if (header.count > COMMAND_TALLY_ROWS_MAX ||
-	    about.st_size != (off_t)(sizeof(header) + header.count * sizeof(*rows)))
-		return -SHOAL_EDAMAGED;
-	rows = calloc(header.count + 1, sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	r = transfer(fd, rows, header.count * sizeof(*rows), false);
-	return r < 0 ? r : take_rows(tally, &header, rows);
-}
-
 int command_tally_write(struct command_tally *tally, const char *path)
 {
-	struct header header = { .version = VERSION, .row_size = sizeof(tally->rows[0]) };
-	size_t size = tally->count * sizeof(tally->rows[0]);
-	CLEANUP(cleanup_close) int fd = -1;
-	char fresh[600];
-	int r;
+	int r = tally_file_write(&tally_kind, path, tally->rows, tally->count);
 
-	memcpy(header.magic, MAGIC, sizeof(MAGIC));
-	header.count = (uint32_t)tally->count;
-	header.crc = crc32c(0, tally->rows, size);
-	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
-		return -ENAMETOOLONG;
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	r = transfer(fd, &header, sizeof(header), true);
 	if (r == 0)
-		r = transfer(fd, tally->rows, size, true);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(fresh);
-	else
 		tally->changes = 0;
 	return r;
 }
