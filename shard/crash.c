@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ static const struct {
 };
 
 static struct board_shard *crash_board;
+static pid_t crash_pid;
 static char crash_stack[STACK_BYTES];
 static char report_path[PATH_SIZE];
 static int report_fd = -1; /* while a report is being written */
@@ -218,6 +220,17 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	on_crash(number);
 }
 
+/* exit() in the midst of a module's code leaves no word, and the next worker would begin the same event again, for
+ * ever. (A child that a module forked ends like any other; so does a helper thread's doing, which is nobody's we know.)
+ */
+static void on_exit_within(void)
+{
+	if (!culprit_current() || getpid() != crash_pid || is_helper())
+		return;
+	say("shoal-shard: a module's code called exit()\n");
+	abort();
+}
+
 void crash_report_to(const char *path)
 {
 	if (snprintf(report_path, sizeof(report_path), "%s", path) >= (int)sizeof(report_path))
@@ -246,6 +259,9 @@ void crash_install(struct board_shard *board)
 	void *frames[1];
 	size_t i;
 
+	if (!crash_pid)
+		atexit(on_exit_within);
+	crash_pid = getpid();
 	crash_board = board;
 	backtrace(frames, 1); /* loads libgcc now: not in the handler */
 	sigaltstack(&stack, NULL);

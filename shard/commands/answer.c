@@ -20,12 +20,13 @@
 #define MESSAGE_DEADLINE_MS 60000
 
 enum answer_state { OPEN, DEFERRING, DEFERRED, SENDING, DONE, STATE_COUNT };
-enum answer_event { GIVE, DUE, SENT, ALREADY, FAILED, EVENT_COUNT };
+enum answer_event { GIVE, DUE, SENT, ALREADY, REFUSED, FAILED, EVENT_COUNT };
 
 static void send_first(void *owner, const void *event_data);
 static void send_defer(void *owner, const void *event_data);
 static void send_edit(void *owner, const void *event_data);
 static void deferred(void *owner, const void *event_data);
+static void send_sorry(void *owner, const void *event_data);
 static void finish(void *owner, const void *event_data);
 
 static const struct machine_edge edges[STATE_COUNT][EVENT_COUNT] = {
@@ -40,14 +41,15 @@ static const struct machine_edge edges[STATE_COUNT][EVENT_COUNT] = {
 	[DEFERRED][DUE] = IGNORED,
 	[SENDING][DUE] = IGNORED,
 	[SENDING][SENT] = GO(DONE, finish),
-	[SENDING][ALREADY] = GO(SENDING, send_edit), /* answered or deferred before a crash: this makes it true */
+	[SENDING][ALREADY] = GO(SENDING, send_edit),  /* answered or deferred before a crash: this makes it true */
+	[SENDING][REFUSED] = GO(SENDING, send_sorry), /* once: the member still waits */
 	[SENDING][FAILED] = GO(DONE, finish),
 	[DONE][GIVE] = IGNORED, /* the deferral failed: there is nobody to tell any more */
 	[DONE][DUE] = IGNORED,
 };
 
 static const char *const state_names[] = { "open", "deferring", "deferred", "sending", "done" };
-static const char *const event_names[] = { "give", "due", "sent", "already", "failed" };
+static const char *const event_names[] = { "give", "due", "sent", "already", "refused", "failed" };
 
 static const struct machine_table table = {
 	"answer", &edges[0][0], state_names, event_names, STATE_COUNT, EVENT_COUNT
@@ -92,6 +94,12 @@ static struct log_ctx context_of(const struct shoal_invocation *inv)
 				 .event = inv->form == INVOCATION_MESSAGE ? "MESSAGE_CREATE" : "INTERACTION_CREATE" };
 }
 
+static void drop_reply(struct shoal_invocation *inv)
+{
+	inv->reply = content_free(inv->reply);
+	json_decref(TAKE(inv->modal));
+}
+
 static void failed_to_send(struct shoal_invocation *inv, int error, const struct rest_result *result)
 {
 	struct log_ctx ctx = context_of(inv);
@@ -115,12 +123,37 @@ static void failed_to_send(struct shoal_invocation *inv, int error, const struct
 /* And that there is nothing to edit: nobody had deferred in time, or the token is dead. */
 #define CODE_UNKNOWN_WEBHOOK 10015
 #define CODE_UNKNOWN_MESSAGE 10008
+#define HTTP_BAD_REQUEST     400
 
 /* An answer that a successor gave, and that came after the interaction's time. */
 static bool is_expired(const struct shoal_invocation *inv, const struct rest_result *result)
 {
 	return inv->form == INVOCATION_SLASH && ticket_again(inv->ticket) &&
 	       (result->discord_code == CODE_UNKNOWN_WEBHOOK || result->discord_code == CODE_UNKNOWN_MESSAGE);
+}
+
+/* Discord did not like what the answer says, so whoever waits for it would wait for ever: other words will do. A module
+ * that made it, and we, should not have; who reads it has a number for it. */
+static bool say_sorry(struct shoal_invocation *inv, const struct rest_result *result)
+{
+	struct shoal_result why = { .error = result->error,
+				    .http_status = result->http_status,
+				    .discord_code = result->discord_code,
+				    .message = result->message };
+	struct content *content;
+
+	if (result->http_status != HTTP_BAD_REQUEST || inv->answer.state != SENDING || inv->is_sorry ||
+	    inv->form == INVOCATION_SUGGEST)
+		return false;
+	inv->is_sorry = true;
+	if (invocation_sorry(inv, &why, &content) < 0)
+		return false;
+	drop_reply(inv);
+	inv->reply = content;
+	inv->reply_kind = ANSWER_MESSAGE;
+	inv->reply_ephemeral = true;
+	step(inv, REFUSED);
+	return true;
 }
 
 /* The reference that the request held is given back here, whatever came of it. */
@@ -143,7 +176,7 @@ static void request_done(void *arg, const struct rest_result *result)
 		log_warn(&ctx, "commands.expired", KV_MSG("a crash came between an interaction and its answer in time"),
 			 KV_U64("interaction", inv->event_id), KV_MS("age", invocation_age_ms(inv)));
 		step(inv, FAILED);
-	} else {
+	} else if (!say_sorry(inv, result)) {
 		failed_to_send(inv, result->error, result);
 	}
 	invocation_release(inv);
@@ -280,6 +313,7 @@ static void send_edit(void *owner, const void *event_data)
 	struct shoal_invocation *inv = owner;
 
 	(void)event_data;
+	inv->is_edit = true;
 	if (inv->reply_kind == ANSWER_MODAL && too_late_for_a_form(inv) < 0)
 		failed_to_send(inv, -ENOMEM, NULL);
 	else if (inv->updates && inv->reply_kind == ANSWER_MESSAGE)
@@ -287,6 +321,20 @@ static void send_edit(void *owner, const void *event_data)
 			     EDIT_DEADLINE_MS);
 	else
 		send_message(inv, PAYLOAD_ORIGINAL, 0, ROUTE_EDIT_ORIGINAL, EDIT_DEADLINE_MS);
+}
+
+/* The way that the refused one went; a message or a follow-up is another effect than that, with a number of its own. */
+static void send_sorry(void *owner, const void *event_data)
+{
+	struct shoal_invocation *inv = owner;
+
+	if (inv->updates)
+		inv->reply_step =
+			(struct effect_scope){ .ticket = inv->ticket, .next_step = inv->scope.effects.next_step++ };
+	if (inv->is_edit)
+		send_edit(owner, event_data);
+	else
+		send_first(owner, event_data);
 }
 
 static void deferred(void *owner, const void *event_data)
@@ -298,12 +346,6 @@ static void deferred(void *owner, const void *event_data)
 		step(inv, GIVE);
 	else if (inv->replied)
 		followup_run(inv);
-}
-
-static void drop_reply(struct shoal_invocation *inv)
-{
-	inv->reply = content_free(inv->reply);
-	json_decref(TAKE(inv->modal));
 }
 
 static void finish(void *owner, const void *event_data)
@@ -412,7 +454,10 @@ bool answer_is_settled(const struct shoal_invocation *inv)
 
 void answer_tick(struct shoal_invocation *inv)
 {
-	if (inv->form == INVOCATION_SLASH && inv->answer.state == OPEN && !inv->replied && !inv->keeps_modal &&
-	    invocation_age_ms(inv) >= ANSWER_DEFER_MS)
+	if (inv->form != INVOCATION_SLASH || inv->replied)
+		return;
+	if (inv->answer.state == OPEN && !inv->keeps_modal && invocation_age_ms(inv) >= ANSWER_DEFER_MS)
 		step(inv, DUE);
+	else if (inv->answer.state == DEFERRED && invocation_age_ms(inv) >= ANSWER_HELD_MS)
+		invocation_apologise(inv);
 }

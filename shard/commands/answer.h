@@ -7,6 +7,8 @@
 /* An interaction still open at this age is deferred; past ANSWER_LATE_MS it can't be answered any more. */
 #define ANSWER_DEFER_MS 1500
 #define ANSWER_LATE_MS  2800
+/* A handler that holds its command and says nothing is spoken for while the token still lives (15 minutes). */
+#define ANSWER_HELD_MS (14 * 60 * 1000)
 
 void answer_init(struct shoal_invocation *inv);
 /* As if it had been deferred already (by a worker that died): the answer goes straight to @original. */

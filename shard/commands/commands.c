@@ -302,8 +302,9 @@ static void component(struct shoal_invocation *inv, const struct shoal_interacti
 	inv->keeps_modal = row->flags & SHOAL_COMPONENT_MODAL;
 	if (row->flags & SHOAL_COMPONENT_EPHEMERAL)
 		inv->flags |= SHOAL_COMMAND_EPHEMERAL;
-	if (invocation_set_data(inv, data, skip) < 0) {
-		refuse(inv, -ENOMEM, NULL);
+	if (invocation_set_data(inv, data, skip) < 0) { /* no client of Discord's sends so much */
+		inv->outcome = COMMAND_OUTCOME_wrong;
+		invocation_refuse(inv, &phrase_COMPONENT_GONE, NULL, 0);
 		return;
 	}
 	if (!gate_open(inv, &rule))

@@ -19,6 +19,13 @@
 #define INPUTS_MAX      5
 #define MENTIONS_MAX    100
 #define INPUT_TEXT_MAX  4000
+#define TITLE_MAX       256 /* units, as all that follow */
+#define DESCRIPTION_MAX 4096
+#define FOOTER_MAX      2048
+#define LINE_NAME_MAX   256
+#define LINE_VALUE_MAX  1024
+#define CHOICE_MAX      100
+#define URL_MAX         2048
 
 enum { TYPE_ROW = 1, TYPE_BUTTON = 2, TYPE_TEXT_INPUT = 4, TYPE_LABEL = 18 };
 enum { TEXT_SHORT = 1, TEXT_PARAGRAPH = 2 };
@@ -39,6 +46,15 @@ static bool set_text(json_t *object, const char *key, const char *text)
 	return !text || json_object_set_new(object, key, json_string(text)) == 0;
 }
 
+/* What comes of members' words (a name, a question) may be longer than Discord takes there: it is cut, as a message's
+ * text is, with an ellipsis at its end. Limits: discord-facts section 16. */
+static bool set_clipped(json_t *object, const char *key, const char *text, size_t max_units)
+{
+	CLEANUP(cleanup_free) char *cut = text ? payload_clip(text, max_units) : NULL;
+
+	return !text || (cut && set_text(object, key, cut));
+}
+
 static bool set_number(json_t *object, const char *key, int64_t number, bool there)
 {
 	return !there || json_object_set_new(object, key, json_integer(number)) == 0;
@@ -50,9 +66,11 @@ static bool set_truth(json_t *object, const char *key, bool truth)
 }
 
 /* {"url": …} and the like. */
-static bool set_wrapped(json_t *object, const char *key, const char *inner, const char *text)
+static bool set_wrapped(json_t *object, const char *key, const char *inner, const char *text, size_t max_units)
 {
-	return !text || json_object_set_new(object, key, json_pack("{s:s}", inner, text)) == 0;
+	CLEANUP(cleanup_free) char *cut = text ? payload_clip(text, max_units) : NULL;
+
+	return !text || (cut && json_object_set_new(object, key, json_pack("{s:s}", inner, cut)) == 0);
 }
 
 /* "name:id" of a guild's own emoji, else unicode characters. */
@@ -73,15 +91,23 @@ static bool set_emoji(json_t *object, const char *emoji)
 /* --- embeds
  * ----------------------------------------------------------------------------------------------------------- */
 
+static json_t *line_to_json(const struct shoal_embed_line *line)
+{
+	json_auto_t *json = json_pack("{s:b}", "inline", (int)line->beside);
+
+	if (!json || !line->name || !line->value || !set_clipped(json, "name", line->name, LINE_NAME_MAX) ||
+	    !set_clipped(json, "value", line->value, LINE_VALUE_MAX))
+		return NULL;
+	return TAKE(json);
+}
+
 static json_t *embed_lines(const struct shoal_embed_content *embed)
 {
 	json_t *lines = json_array();
 	size_t i;
 
 	for (i = 0; i < embed->line_count; i++)
-		if (json_array_append_new(lines, json_pack("{s:s, s:s, s:b}", "name", embed->lines[i].name, "value",
-							   embed->lines[i].value, "inline",
-							   (int)embed->lines[i].beside)) < 0) {
+		if (json_array_append_new(lines, line_to_json(&embed->lines[i])) < 0) {
 			json_decref(lines);
 			return NULL;
 		}
@@ -91,12 +117,13 @@ static json_t *embed_lines(const struct shoal_embed_content *embed)
 static json_t *embed_to_json(const struct shoal_embed_content *embed)
 {
 	json_auto_t *json = json_object();
-	bool ok = set_text(json, "title", embed->title) && set_text(json, "description", embed->description) &&
+	bool ok = set_clipped(json, "title", embed->title, TITLE_MAX) &&
+		  set_clipped(json, "description", embed->description, DESCRIPTION_MAX) &&
 		  set_text(json, "url", embed->url) && set_number(json, "color", embed->color, embed->color != 0) &&
-		  set_wrapped(json, "footer", "text", embed->footer) &&
-		  set_wrapped(json, "author", "name", embed->author) &&
-		  set_wrapped(json, "image", "url", embed->image_url) &&
-		  set_wrapped(json, "thumbnail", "url", embed->thumbnail_url);
+		  set_wrapped(json, "footer", "text", embed->footer, FOOTER_MAX) &&
+		  set_wrapped(json, "author", "name", embed->author, TITLE_MAX) &&
+		  set_wrapped(json, "image", "url", embed->image_url, URL_MAX) &&
+		  set_wrapped(json, "thumbnail", "url", embed->thumbnail_url, URL_MAX);
 
 	if (ok && embed->line_count)
 		ok = json_object_set_new(json, "fields", embed_lines(embed)) == 0;
@@ -161,9 +188,10 @@ int content_button(const struct shoal_button *button, char error[PAYLOAD_ERROR_S
 
 static json_t *choice_to_json(const struct shoal_select_choice *choice)
 {
-	json_auto_t *json = json_pack("{s:s, s:s}", "label", choice->label, "value", choice->value);
+	json_auto_t *json = json_pack("{s:s}", "value", choice->value);
 
-	if (!json || !set_text(json, "description", choice->description) || !set_emoji(json, choice->emoji) ||
+	if (!json || !choice->label || !set_clipped(json, "label", choice->label, CHOICE_MAX) ||
+	    !set_clipped(json, "description", choice->description, CHOICE_MAX) || !set_emoji(json, choice->emoji) ||
 	    !set_truth(json, "default", choice->chosen))
 		return NULL;
 	return TAKE(json);

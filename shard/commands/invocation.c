@@ -225,6 +225,8 @@ static void unlink_and_free(struct shoal_invocation *inv)
 
 struct shoal_invocation *invocation_hold(struct shoal_invocation *inv)
 {
+	if (culprit_is_astray(inv->scope.module, "shoal_invocation_hold"))
+		return inv;
 	inv->refs++;
 	return inv;
 }
@@ -283,8 +285,7 @@ int invocation_incident_phrase(struct shoal_invocation *inv, const struct shoal_
 	return inv->replied ? -EALREADY : tell_incident(inv, "commands.incident", why, phrase);
 }
 
-/* Nobody is left who could answer: the member is told, and the log says whose fault it was. */
-static void apologise(struct shoal_invocation *inv)
+void invocation_apologise(struct shoal_invocation *inv)
 {
 	if (inv->form == INVOCATION_SUGGEST) /* nothing came to its mind: no suggestions */
 		invocation_refuse(inv, &phrase_NO_ANSWER, NULL, 0);
@@ -295,11 +296,11 @@ static void apologise(struct shoal_invocation *inv)
 
 void invocation_release(struct shoal_invocation *inv)
 {
-	if (!inv)
+	if (!inv || culprit_is_astray(inv->scope.module, "shoal_invocation_release"))
 		return;
 	/* At the last reference: answering takes one of its own, so this comes here again when that is over. */
 	if (inv->refs == 1 && !inv->replied && !inv->commands->closing)
-		apologise(inv);
+		invocation_apologise(inv);
 	if (--inv->refs == 0)
 		unlink_and_free(inv);
 }
@@ -488,6 +489,8 @@ static int give_to(struct shoal_invocation *inv, enum answer_kind kind, const st
 	struct content *content;
 	int r;
 
+	if (culprit_is_astray(inv->scope.module, "shoal_reply"))
+		return -EPERM;
 	if (inv->replied)
 		return -EALREADY;
 	r = content_new(from, error, &content);
@@ -527,6 +530,8 @@ int invocation_modal(struct shoal_invocation *inv, const struct shoal_modal *mod
 	json_t *components, *body = NULL;
 	int r;
 
+	if (culprit_is_astray(inv->scope.module, "shoal_modal_show"))
+		return -EPERM;
 	if (inv->replied)
 		return -EALREADY;
 	if (inv->form != INVOCATION_SLASH || inv->is_form)
@@ -541,7 +546,8 @@ int invocation_modal(struct shoal_invocation *inv, const struct shoal_modal *mod
 
 int invocation_defer(struct shoal_invocation *inv, uint32_t flags)
 {
-	return answer_defer(inv, flags & SHOAL_CONTENT_EPHEMERAL);
+	return culprit_is_astray(inv->scope.module, "shoal_defer") ? -EPERM
+								   : answer_defer(inv, flags & SHOAL_CONTENT_EPHEMERAL);
 }
 
 static int give_text(struct shoal_invocation *inv, char *text, bool is_error)
@@ -549,9 +555,17 @@ static int give_text(struct shoal_invocation *inv, char *text, bool is_error)
 	struct content *content;
 	int r;
 
+	if (culprit_is_astray(inv->scope.module, "shoal_reply")) {
+		free(text);
+		return -EPERM;
+	}
 	if (inv->replied) {
 		free(text);
 		return -EALREADY;
+	}
+	if (payload_is_blank(text)) { /* Discord would not take it, and the member would wait for ever */
+		free(text);
+		return invalid(inv, -EINVAL, "there is nothing to send");
 	}
 	r = content_of_text(text, &content);
 	return r < 0 ? r : answer_give(inv, ANSWER_MESSAGE, content, is_error);
@@ -596,6 +610,17 @@ int invocation_phrase(struct shoal_invocation *inv, const struct shoal_phrase *p
 		      size_t word_count, bool is_error)
 {
 	return reply_phrase(inv, phrase, words, word_count, is_error);
+}
+
+int invocation_sorry(struct shoal_invocation *inv, const struct shoal_result *result, struct content **ret_content)
+{
+	CLEANUP(buf_finish) struct buf out = { 0 };
+	char incident[INCIDENT_DIGITS + 1];
+
+	note_incident(inv, "commands.answer_refused", "Discord would not take a command's answer", result, incident);
+	buf_init(&out, PHRASE_MAX);
+	phrases_print(&out, &phrase_UNEXPECTED, inv->language, &(struct shoal_word){ "incident", incident }, 1);
+	return buf_cstr(&out) ? content_of_text(strdup(buf_cstr(&out)), ret_content) : -ENOMEM;
 }
 
 int invocation_reply_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase,

@@ -89,6 +89,8 @@ struct shoal_invocation {
 	bool defer_ephemeral;
 	bool defer_raised;                    /* the handler has asked for it */
 	bool replied;                         /* the handler has answered */
+	bool is_edit;                         /* the answer went as an edit or follow-up */
+	bool is_sorry;                        /* Discord would not take it; this says so */
 	enum command_outcome outcome;         /* as it would be counted by now */
 	uint64_t received_ns, answered_ns;    /* answered: Discord has the first answer; 0: not yet */
 	struct shoal_invocation *prev, *next; /* in commands' list of open ones */
@@ -157,6 +159,11 @@ int invocation_reply_error(struct shoal_invocation *inv, const char *format, ...
 int invocation_incident(struct shoal_invocation *inv, const char *why);
 /* The same in words that say more; @phrase has {incident}. */
 int invocation_incident_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const char *why);
+/* Nobody is left who could answer, or he holds it for too long: the member is told, and the log says whose fault it
+ * was. */
+void invocation_apologise(struct shoal_invocation *inv);
+/* Words for one whose answer Discord would not take: -ENOMEM. */
+int invocation_sorry(struct shoal_invocation *inv, const struct shoal_result *result, struct content **ret_content);
 /* What Discord made of a request, in words; what should not be is an incident, too. Answers; not to -ECANCELED. */
 int invocation_refuse_result(struct shoal_invocation *inv, const struct shoal_result *result);
 int invocation_phrase(struct shoal_invocation *inv, const struct shoal_phrase *phrase, const struct shoal_word *words,

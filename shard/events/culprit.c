@@ -18,6 +18,8 @@ static struct board_shard *culprit_board;
 static uint64_t slow_ns;
 static uint32_t own_pid;
 static struct culprit_frame *volatile top;
+static _Thread_local bool on_loop;
+static _Atomic uint64_t astray_told_ns;
 
 static const char *const kind_words[] = {
 #define X(name, words) [CULPRIT_##name] = (words),
@@ -36,6 +38,7 @@ void culprit_init(struct board_shard *board, uint32_t slow_ms)
 	slow_ns = slow_ms * NS_PER_MS;
 	own_pid = (uint32_t)getpid();
 	top = NULL;
+	on_loop = true;
 }
 
 static uint64_t coarse_ns(void)
@@ -44,6 +47,25 @@ static uint64_t coarse_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+bool culprit_is_astray(const struct module_entry *module, const char *call)
+{
+	struct log_ctx ctx = { .shard = -1, .module = module ? module->name : NULL };
+	uint64_t now_ns, told_ns;
+
+	if (on_loop || own_pid == 0)
+		return false;
+	now_ns = coarse_ns();
+	told_ns = atomic_load(&astray_told_ns);
+	if ((told_ns == 0 || now_ns - told_ns > WARN_EVERY_NS) &&
+	    atomic_compare_exchange_strong(&astray_told_ns, &told_ns, now_ns))
+		log_error(
+			&ctx, "modules.wrong_thread",
+			KV_MSG("a module called shoal from a thread of its own: it was not heard; all calls belong to "
+			       "the loop's thread"),
+			KV_STR("call", call));
+	return true;
 }
 
 /* What the innermost entry is about; nobody when there is none. */

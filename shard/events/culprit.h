@@ -63,6 +63,10 @@ void culprit_enter(struct culprit_frame *frame, struct module_entry *module, enu
 		   struct ticket *ticket, const char *what);
 void culprit_leave(struct culprit_frame *frame);
 
+/* Whether this is another thread than the loop's; then @module (may be NULL) is told of in the log, and @call must do
+ * nothing: whatever it did would race with the loop, and crash it where somebody else was to blame. */
+bool culprit_is_astray(const struct module_entry *module, const char *call);
+
 /* The innermost entry; NULL: our own code runs. Async-signal-safe. */
 const struct culprit_frame *culprit_current(void);
 

@@ -32,6 +32,8 @@ static void count(struct module_entry *module, int64_t by)
 
 int scope_add(struct shoal_scope *scope, struct scope_call *call, void (*cancel)(struct scope_call *call))
 {
+	if (culprit_is_astray(scope->module, "an asynchronous function"))
+		return -EPERM;
 	if (scope->ended)
 		return -ECANCELED;
 	if (scope->call_count >= SCOPE_CALLS_MAX)
@@ -68,6 +70,8 @@ void scope_end(struct shoal_scope *scope)
 {
 	struct scope_call *call;
 
+	if (culprit_is_astray(scope->module, "shoal_scope_cancel"))
+		return;
 	scope->hold(scope->owner);
 	scope->ended = true;
 	while ((call = next_to_cancel(scope))) {

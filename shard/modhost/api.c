@@ -35,13 +35,15 @@
 
 static struct shoal_scope *hold_scope(struct shoal_scope *scope)
 {
+	if (culprit_is_astray(scope->module, "shoal_scope_hold"))
+		return scope;
 	scope->hold(scope->owner);
 	return scope;
 }
 
 static void release_scope(struct shoal_scope *scope)
 {
-	if (scope)
+	if (scope && !culprit_is_astray(scope->module, "shoal_scope_release"))
 		scope->release(scope->owner);
 }
 

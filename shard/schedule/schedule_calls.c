@@ -342,6 +342,7 @@ int schedule_add(struct schedule *schedule, struct shoal_scope *scope, const str
 {
 	struct schedule_handler handler = { 0 };
 	struct schedule_call *call;
+	const struct job *job;
 	uint64_t number;
 	int r;
 
@@ -364,7 +365,10 @@ int schedule_add(struct schedule *schedule, struct shoal_scope *scope, const str
 	r = first_due(request, handler.row, call->result.id, &call->result.due_ms);
 	if (r < 0)
 		return call_undo(call, r);
-	if (schedule_find(schedule, call->result.id)) { /* the event is handled again, or the tag was used */
+	job = schedule_find(schedule, call->result.id);
+	if (job) { /* the event is handled again, or the tag was used: it keeps its time */
+		if (job->row.due_ms > 0)
+			call->result.due_ms = job->row.due_ms;
 		tell_soon(call);
 		return 0;
 	}

@@ -416,6 +416,11 @@ static const struct kind_row {
 			       PAYLOAD_EPHEMERAL | PAYLOAD_SUPPRESS_NOTIFICATIONS, false, false },
 };
 
+bool payload_is_blank(const char *text)
+{
+	return !text || text[strspn(text, " \t\r\n\v\f")] == '\0';
+}
+
 static int check_message(const struct kind_row *kind, const struct payload_message *message, char *error)
 {
 	bool v2 = message->flags & PAYLOAD_COMPONENTS_V2;
@@ -435,7 +440,7 @@ static int check_message(const struct kind_row *kind, const struct payload_messa
 		return refuse(error, -EINVAL, "a %s takes neither nonce nor message_reference", kind->name);
 	if (v2 && (has_content || has_embeds))
 		return refuse(error, -EINVAL, "components v2 exclude content and embeds");
-	if (kind->create && !has_content && !has_embeds && !json_array_size(message->components))
+	if (kind->create && payload_is_blank(message->content) && !has_embeds && !json_array_size(message->components))
 		return refuse(error, -EINVAL, "there is nothing to send");
 	return 0;
 }

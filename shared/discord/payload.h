@@ -82,6 +82,8 @@ ssize_t payload_units(const char *text, size_t len);
 /* Copies @text into a new string of at most @max_units UTF-16 units; what is cut ends in "…". Bytes that are no UTF-8
  * become U+FFFD. NULL when there is no memory. Caller frees. */
 char *payload_clip(const char *text, size_t max_units);
+/* NULL, or nothing but blanks: Discord takes that for no text (50006). */
+bool payload_is_blank(const char *text);
 
 /* A snowflake as a JSON string. NULL when there is no memory. */
 json_t *payload_id(uint64_t id);

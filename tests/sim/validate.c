@@ -218,8 +218,10 @@ static bool check_components(struct rest_call *c, const json_t *list, bool v2)
 static bool is_empty(const json_t *body)
 {
 	static const char *const lists[] = { "embeds", "sticker_ids", "components", "attachments" };
+	const char *content = json_string_value(json_object_get(body, "content"));
 
-	if (json_string_length(json_object_get(body, "content")))
+	/* Blanks are no text. */
+	if (content && content[strspn(content, " \t\r\n\v\f")])
 		return false;
 	for (size_t i = 0; i < 4; i++) {
 		if (json_array_size(json_object_get(body, lists[i])))

@@ -549,6 +549,115 @@ static void closing_ends_what_waits(void **state)
 	assert_int_equal(sent_count, 1);
 }
 
+/* --- what Discord would not take --------------------------------------------------------------------------------- */
+
+static void turn_down(size_t i, uint32_t status, uint32_t code)
+{
+	struct rest_result result = {
+		.error = -SHOAL_EDISCORD, .http_status = status, .discord_code = code, .message = "Invalid Form Body"
+	};
+
+	sent[i].fn(sent[i].arg, &result);
+}
+
+static void a_refused_answer_is_said_in_other_words(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+
+	(void)state;
+	assert_int_equal(invocation_reply_text(inv, "hello"), 0);
+	invocation_release(inv);
+	turn_down(0, 400, 50035);
+	assert_int_equal(sent_count, 2);
+	assert_int_equal(sent[1].route, ROUTE_INTERACTION_CALLBACK);
+	assert_non_null(strstr(content_of(json_object_get(sent[1].body, "data")), "incident"));
+	turn_down(1, 400, 50035); /* once */
+	assert_int_equal(sent_count, 2);
+	assert_null(commands.open);
+}
+
+static void a_refused_edit_is_edited_anew(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, 1600);
+
+	(void)state;
+	answer_tick(inv);
+	complete(0, 0);
+	invocation_reply_text(inv, "hello");
+	invocation_release(inv);
+	turn_down(1, 400, 50035);
+	assert_int_equal(sent_count, 3);
+	assert_int_equal(sent[2].route, ROUTE_EDIT_ORIGINAL);
+	assert_non_null(strstr(content_of(sent[2].body), "incident"));
+	complete(2, 0);
+	assert_null(commands.open);
+}
+
+static void a_refused_message_too(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_MESSAGE, 0);
+
+	(void)state;
+	invocation_reply_text(inv, "hello");
+	invocation_release(inv);
+	turn_down(0, 400, 50006);
+	assert_int_equal(sent_count, 2);
+	assert_int_equal(sent[1].route, ROUTE_CREATE_MESSAGE);
+	turn_down(1, 403, 50013);
+	assert_null(commands.open);
+}
+
+static void who_may_not_speak_does_not_try_again(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_MESSAGE, 0);
+
+	(void)state;
+	invocation_reply_text(inv, "hello");
+	invocation_release(inv);
+	turn_down(0, 403, 50013);
+	assert_int_equal(sent_count, 1);
+	assert_null(commands.open);
+}
+
+static void blanks_are_no_answer(void **state)
+{
+	static const char *const blanks[] = { "", " ", "\n\t  \r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
+		const struct shoal_content content = { .text = blanks[i] };
+
+		assert_int_equal(invocation_reply_text(inv, blanks[i]), -EINVAL);
+		assert_int_equal(invocation_reply(inv, &content), -EINVAL);
+		invocation_release(inv); /* so it is spoken for */
+		assert_int_equal(sent_count, i + 1);
+		assert_non_null(strstr(content_of(json_object_get(sent[i].body, "data")), "incident"));
+		complete(i, 0);
+		assert_null(commands.open);
+	}
+}
+
+static void one_that_is_held_for_ever_is_spoken_for(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, ANSWER_HELD_MS - 10000);
+
+	(void)state;
+	answer_tick(inv);
+	complete(0, 0); /* deferred */
+	answer_tick(inv);
+	assert_int_equal(sent_count, 1);
+	inv->event_id = shoal_snowflake_at((uint64_t)clock_wall_ms() - ANSWER_HELD_MS - 10000);
+	answer_tick(inv);
+	answer_tick(inv);
+	assert_int_equal(sent_count, 2);
+	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
+	complete(1, 0);
+	assert_int_equal(invocation_reply_text(inv, "late"), -EALREADY);
+	invocation_release(inv);
+	assert_null(commands.open);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 /* --- suggestions --- */
@@ -662,6 +771,12 @@ int main(void)
 		TEST(deferred_by_the_handler),
 		TEST(deferred_and_taken_away),
 		TEST(closing_ends_what_waits),
+		TEST(a_refused_answer_is_said_in_other_words),
+		TEST(a_refused_edit_is_edited_anew),
+		TEST(a_refused_message_too),
+		TEST(who_may_not_speak_does_not_try_again),
+		TEST(blanks_are_no_answer),
+		TEST(one_that_is_held_for_ever_is_spoken_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

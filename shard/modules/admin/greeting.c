@@ -15,10 +15,16 @@ uint64_t greeting_channel(enum greeting_kind kind, const struct wishes *wishes)
 	return kind == GREETING_WELCOME ? wishes->welcome_channel : kind == GREETING_LEAVE ? wishes->leave_channel : 0;
 }
 
+/* Discord takes no message of blanks. */
+static bool says_something(const char *text)
+{
+	return text[strspn(text, " \t\r\n")] != '\0';
+}
+
 bool greeting_wanted(enum greeting_kind kind, const struct wishes *wishes, const struct person *person)
 {
 	if (kind == GREETING_DM)
-		return *wishes->welcome_dm && !person->bot;
+		return says_something(wishes->welcome_dm) && !person->bot;
 	return greeting_channel(kind, wishes) && (!person->bot || wishes->welcome_bots);
 }
 
@@ -30,7 +36,7 @@ static struct shoal_phrase phrase_of(enum greeting_kind kind, const struct wishe
 						    : wishes->leave_text;
 	struct shoal_phrase own = { { text } };
 
-	if (*text)
+	if (says_something(text))
 		return own;
 	return kind == GREETING_LEAVE ? *PHRASE(LEAVE) : *PHRASE(WELCOME);
 }

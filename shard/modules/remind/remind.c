@@ -533,7 +533,7 @@ static void on_snoozed(void *arg, const struct shoal_scheduled *result)
 		failed(asked, result->error);
 		return;
 	}
-	stamp(asked->at_ms, 'R', when);
+	stamp(result->due_ms, 'R', when);
 	shoal_phrase_print(PHRASE(SNOOZED), shoal_invocation_language(asked->inv), words, SHOAL_COUNT(words), text,
 			   sizeof(text));
 	forget_kept(asked);
@@ -562,6 +562,7 @@ static void on_kept(void *arg, int error, const struct shoal_job_item *items, si
 	}
 	asked->at_ms = shoal_snowflake_ms(shoal_invocation_event_id(asked->inv)) + asked->minutes * 60000;
 	request.at_ms = asked->at_ms;
+	request.tag = asked->tag; /* however often it is pressed before it goes, there is one new reminder */
 	request.payload = items[i].payload;
 	request.payload_len = items[i].payload_len;
 	r = shoal_schedule(shoal_invocation_scope(asked->inv), &request, on_snoozed, asked);

@@ -114,6 +114,8 @@ static void on_stored(void *arg, const struct shoal_written *written)
 		}
 		if (r == 0)
 			return;
+		if (r != -ECANCELED) /* nobody will ever see it: it is not to be found, either */
+			poll_remove(scope, &making->poll, NULL, NULL);
 	}
 	poll_refuse(making->inv, r);
 	shoal_free(making);

@@ -9,6 +9,7 @@
 #include "shard/modules/utility/phrases.h"
 
 #define BUTTONS_A_ROW 5
+#define TITLE_UNITS   256 /* of an embed, at most */
 
 /* --- what was typed --------------------------------------------------------------------------------------------------
  */
@@ -19,6 +20,16 @@ static size_t characters(const char *text, size_t len)
 
 	for (i = 0; i < len; i++)
 		count += ((unsigned char)text[i] & 0xC0) != 0x80;
+	return count;
+}
+
+/* As Discord counts: what lies beyond 16 bits is two. */
+static size_t units(const char *text)
+{
+	size_t i, count = characters(text, strlen(text));
+
+	for (i = 0; text[i]; i++)
+		count += (unsigned char)text[i] >= 0xF0;
 	return count;
 }
 
@@ -176,8 +187,7 @@ void poll_show(struct poll_message *message, const struct poll *poll, enum shoal
 	message->embed = (struct shoal_embed_content){ .description = message->text,
 						       .footer = message->footer,
 						       .color = is_open(poll) ? CARD_COLOR : 0x747f8d };
-	/* A title has at most 256 characters. */
-	if (characters(message->title, strlen(message->title)) <= 256)
+	if (units(message->title) <= TITLE_UNITS)
 		message->embed.title = message->title;
 	else
 		message->content.text = message->title;
