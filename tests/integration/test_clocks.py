@@ -1,6 +1,7 @@
 """The wall clock jumps by hours under running programs (libfaketime, by a file that it reads again and again): no session is
 lost, no command is called late, nothing is parked early, the ledger goes on."""
 
+import json
 import os
 import re
 import signal
@@ -45,16 +46,25 @@ def clock(folder):
 
 
 @pytest.fixture
-def fleet(sim, make_fleet, folder, clock):
-    """The supervisor and, by a script in the worker's place, its workers live by that clock."""
+def by_that_clock(make_fleet, folder, clock):
+    """Makes fleets whose supervisor and, by a script in the worker's place, workers live by that clock."""
     worker = os.path.join(folder, "worker")
     with open(worker, "w", encoding="ascii") as f:
         words = " ".join(f"{key}='{value}'" for key, value in clock.environment().items())
         f.write(f'#!/bin/sh\nexport {words}\nexec {harness.program("shoal-shard")} "$@"\n')
     os.chmod(worker, 0o755)
-    one = make_fleet(sim, config={"supervisor.worker": worker}, environment=clock.environment())
-    one.ready(shards=4)
-    return one
+
+    def make(sim, config=None, **more):
+        one = make_fleet(sim, config={"supervisor.worker": worker, **(config or {})}, environment=clock.environment(), **more)
+        one.ready(shards=4)
+        return one
+
+    return make
+
+
+@pytest.fixture
+def fleet(sim, by_that_clock):
+    return by_that_clock(sim)
 
 
 def serves(sim):
@@ -113,3 +123,68 @@ def test_identifies_by_a_wrong_clock(sim, fleet, clock, hours):
     after = sim.summary()["identifies"]
     assert after["total"] == before["total"] + 1 and after["refused"] == before["refused"]
     serves(sim)
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+JOBS, GUILDS = 6, 8
+
+
+def make_jobs(sim, servers, url, first, in_s):
+    """Reminders in each guild, written to the database as another host would; {mark: when it is due, Unix milliseconds}."""
+    rows, due = [], {}
+    for at in range(GUILDS):
+        guild = sim.get("/guild", index=at)
+        channel = next(one["id"] for one in guild["channels"] if one["type"] == 0)
+        for i in range(JOBS):
+            mark = first + at * JOBS + i
+            rows.append(f"({guild['id']}, {mark}, 'remind', 'ring', 1, {5000 + mark}, date_trunc('milliseconds', now()) +"
+                        f" interval '{in_s + 0.2 * i} seconds', '{channel} 0\\012cause-{mark}.1 now'::bytea)")
+    for line in servers.sql("INSERT INTO shoal.job (guild_id, id, module, name, version, user_id, due_at, payload) VALUES " +
+                            ", ".join(rows) + " RETURNING id || ' ' || (extract(epoch FROM due_at) * 1000)::bigint",
+                            url).splitlines():
+        mark, at_ms = line.split()
+        due[int(mark)] = int(at_ms)
+    return due
+
+
+def rung(sim, due):
+    """{mark: [when, Unix milliseconds]} of the messages that are there."""
+    found = {mark: [] for mark in due}
+    for row in sim.get("/effects", limit=100000)["rows"]:
+        if row["operation"] == "create_message" and row["fate"] == "done" and int(row["cause"]) in found:
+            found[int(row["cause"])].append(row["arrived_ms"])
+    return found
+
+
+@pytest.mark.parametrize("seconds", [30, -30])
+def test_jobs_of_a_host_whose_clock_is_off(make_sim, make_fleet, by_that_clock, servers, clock, seconds):
+    """Its jobs come when Discord's clock says so; and of two hosts that both look after a guild one gets each job."""
+    sim, url = make_sim(rest_limits=False), servers.database()
+    config = {"jobs.look_s": 1, "supervisor.restart_burst": 1000}
+    clock.jump(seconds)
+    off = by_that_clock(sim, database=url, config=config)
+    assert abs(procs_hours(off.records()[-1]["ts"]) * 3600 - seconds) < 5
+    serves(sim)
+    due = make_jobs(sim, servers, url, 1000, 3)
+    procs.wait_until(lambda: all(rung(sim, due).values()), 60, "each rings", tail=lambda: procs.file_tail(off.log, 40))
+    assert all(len(times) == 1 for times in rung(sim, due).values())
+    early = {mark: due[mark] - times[0] for mark, times in rung(sim, due).items() if times[0] < due[mark] - 20}
+    assert not early, early
+    # Another host, by the right clock, with the same guilds; and the first one's workers die in the midst of it.
+    right = make_fleet(sim, database=url, config=config)
+    right.ready(shards=4)
+    due = make_jobs(sim, servers, url, 2000, 3)
+    procs.wait_until(lambda: any(rung(sim, due).values()), 60, "they begin to ring")
+    for shard in range(4):
+        off.kill(shard)
+    left = lambda: servers.sql("SELECT count(*) FROM shoal.job WHERE name = 'ring'", url)  # noqa: E731
+    procs.wait_until(lambda: all(rung(sim, due).values()) and left() == "0", 60, "each rings, and is over",
+                     tail=lambda: json.dumps({mark: times for mark, times in rung(sim, due).items() if not times}) + "\n" +
+                     procs.file_tail(off.log, 40))
+    found = rung(sim, due)
+    assert all(len(times) == 1 for times in found.values()), found
+    early = {mark: due[mark] - times[0] for mark, times in found.items() if times[0] < due[mark] - 20}
+    assert not early, early
+    for one in (off, right):
+        assert not one.records("effects.unknown") and not one.records("schedule.failed"), one.messages("warn", "error")

@@ -180,9 +180,12 @@ def test_what_is_not_posted_yet_is_not_ended(sim, fleet, servers):
 
 # --- time, crashes, absences -----------------------------------------------------------------------------------------
 
-def test_it_ends_by_itself(sim, fleet):
-    ident, _ = created(sim, ends="12s")
+def test_it_ends_by_itself(sim, make_fleet, servers):
+    url = servers.database()
+    make_fleet(sim, database=url, config={"jobs.look_s": 1}).ready(shards=4)
+    ident, _ = created(sim, ends="90m")
     vote(sim, ident, 2, 1)
+    servers.sql("UPDATE shoal.job SET due_at = now() WHERE name = 'poll_end'", url)
     procs.wait_until(lambda: announced(sim), 90, "the announcement")
     assert "**Salad**" in announced(sim)[0]["content"] and announced(sim)[0]["message_reference"]["message_id"]
     assert "over" in vote(sim, ident, 1, 2)
