@@ -104,18 +104,11 @@ int arguments_wrong_id(const struct shoal_command_option *option, struct argumen
 	return arguments_wrong(option, phrase, error);
 }
 
-static const char *in_language(const struct shoal_phrase *phrase, enum shoal_language language, const char *english)
-{
-	const char *text = phrase && language != SHOAL_ENGLISH ? phrase->text[language] : NULL;
-
-	return text ? text : english;
-}
-
 static void list_choices(const struct shoal_command_option *option, enum shoal_language language, struct buf *out)
 {
 	for (size_t i = 0; i < option->choice_count; i++)
 		buf_printf(out, "%s`%s`", i ? ", " : "",
-			   in_language(option->choices[i].names, language, option->choices[i].name));
+			   phrases_local(option->choices[i].names, language, option->choices[i].name));
 }
 
 void arguments_error_print(const struct arguments_error *error, enum shoal_language language, struct buf *out)
@@ -132,8 +125,8 @@ void arguments_error_print(const struct arguments_error *error, enum shoal_langu
 	snprintf(max, sizeof(max), number ? "%.15g" : "%.0f", number ? option->most : (double)option->max);
 	phrases_print(out, error->phrase, language,
 		      (const struct shoal_word[]){
-			      { "option", option->name },
-			      { "description", in_language(option->descriptions, language, option->description) },
+			      { "option", phrases_local(option->names, language, option->name) },
+			      { "description", phrases_local(option->descriptions, language, option->description) },
 			      { "min", min },
 			      { "max", max },
 			      { "choices", buf_cstr(&choices) ? buf_cstr(&choices) : "" } },

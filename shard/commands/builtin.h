@@ -34,9 +34,7 @@ static inline const char *builtin_text(const struct shoal_invocation *inv, const
 static inline const char *builtin_described(const struct shoal_invocation *inv, const struct shoal_phrase *local,
 					    const char *english)
 {
-	const char *text = local && inv->language != SHOAL_ENGLISH ? local->text[inv->language] : NULL;
-
-	return text ? text : english;
+	return phrases_local(local, inv->language, english);
 }
 
 #define NUMBER_SIZE 32

@@ -61,7 +61,7 @@ static void describe_row(struct buf *out, const struct shoal_invocation *inv, co
 	if (asked->flags & SHOAL_COMMAND_EPHEMERAL)
 		put_line(out, inv, &phrase_HELP_EPHEMERAL, "", "");
 	buf_printf(&example, "`%s", prefix && !strchr(prefix, '`') ? prefix : "@me ");
-	words_usage(command, path, &example);
+	words_usage(command, path, inv->language, &example);
 	buf_append_char(&example, '`');
 	if (!(asked->flags & SHOAL_COMMAND_SLASH_ONLY) && buf_cstr(&example))
 		put_line(out, inv, &phrase_HELP_MESSAGE, "example", buf_cstr(&example));

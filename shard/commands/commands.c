@@ -148,7 +148,7 @@ static void add_usage(const struct shoal_invocation *inv, struct buf *out)
 
 	buf_init(&usage, ARGUMENTS_TEXT_MAX);
 	buf_append_str(&usage, inv->called_by && !strchr(inv->called_by, '`') ? inv->called_by : "");
-	words_usage(inv->command, inv->path, &usage);
+	words_usage(inv->command, inv->path, inv->language, &usage);
 	if (!buf_cstr(&usage))
 		return;
 	buf_append_char(out, '\n');
@@ -334,19 +334,19 @@ void commands_interaction(struct commands *commands, const struct shoal_event *e
 {
 	const struct shoal_interaction *interaction = event->interaction;
 	struct resolved resolved;
-	struct invocation_source source = { .form = interaction->type == SHOAL_INTERACTION_AUTOCOMPLETE
-							    ? INVOCATION_SUGGEST
-							    : INVOCATION_SLASH,
-					    .event_id = interaction->id,
-					    .application_id = interaction->application_id,
-					    .guild_id = interaction->guild_id,
-					    .channel_id = interaction->channel_id,
-					    .user_id = invoker_of(interaction),
-					    .message_id = interaction->message ? interaction->message->id : 0,
-					    .language = phrases_language(interaction->locale),
-					    .token = interaction->token,
-					    .resolved = &resolved,
-					    .ticket = ticket };
+	struct invocation_source source = {
+		.form = interaction->type == SHOAL_INTERACTION_AUTOCOMPLETE ? INVOCATION_SUGGEST : INVOCATION_SLASH,
+		.event_id = interaction->id,
+		.application_id = interaction->application_id,
+		.guild_id = interaction->guild_id,
+		.channel_id = interaction->channel_id,
+		.user_id = invoker_of(interaction),
+		.message_id = interaction->message ? interaction->message->id : 0,
+		.language = gate_language(commands, interaction->guild_id, phrases_language(interaction->locale)),
+		.token = interaction->token,
+		.resolved = &resolved,
+		.ticket = ticket
+	};
 	struct log_ctx ctx = { .shard = (int32_t)commands->services.shard_id,
 			       .guild_id = interaction->guild_id,
 			       .event = "INTERACTION_CREATE" };
@@ -590,9 +590,9 @@ static void judge_author(struct commands *commands, const struct shoal_message *
 	const struct shoal_guild_view *guild = view_of(commands, message->guild_id);
 	struct shoal_permissions_member member = { .user_id = message->author.id };
 
+	source->language = gate_guild_language(commands, message->guild_id);
 	if (!guild)
 		return;
-	source->language = phrases_language(guild->locale);
 	if (!message->member)
 		return;
 	member.roles = message->member->roles.items;

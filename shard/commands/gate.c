@@ -376,12 +376,9 @@ static bool pass(struct shoal_invocation *inv, const struct gate_case *c, enum g
 bool gate_is_on(struct shoal_invocation *inv, struct module_entry *owner)
 {
 	static const struct gate_rule none;
-	const struct access_known *known = known_of(inv->commands, inv->guild_id);
 	struct gate_case c;
 
 	invocation_set_owner(inv, owner);
-	if (known->language >= 0)
-		inv->language = (enum shoal_language)known->language;
 	c = case_of(inv, &none);
 	return pass(inv, &c, GATE_ENABLED);
 }
@@ -423,13 +420,17 @@ bool gate_member(const struct shoal_invocation *inv, struct shoal_permissions_me
 	return true;
 }
 
+enum shoal_language gate_language(struct commands *commands, uint64_t guild_id, enum shoal_language own)
+{
+	int language = known_of(commands, guild_id)->language;
+
+	return language >= 0 ? (enum shoal_language)language : own;
+}
+
 enum shoal_language gate_guild_language(struct commands *commands, uint64_t guild_id)
 {
-	const struct access_known *known = known_of(commands, guild_id);
 	struct cache *cache = commands->services.cache;
 	const struct shoal_guild_view *guild = cache && guild_id ? cache_guild(cache, guild_id) : NULL;
 
-	if (known->language >= 0)
-		return (enum shoal_language)known->language;
-	return guild ? phrases_language(guild->locale) : SHOAL_ENGLISH;
+	return gate_language(commands, guild_id, guild ? phrases_language(guild->locale) : SHOAL_ENGLISH);
 }

@@ -39,6 +39,8 @@ enum shoal_level gate_level(const struct shoal_invocation *inv);
 bool gate_by_operator(const struct shoal_invocation *inv);
 /* False: not known. */
 bool gate_member(const struct shoal_invocation *inv, struct shoal_permissions_member *ret_member);
+/* What the guild's admins have set (locale.language), as far as it is known at once; else @own, the member's. */
+enum shoal_language gate_language(struct commands *commands, uint64_t guild_id, enum shoal_language own);
 /* The language for all members of a guild, as far as it is known at once. */
 enum shoal_language gate_guild_language(struct commands *commands, uint64_t guild_id);
 

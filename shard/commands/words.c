@@ -515,17 +515,18 @@ int words_parse(const struct shoal_command *leaf, struct shoal_str text, struct 
 
 #define CHOICES_SHOWN 6
 
-static void show_values(const struct shoal_command_option *option, struct buf *out)
+static void show_values(const struct shoal_command_option *option, enum shoal_language language, struct buf *out)
 {
 	if (option->choice_count == 0 || option->choice_count > CHOICES_SHOWN) {
-		buf_append_str(out, option->name);
+		buf_append_str(out, phrases_local(option->names, language, option->name));
 		return;
 	}
 	for (size_t i = 0; i < option->choice_count; i++)
-		buf_printf(out, "%s%s", i ? "|" : "", option->choices[i].name);
+		buf_printf(out, "%s%s", i ? "|" : "",
+			   phrases_local(option->choices[i].names, language, option->choices[i].name));
 }
 
-void words_usage(const struct shoal_command *leaf, const char *path, struct buf *out)
+void words_usage(const struct shoal_command *leaf, const char *path, enum shoal_language language, struct buf *out)
 {
 	const struct shoal_command_option *rest = rest_of(leaf);
 	bool by_name = false;
@@ -536,13 +537,13 @@ void words_usage(const struct shoal_command *leaf, const char *path, struct buf 
 
 		buf_append_str(out, option->required ? " <" : " [");
 		if (option->type == SHOAL_OPTION_ATTACHMENT)
-			buf_append_str(out, "file: ");
+			buf_printf(out, "%s: ", phrases_text(&phrase_USAGE_FILE, language));
 		else if (by_name)
-			buf_printf(out, "--%s", option->name);
+			buf_printf(out, "--%s", phrases_local(option->names, language, option->name));
 		/* A switch is its name alone, and what has no choices is said by it. */
 		if (!by_name || option->choice_count > 0 || option->type != SHOAL_OPTION_BOOLEAN) {
 			buf_append_str(out, by_name ? " " : "");
-			show_values(option, out);
+			show_values(option, language, out);
 		}
 		buf_append_str(out, option == rest ? " \xe2\x80\xa6" : "");
 		buf_append_str(out, option->required ? ">" : "]");

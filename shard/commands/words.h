@@ -21,6 +21,6 @@ int words_parse(const struct shoal_command *leaf, struct shoal_str text, struct 
 bool words_next(struct shoal_str *text, struct shoal_str *ret_word);
 
 /* "NAME <who> [count] [--loud yes] [text …]", appended; @path is the command's. */
-void words_usage(const struct shoal_command *leaf, const char *path, struct buf *out);
+void words_usage(const struct shoal_command *leaf, const char *path, enum shoal_language language, struct buf *out);
 
 #endif

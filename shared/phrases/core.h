@@ -194,6 +194,7 @@
 	  "So geht es: `{usage}`", \
 	  "Se usa así: `{usage}`", \
 	  "Si usa così: `{usage}`") \
+	P(USAGE_FILE, "file", "Datei", "archivo", "file") \
 	P(DISCORD_SILENT, \
 	  "Discord did not tell me who that is. Please try again in a moment.", \
 	  "Discord hat mir nicht gesagt, wer das ist. Bitte versuche es gleich noch einmal.", \

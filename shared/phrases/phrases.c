@@ -61,6 +61,13 @@ const char *phrases_text(const struct shoal_phrase *phrase, enum shoal_language 
 	return text ? text : phrase->text[SHOAL_ENGLISH];
 }
 
+const char *phrases_local(const struct shoal_phrase *local, enum shoal_language language, const char *english)
+{
+	bool translated = local && language != SHOAL_ENGLISH && (unsigned)language < SHOAL_LANGUAGE_COUNT;
+
+	return translated && local->text[language] ? local->text[language] : english;
+}
+
 static const char *value_of(const char *name, size_t len, const struct shoal_word *words, size_t word_count)
 {
 	for (size_t i = 0; i < word_count; i++)

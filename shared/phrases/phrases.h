@@ -15,6 +15,8 @@ enum shoal_language phrases_language(struct shoal_str locale);
 const char *phrases_locale(enum shoal_language language);
 
 const char *phrases_text(const struct shoal_phrase *phrase, enum shoal_language language);
+/* What a row of a table says of itself: @local (SHOAL_LOCAL(…), or NULL) in @language, else @english. */
+const char *phrases_local(const struct shoal_phrase *local, enum shoal_language language, const char *english);
 /* Appends the phrase with its {names} replaced by @words. A name that is not among them stays as it stands. What a
  * value holds is put in as it is: who hands in a member's text has made it harmless. */
 void phrases_print(struct buf *out, const struct shoal_phrase *phrase, enum shoal_language language,

@@ -36,6 +36,8 @@ static const struct fault_row {
 	{ "html", FAULT_HTML, NULL, 1, "REST answers an HTML page {times, status=502, route?}" },
 	{ "http_5xx", FAULT_HTTP_5XX, NULL, 1,
 	  "REST answers a 5xx in JSON, nothing is done {times, status=500, route?}" },
+	{ "refusal", FAULT_REFUSAL, NULL, 1,
+	  "REST answers an error of Discord's, nothing is done {times, status=400, code=0, message?, route?}" },
 	{ "http_5xx_after", FAULT_HTTP_5XX_AFTER, NULL, 1, "the same, but it was done {times, status=500, route?}" },
 	{ "rate_limit_429", FAULT_RATE_LIMIT_429, NULL, 1,
 	  "429 {times, scope=user|shared|global|cloudflare, retry_after=1.0, route?}" },

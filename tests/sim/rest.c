@@ -305,6 +305,17 @@ static void fail_status(struct rest_call *c, int status)
 	rest_json(c, status, json_pack("{s:s,s:i}", "message", text, "code", 0));
 }
 
+/* As the fault has it. */
+static void fail_as(struct rest_call *c, const json_t *fault)
+{
+	const json_t *status = json_object_get(fault, "status");
+	const char *message = json_string_value(json_object_get(fault, "message"));
+
+	c->code = (int)json_integer_value(json_object_get(fault, "code"));
+	rest_json(c, status ? (int)json_integer_value(status) : 400,
+		  json_pack("{s:s,s:i}", "message", message ? message : "No", "code", c->code));
+}
+
 void rest_invalid(struct rest_call *c, const char *path, const char *error, const char *message)
 {
 	json_t *tree = json_object(), *node = tree;
@@ -433,6 +444,8 @@ static bool faulty(struct rest_call *c)
 	} else if (stroke(FAULT_HTTP_5XX, c, &fault)) {
 		status = json_object_get(fault, "status");
 		fail_status(c, status ? (int)json_integer_value(status) : 500);
+	} else if (stroke(FAULT_REFUSAL, c, &fault)) {
+		fail_as(c, fault);
 	} else if (stroke(FAULT_RATE_LIMIT_429, c, &fault)) {
 		const char *scope = json_string_value(json_object_get(fault, "scope"));
 		const json_t *after_s = json_object_get(fault, "retry_after");

@@ -372,9 +372,9 @@ static void hostile_words_are_told_clearly(void **state)
 		{ "s two 1 no 60 80 <@60>", "`role` muss ein" },
 		{ "s two 1 no 60 80 99", "finde ich nicht" },
 		{ "--role 72 x", "finde ich nicht" },
-		{ "--times", "`times` fehlt" },
-		{ "--times --loud", "`times` fehlt" },
-		{ "--times 3 --times 4", "`times` wurde zweimal" },
+		{ "--times", "`mal` fehlt" },
+		{ "--times --loud", "`mal` fehlt" },
+		{ "--times 3 --times 4", "`mal` wurde zweimal" },
 		{ "--nonsense 3", "mit `--` beginnen" },
 		{ "--text x --size s --prime 2 --ratio 1 --loud --who 60 --where 80 --role 70 --either 70 more",
 		  "mehr W\xc3\xb6rter" },
@@ -517,10 +517,10 @@ static void usage_in_one_line(void **state)
 
 	(void)state;
 	buf_init(&out, 1024);
-	words_usage(&leaf, "root leaf", &out);
+	words_usage(&leaf, "root leaf", SHOAL_ENGLISH, &out);
 	assert_string_equal(buf_cstr(&out), "root leaf <word> [count] [yes] [who] [rest \xe2\x80\xa6]");
 	buf_clear(&out, 1024);
-	words_usage(&all, "all", &out);
+	words_usage(&all, "all", SHOAL_ENGLISH, &out);
 	assert_string_equal(buf_cstr(&out), "all [Small|Very large] [two|three] [ratio] [loud] [who] [where] [role] "
 					    "[either] [file: file] [text \xe2\x80\xa6] [--times times]");
 }

@@ -227,6 +227,26 @@ static void test_papers(void **state)
 }
 
 /* Each code's own sentence, in four languages; the status where the code says nothing. */
+/* What can happen to a request that is in order is no incident; a code that nobody knows is. */
+static void test_what_is_unexpected(void **state)
+{
+	static const struct {
+		uint32_t status, code;
+		bool unexpected;
+	} rows[] = {
+		{ 403, 50013, false }, { 404, 10003, false },  { 400, 50007, false }, { 400, 50035, true },
+		{ 400, 40060, true },  { 400, 50006, true },   { 400, 0, true },      { 401, 0, true },
+		{ 403, 0, false },     { 404, 0, false },      { 403, 999999, true }, { 404, 999999, true },
+		{ 400, 999999, true }, { 405, 0, true },       { 429, 0, false },     { 429, 20028, false },
+		{ 500, 0, false },     { 503, 130000, false }, { 0, 0, false },       { 200, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (discord_error_is_unexpected(rows[i].status, rows[i].code) != rows[i].unexpected)
+			fail_msg("%u %u", rows[i].status, rows[i].code);
+}
+
 static void test_words_in_every_language(void **state)
 {
 	(void)state;
@@ -252,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_papers),
+		cmocka_unit_test(test_what_is_unexpected),
 		cmocka_unit_test(test_words_in_every_language),
 	};
 

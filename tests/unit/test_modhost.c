@@ -57,6 +57,23 @@ static int set_up(void **state)
 
 /* --- descriptors */
 
+static void phrases_that_differ_are_refused(void **state)
+{
+	static const struct shoal_phrase bad[] = { SHOAL_PHRASE("{a}", "{a}", NULL, NULL),
+						   SHOAL_PHRASE("Hello {who}", "Hallo {wer}", NULL, NULL) };
+	struct shoal_module module = module_a();
+	char error[LOADER_ERROR_SIZE];
+
+	(void)state;
+	module.phrases = bad;
+	module.phrase_count = 2;
+	assert_int_equal(add(&module, error), -EINVAL);
+	assert_non_null(strstr(error, "Hello {who}"));
+	module.phrases = NULL;
+	assert_int_equal(add(&module, error), -EINVAL);
+	assert_int_equal(loader_count(), 0);
+}
+
 static void another_abi_is_refused_in_words(void **state)
 {
 	static const struct {
@@ -518,6 +535,7 @@ static void rows_follow_the_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(phrases_that_differ_are_refused),
 		TEST(another_abi_is_refused_in_words),
 		TEST(an_older_descriptor_is_shorter),
 		TEST(wrong_rows_are_refused_whole),
