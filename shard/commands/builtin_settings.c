@@ -18,7 +18,10 @@
 
 #define TEXT_MAX      1900 /* bytes: an answer has 2000 characters */
 #define SHOWN_MAX     160
+#define VALUE_LINE    100 /* bytes of a text on its line */
+#define WHOLE_MAX     900 /* of one that is shown as a whole */
 #define HISTORY_ROWS  15
+#define GROUP_ROWS    3 /* so many settings of one owner stand apart from others */
 #define OWNERS_SHOWN  12
 #define SUGGESTED_MAX 25 /* Discord shows no more */
 
@@ -42,7 +45,22 @@ static struct settings_place place_of(struct shoal_invocation *inv)
 	};
 }
 
-/* A value as code, so that nothing in it is anything but text; mentions as they are. */
+/* In a code span nothing may end it, and no line may break it; cut to @most bytes, between characters. */
+static void put_code(struct buf *out, const char *text, size_t most)
+{
+	char copy[SHOWN_MAX];
+	size_t len = strnlen(text, most < sizeof(copy) ? most : sizeof(copy) - 1);
+	bool cut = text[len];
+
+	while (len > 0 && cut && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	for (size_t i = 0; i < len; i++)
+		copy[i] = text[i] == '`' ? '\'' : (unsigned char)text[i] < ' ' ? ' ' : text[i];
+	copy[len] = '\0';
+	buf_printf(out, "`%s`%s", copy, cut ? "…" : "");
+}
+
+/* A value as code, so that nothing in it is anything but text; mentions as they are. On one line. */
 static void put_value(struct buf *out, const struct shoal_invocation *inv, const struct schema_row *row,
 		      const struct shoal_setting_value *value)
 {
@@ -53,12 +71,28 @@ static void put_value(struct buf *out, const struct shoal_invocation *inv, const
 		return;
 	}
 	value_say(value, inv->language, text, sizeof(text));
-	if (value->type == SHOAL_SETTING_TEXT && strlen(text) < PREFIXES_SHOWN_SIZE / 2)
-		buf_append_str(out, text[0] ? prefixes_shown(text, "", code) : builtin_text(inv, &phrase_VALUE_EMPTY));
-	else if (value->type == SHOAL_SETTING_TEXT)
-		buf_printf(out, "```\n%s\n```", text);
-	else
+	if (value->type != SHOAL_SETTING_TEXT)
 		buf_append_str(out, text);
+	else if (strlen(text) < PREFIXES_SHOWN_SIZE / 2 && !strchr(text, '\n'))
+		buf_append_str(out, text[0] ? prefixes_shown(text, "", code) : builtin_text(inv, &phrase_VALUE_EMPTY));
+	else
+		put_code(out, value->text, VALUE_LINE);
+}
+
+/* Of a text that does not fit on its line all, or as much as there is room for, with its lines. */
+static void put_whole(struct buf *out, const struct schema_row *row, const struct shoal_setting_value *value)
+{
+	size_t len = strnlen(value->text ? value->text : "", WHOLE_MAX);
+
+	if (value->type != SHOAL_SETTING_TEXT || (row->row->flags & SHOAL_SETTING_SENSITIVE) ||
+	    (len < VALUE_LINE && !strchr(value->text, '\n')))
+		return;
+	while (value->text[len] && len > 0 && ((unsigned char)value->text[len] & 0xc0) == 0x80)
+		len--;
+	buf_append_str(out, "\n```\n");
+	for (size_t i = 0; i < len; i++)
+		buf_append_char(out, value->text[i] == '`' ? '\'' : value->text[i]);
+	buf_printf(out, "%s\n```", value->text[len] ? "…" : "");
 }
 
 /* --- what is told when no value can be had ------------------------------------------------------------------------ */
@@ -194,6 +228,17 @@ static const struct schema_row *next_row(const struct look *look, size_t *at)
 	return NULL;
 }
 
+/* Whether a line is left free above @row, which another one stands before. */
+static bool stands_apart(const struct look *look, const struct schema_row *row)
+{
+	const struct schemas *schemas = settings_schemas(settings_of(look->inv));
+	const struct schema_row *before = look->at > 0 ? schemas_at(schemas, look->at - 1) : NULL;
+
+	if (!before || before->schema == row->schema)
+		return false;
+	return before->schema->count >= GROUP_ROWS || row->schema->count >= GROUP_ROWS;
+}
+
 /* Those for which there was no room: how many, and how to see them. */
 static void put_rest(struct look *look)
 {
@@ -277,13 +322,19 @@ static void on_look(void *arg, const struct setting_answer *answer)
 	else
 		put_value(&value, look->inv, row, answer->value);
 	if (look->out.len)
-		buf_append_char(&look->out, '\n');
-	builtin_put(&look->out, look->inv, &phrase_SETTING_IS,
+		buf_append_str(&look->out, look->all && stands_apart(look, row) ? "\n\n" : "\n");
+	builtin_put(&look->out, look->inv,
+		    look->all && answer->from == SETTINGS_DEFAULT ? &phrase_SETTING_PLAIN : &phrase_SETTING_IS,
 		    WORDS({ "name", row->name }, { "value", buf_cstr(&value) ? buf_cstr(&value) : "" },
 			  { "layer", builtin_text(look->inv, in_words[answer->from]) }));
+	if (look->owner)
+		buf_printf(&look->out, "\n-# %s",
+			   builtin_described(look->inv, row->row->descriptions, row->row->description));
 	if (!look->all) {
 		char allowed[VALUE_ERROR_SIZE];
 
+		if (!answer->problem)
+			put_whole(&look->out, row, answer->value);
 		settings_allowed(look->inv, row->row, allowed, sizeof(allowed));
 		buf_printf(&look->out, "\n%s: %s",
 			   builtin_described(look->inv, row->row->descriptions, row->row->description), allowed);
@@ -296,6 +347,8 @@ static void on_look(void *arg, const struct setting_answer *answer)
 	if (row && settings_get(settings_of(look->inv), &look->place, row->name, on_look, look) == 0)
 		return;
 	put_rest(look);
+	buf_printf(&look->out, "\n%s%s", look->owner ? "" : "\n",
+		   builtin_text(look->inv, look->owner ? &phrase_SETTINGS_LEGEND_ONE : &phrase_SETTINGS_LEGEND));
 	end_look(look);
 }
 
@@ -364,27 +417,63 @@ static bool is_refused(struct shoal_invocation *inv, const char *name, const cha
 	return true;
 }
 
+/* What is said of a change that is made: kept until it is known what counts now. */
+struct news {
+	struct shoal_invocation *inv;
+	struct settings_outcome outcome;
+};
+
+static void told_change(void *arg, const struct setting_answer *answer)
+{
+	struct news *news = arg;
+	struct shoal_invocation *inv = news->inv;
+	char number[NUMBER_SIZE], version[96] = "";
+	CLEANUP(buf_finish) struct buf out = { 0 };
+	CLEANUP(buf_finish) struct buf value = { 0 };
+
+	buf_init(&out, TEXT_MAX);
+	buf_init(&value, TEXT_MAX);
+	if (news->outcome.version) {
+		version[0] = ' ';
+		phrases_print_text(&phrase_VERSION, inv->language,
+				   WORDS({ "version", builtin_number((uint64_t)news->outcome.version, number) }),
+				   version + 1, sizeof(version) - 1);
+	}
+	builtin_put(&out, inv, &phrase_SETTING_CHANGED,
+		    WORDS({ "name", shoal_invocation_string(inv, "name", "") }, { "version", version }));
+	if (answer && answer->value && !answer->problem) {
+		put_value(&value, inv, answer->row, answer->value);
+		buf_append_char(&out, ' ');
+		builtin_put(&out, inv, &phrase_SETTING_NOW,
+			    WORDS({ "value", buf_cstr(&value) ? buf_cstr(&value) : "" },
+				  { "layer", builtin_text(inv, in_words[answer->from]) }));
+	}
+	put_kept(&out, inv, &news->outcome);
+	if (buf_cstr(&out))
+		shoal_reply_text(inv, buf_cstr(&out));
+	shoal_invocation_release(inv);
+	free(news);
+}
+
 static void changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct shoal_invocation *inv = arg;
-	char number[NUMBER_SIZE], version[96] = "";
-	CLEANUP(buf_finish) struct buf out = { 0 };
+	struct settings_place place = place_of(inv);
+	struct news *news;
 
-	buf_init(&out, TEXT_MAX);
-	if (outcome->version) {
-		version[0] = ' ';
-		phrases_print_text(&phrase_VERSION, inv->language,
-				   WORDS({ "version", builtin_number((uint64_t)outcome->version, number) }),
-				   version + 1, sizeof(version) - 1);
+	if (builtin_tell_outcome(inv, outcome)) {
+		shoal_invocation_release(inv);
+		return;
 	}
-	if (!builtin_tell_outcome(inv, outcome)) {
-		builtin_put(&out, inv, &phrase_SETTING_CHANGED,
-			    WORDS({ "name", shoal_invocation_string(inv, "name", "") }, { "version", version }));
-		put_kept(&out, inv, outcome);
-		if (buf_cstr(&out))
-			shoal_reply_text(inv, buf_cstr(&out));
+	news = calloc(1, sizeof(*news));
+	if (!news) {
+		shoal_invocation_release(inv); /* its last release apologises */
+		return;
 	}
-	shoal_invocation_release(inv);
+	news->inv = inv;
+	news->outcome = *outcome;
+	if (settings_get(settings_of(inv), &place, shoal_invocation_string(inv, "name", ""), told_change, news) < 0)
+		told_change(news, NULL);
 }
 
 static void set(struct shoal_invocation *inv)
@@ -433,20 +522,6 @@ static const char *before(const struct shoal_invocation *inv, const struct setti
 	return rows[at].version == 1 ? builtin_text(inv, &phrase_VALUE_NOT_SET) : "…";
 }
 
-/* In a code span nothing may end it, and no line may break it. */
-static void put_code(struct buf *out, const char *text)
-{
-	char copy[SHOWN_MAX];
-	size_t len = strnlen(text, sizeof(copy) - 1);
-
-	while (len > 0 && text[len] && ((unsigned char)text[len] & 0xc0) == 0x80)
-		len--;
-	for (size_t i = 0; i < len; i++)
-		copy[i] = text[i] == '`' ? '\'' : (unsigned char)text[i] < ' ' ? ' ' : text[i];
-	copy[len] = '\0';
-	buf_printf(out, "`%s`", copy);
-}
-
 /* Where it went back to; else what did it, which is a command's path or a module's own word. */
 static void put_note(struct buf *out, const struct shoal_invocation *inv, const char *note)
 {
@@ -460,7 +535,7 @@ static void put_note(struct buf *out, const struct shoal_invocation *inv, const 
 		builtin_put(out, inv, &phrase_HISTORY_BACK,
 			    WORDS({ "version", builtin_number((uint64_t)back, number) }));
 	else
-		put_code(out, note);
+		put_code(out, note, SHOWN_MAX);
 }
 
 static void put_past(struct buf *out, const struct shoal_invocation *inv, const struct setting_past *rows, size_t count,
@@ -474,8 +549,8 @@ static void put_past(struct buf *out, const struct shoal_invocation *inv, const 
 
 	buf_init(&old, 2 * SHOWN_MAX);
 	buf_init(&new, 2 * SHOWN_MAX);
-	put_code(&old, before(inv, rows, count, at));
-	put_code(&new, past_words(inv, row));
+	put_code(&old, before(inv, rows, count, at), SHOWN_MAX);
+	put_code(&new, past_words(inv, row), SHOWN_MAX);
 	snprintf(when, sizeof(when), "<t:%" PRId64 ":R>", row->at_ms / 1000);
 	snprintf(channel, sizeof(channel), "<#%" PRIu64 ">", row->channel_id);
 	snprintf(by, sizeof(by), "<@%" PRIu64 ">", row->by);
@@ -521,22 +596,76 @@ static void history(struct shoal_invocation *inv)
 
 /* --- the rows ----------------------------------------------------------------------------------------------------- */
 
-/* Names that hold what was typed, those that begin with it first. */
+#define SUGGESTED_SIZE 112 /* bytes: Discord shows 100 characters */
+
+/* "admin.welcome_channel: where new members are welcomed", cut between characters. */
+static const char *suggested_words(const struct shoal_invocation *inv, const struct schema_row *row,
+				   char text[SUGGESTED_SIZE])
+{
+	const char *words = builtin_described(inv, row->row->descriptions, row->row->description);
+	size_t len;
+
+	if (!words || snprintf(text, SUGGESTED_SIZE, "%s: %s", row->name, words) < 100)
+		return words ? text : row->name;
+	for (len = 97; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+		len--;
+	snprintf(text + len, SUGGESTED_SIZE - len, "…");
+	return text;
+}
+
+/* Names that hold what was typed, those that begin with it first; then those whose description does. */
 static void suggest_name(struct shoal_invocation *inv)
 {
 	const struct schemas *schemas = settings_schemas(settings_of(inv));
 	const char *typed = shoal_suggest_typed(inv);
 	struct shoal_choice choices[SUGGESTED_MAX] = { 0 };
+	char texts[SUGGESTED_MAX][SUGGESTED_SIZE];
 	const struct schema_row *row;
 	size_t count = 0;
 
-	for (int begins = 1; begins >= 0; begins--) {
+	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; (row = schemas_at(schemas, i)) && count < SUGGESTED_MAX; i++) {
 			const char *found = strcasestr(row->name, typed);
+			const char *words = suggested_words(inv, row, texts[count]);
 
-			if (found && (found == row->name) == begins)
-				choices[count++] = (struct shoal_choice){ .name = row->name };
+			if (!(round == 0   ? found == row->name
+			      : round == 1 ? found && found != row->name
+					   : !found && strcasestr(words, typed)))
+				continue;
+			choices[count++] = (struct shoal_choice){ .name = words, .text = row->name };
 		}
+	}
+	shoal_suggest(inv, choices, count);
+}
+
+static void add_value(struct shoal_choice *choices, size_t *count, const char *typed, const char *word, size_t len,
+		      char text[SCHEMA_NAME_SIZE])
+{
+	snprintf(text, SCHEMA_NAME_SIZE, "%.*s", (int)len, word);
+	if (*count < SUGGESTED_MAX && strcasestr(text, typed))
+		choices[(*count)++] = (struct shoal_choice){ .name = text };
+}
+
+/* What a setting of few values takes. */
+static void suggest_value(struct shoal_invocation *inv)
+{
+	const struct schema_row *row =
+		schemas_find(settings_schemas(settings_of(inv)), shoal_invocation_string(inv, "name", ""));
+	const char *typed = shoal_suggest_typed(inv),
+		   *words = row && row->row->type == SHOAL_SETTING_ENUM ? row->row->choices : "";
+	struct shoal_choice choices[SUGGESTED_MAX] = { 0 };
+	char texts[SUGGESTED_MAX + 1][SCHEMA_NAME_SIZE];
+	size_t count = 0;
+
+	if (row && row->row->type == SHOAL_SETTING_BOOL) {
+		const char *yes = builtin_text(inv, &phrase_VALUE_YES), *no = builtin_text(inv, &phrase_VALUE_NO);
+
+		add_value(choices, &count, typed, yes, strlen(yes), texts[count]);
+		add_value(choices, &count, typed, no, strlen(no), texts[count]);
+	}
+	for (size_t len; words && *words; words += len + (words[len] == '|')) {
+		len = strcspn(words, "|");
+		add_value(choices, &count, typed, words, len, texts[count]);
 	}
 	shoal_suggest(inv, choices, count);
 }
@@ -580,7 +709,8 @@ static const struct shoal_command_option set_options[] = {
 	  .type = SHOAL_OPTION_STRING,
 	  .required = true,
 	  .min = 0,
-	  .max = 4000 },
+	  .max = 4000,
+	  .suggest = suggest_value },
 	CHANNEL_OPTION,
 	MINE_OPTION,
 };

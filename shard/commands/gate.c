@@ -160,8 +160,10 @@ static bool step_enabled(const struct gate_case *c, bool look, struct gate_refus
 	if (c->owner && c->owner->off)
 		return no(ret, "module_crashed", &phrase_MODULE_CRASHED);
 	if (c->owner && services->module_allowed &&
-	    !services->module_allowed(services->module_arg, c->owner, c->guild_id))
+	    !services->module_allowed(services->module_arg, c->owner, c->guild_id)) {
+		add_word(ret, "module", c->owner->name);
 		return no(ret, "module_off", &phrase_MODULE_OFF);
+	}
 	return true;
 }
 
@@ -333,7 +335,7 @@ static void audit(const struct gate_case *c, enum gate_step step, const struct g
 	commands->audit_left_out = 0;
 }
 
-static struct gate_case case_of(struct shoal_invocation *inv, const struct gate_rule *rule)
+static struct gate_case case_of(const struct shoal_invocation *inv, const struct gate_rule *rule)
 {
 	const struct shoal_resolved_user *asker = resolved_find_user(&inv->resolved, inv->user_id);
 	bool known = asker && asker->is_member;
@@ -391,6 +393,21 @@ bool gate_open(struct shoal_invocation *inv, const struct gate_rule *rule)
 	inv->level = c.level;
 	for (enum gate_step step = GATE_FORM; step < GATE_STEP_COUNT; step++)
 		if (!pass(inv, &c, step))
+			return false;
+	return true;
+}
+
+bool gate_may(const struct shoal_invocation *inv, struct module_entry *owner, const struct gate_rule *rule,
+	      const char *path, struct gate_refusal *ret_refusal)
+{
+	struct gate_case c = case_of(inv, rule);
+
+	c.owner = owner;
+	c.path = c.name = path;
+	c.is_message = false;
+	gate_case_fill(&c);
+	for (enum gate_step step = GATE_ENABLED; step < GATE_STEP_COUNT; step++)
+		if (!gate_check(&c, step, true, ret_refusal))
 			return false;
 	return true;
 }

@@ -86,6 +86,11 @@ struct gate_refusal {
 
 enum gate_step { GATE_ENABLED, GATE_FORM, GATE_OPERATOR, GATE_LIST, GATE_PERMISSION, GATE_COOLDOWN, GATE_STEP_COUNT };
 
+/* Whether the asker could use another command here, as a slash command and but for its cooldown. Nothing is told,
+ * counted or taken. False: *@ret_refusal says why not; it borrows @path. */
+bool gate_may(const struct shoal_invocation *inv, struct module_entry *owner, const struct gate_rule *rule,
+	      const char *path, struct gate_refusal *ret_refusal);
+
 /* By what the cache and the settings know of the guild. */
 void gate_case_fill(struct gate_case *c);
 /* The same with @known, and c->guild as it is. Keeps @known. */

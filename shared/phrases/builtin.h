@@ -11,6 +11,7 @@
 	  "Pong! Gateway: {gateway}, REST: {rest}, shard {shard} di {count}.") \
 	P(NOT_MEASURED, "not measured yet", "noch nicht gemessen", "aún sin medir", "non ancora misurato") \
 	P(HELP_TITLE, "**What I can do**", "**Was ich kann**", "**Lo que sé hacer**", "**Che cosa so fare**") \
+	P(HELP_GENERAL, "General", "Allgemein", "General", "Generale") \
 	P(HELP_MENUS, \
 	  "In the menus of members and messages, under Apps: {names}", \
 	  "In den Menüs von Mitgliedern und Nachrichten, unter Apps: {names}", \
@@ -181,11 +182,27 @@
 	  "Es gibt keine Einstellung `{name}`; `/settings show` nennt alle.", \
 	  "No existe el ajuste `{name}`; `/settings show` los enumera todos.", \
 	  "Non c'è l'impostazione `{name}`; `/settings show` le elenca tutte.") \
+	P(SETTING_PLAIN, "`{name}`: {value}", "`{name}`: {value}", "`{name}`: {value}", "`{name}`: {value}") \
+	P(SETTINGS_LEGEND, \
+	  "Where nothing else is said it is the default. `/settings show name:` with a name, or with the part before its point, tells more.", \
+	  "Wo nichts anderes steht, ist es die Voreinstellung. `/settings show name:` mit einem Namen oder dem Teil vor seinem Punkt sagt mehr.", \
+	  "Donde no se dice otra cosa, es el valor predefinido. `/settings show name:` con un nombre, o con la parte antes del punto, cuenta más.", \
+	  "Dove non è detto altro, è il valore predefinito. `/settings show name:` con un nome, o con la parte prima del punto, dice di più.") \
+	P(SETTINGS_LEGEND_ONE, \
+	  "Where nothing else is said it is the default. `/settings set` changes it.", \
+	  "Wo nichts anderes steht, ist es die Voreinstellung. `/settings set` ändert es.", \
+	  "Donde no se dice otra cosa, es el valor predefinido. `/settings set` lo cambia.", \
+	  "Dove non è detto altro, è il valore predefinito. `/settings set` lo cambia.") \
 	P(SETTING_CHANGED, \
-	  "Done: `{name}` is changed{version}. `/settings show name:{name}` tells what counts now.", \
-	  "Fertig: `{name}` ist geändert{version}. `/settings show name:{name}` sagt, was jetzt gilt.", \
-	  "Hecho: `{name}` ha cambiado{version}. `/settings show name:{name}` dice qué vale ahora.", \
-	  "Fatto: `{name}` è cambiato{version}. `/settings show name:{name}` dice che cosa vale ora.") \
+	  "Done: `{name}` is changed{version}.", \
+	  "Fertig: `{name}` ist geändert{version}.", \
+	  "Hecho: `{name}` ha cambiado{version}.", \
+	  "Fatto: `{name}` è cambiato{version}.") \
+	P(SETTING_NOW, \
+	  "What counts here now: {value}, {layer}.", \
+	  "Hier gilt jetzt: {value}, {layer}.", \
+	  "Aquí vale ahora: {value}, {layer}.", \
+	  "Qui ora vale: {value}, {layer}.") \
 	P(VERSION, "(version {version})", "(Fassung {version})", "(versión {version})", "(versione {version})") \
 	P(HISTORY_ROW, \
 	  "{when} `{name}`{where} version {version}: {before} → {after}{who}", \

@@ -211,10 +211,10 @@
 	  "Esto está desactivado por ahora: no funcionaba bien aquí. Lo intentaré de nuevo más tarde.", \
 	  "Per ora è disattivato: qui non funzionava bene. Riproverò da solo tra un po'.") \
 	P(MODULE_OFF, \
-	  "This is switched off in this server.", \
-	  "Das ist auf diesem Server abgeschaltet.", \
-	  "Esto está desactivado en este servidor.", \
-	  "In questo server è disattivato.") \
+	  "The module `{module}` is switched off in this server. Its admins can change that with `/module enable`.", \
+	  "Das Modul `{module}` ist auf diesem Server abgeschaltet. Admins können das mit `/module enable` ändern.", \
+	  "El módulo `{module}` está desactivado en este servidor. Sus administradores pueden cambiarlo con `/module enable`.", \
+	  "Il modulo `{module}` è disattivato in questo server. I suoi amministratori possono cambiarlo con `/module enable`.") \
 	P(COMPONENT_GONE, \
 	  "This button or menu is from an older message and does nothing any more. Please use the command again.", \
 	  "Dieser Knopf oder dieses Menü ist aus einer älteren Nachricht und tut nichts mehr. Bitte rufe den Befehl neu auf.", \

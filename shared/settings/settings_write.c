@@ -476,9 +476,14 @@ void settings_set(struct settings *settings, const struct settings_change *chang
 		objection = value_objection(job->row->row, &value.is, number);
 	if (objection)
 		refuse(job, -EINVAL, objection, strtoll(number, NULL, 10), NULL);
-	else if (r == -EINVAL)
-		refuse(job, r, &phrase_SETTING_UNFIT, 0, error);
-	else if (r < 0)
+	else if (r == -EINVAL) {
+		char allowed[VALUE_ERROR_SIZE],
+			words[VALUE_ERROR_SIZE + 2 * SCHEMA_NAME_SIZE]; /* the name as it is typed: with its owner */
+
+		value_allowed(job->row->row, allowed, sizeof(allowed));
+		snprintf(words, sizeof(words), "`%s` wants %s.", job->name, allowed);
+		refuse(job, r, &phrase_SETTING_UNFIT, 0, words);
+	} else if (r < 0)
 		fail(job, r);
 	else
 		send_value(job, &value.is);

@@ -12,15 +12,18 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
+#include "shared/phrases/phrases.h"
 #include "shared/secrets/key_file.h"
 #include "shared/settings/schema_core.h"
 #include "shared/settings/settings_write.h"
 #include "supervisor/ctl/ctl.h"
 #include "supervisor/ctl/module_settings.h"
 
-#define DEADLINE_MS 15000
-#define BUS_WAIT_MS 2000 /* then it is done without telling: workers see it within a minute */
-#define SHOWN_SIZE  2048
+#define DEADLINE_MS     15000
+#define BUS_WAIT_MS     2000 /* then it is done without telling: workers see it within a minute */
+#define SHOWN_SIZE      2048
+#define ALLOWED_SIZE    1024 /* a description and what may be typed */
+#define NO_SUCH_SETTING "there is no such setting; shoalctl config show lists them"
 
 struct session;
 
@@ -116,6 +119,18 @@ static void value_text(const struct schema_row *row, const struct shoal_setting_
 		snprintf(text, size, "%s", value->text[0] ? "(set, hidden)" : "(empty)");
 	else
 		value_print(value, false, text, size);
+	if (!text[0])
+		snprintf(text, size, "(empty)");
+}
+
+/* What it does, and what may be typed. */
+static void allowed_text(const struct schema_row *row, char text[ALLOWED_SIZE])
+{
+	char allowed[VALUE_ERROR_SIZE];
+
+	value_allowed(row->row, allowed, sizeof(allowed));
+	snprintf(text, ALLOWED_SIZE, "%s%s%s", row->row->description ? row->row->description : "",
+		 row->row->description ? ": " : "", allowed);
 }
 
 static json_t *layers_json(struct session *session, const struct setting_answer *answer)
@@ -148,6 +163,7 @@ static json_t *layers_json(struct session *session, const struct setting_answer 
 static json_t *answer_json(struct session *session, const struct setting_answer *answer)
 {
 	bool hidden = answer->row->row->flags & SHOAL_SETTING_SENSITIVE;
+	char allowed[ALLOWED_SIZE];
 	json_t *json =
 		json_pack("{s:s, s:s, s:I, s:b}", "name", answer->row->name, "from", settings_layer_name(answer->from),
 			  "version", (json_int_t)answer->version, "sure", answer->sure);
@@ -158,6 +174,8 @@ static json_t *answer_json(struct session *session, const struct setting_answer 
 		json_object_set_new(json, "value", value_to_json(answer->value));
 	if (answer->problem)
 		json_object_set_new(json, "problem", json_string(settings_problem_words(answer->problem)));
+	allowed_text(answer->row, allowed);
+	json_object_set_new(json, "takes", json_string(allowed));
 	json_object_set_new(json, "layers", layers_json(session, answer));
 	return json;
 }
@@ -165,7 +183,7 @@ static json_t *answer_json(struct session *session, const struct setting_answer 
 static void print_answer(struct session *session, const struct setting_answer *answer)
 {
 	struct setting_layer layers[SETTINGS_LAYER_COUNT];
-	char text[SHOWN_SIZE];
+	char text[SHOWN_SIZE], allowed[ALLOWED_SIZE];
 
 	value_text(answer->row, answer->value, text, sizeof(text));
 	printf("%s = %s  (%s)\n", answer->row->name, ctl_clean(text), settings_layer_name(answer->from));
@@ -173,6 +191,8 @@ static void print_answer(struct session *session, const struct setting_answer *a
 		printf("  not usable: %s\n", settings_problem_words(answer->problem));
 	if (strcmp(session->verb->name, "get") != 0)
 		return;
+	allowed_text(answer->row, allowed);
+	printf("  %s\n", allowed);
 	settings_layers(session->settings, &session->change.place, answer->row->name, layers);
 	for (enum settings_layer layer = SETTINGS_DEFAULT; layer < SETTINGS_LAYER_COUNT; layer++) {
 		char when[32] = "";
@@ -236,8 +256,7 @@ static void run_get(struct session *session)
 {
 	session->shown = json_array();
 	if (settings_get(session->settings, &session->change.place, session->words[0], on_answer, session) < 0)
-		end(session, ctl_fail(session->options, CTL_FAILED, "ENOENT",
-				      "there is no such setting; shoalctl config show lists them"));
+		end(session, ctl_fail(session->options, CTL_FAILED, "ENOENT", NO_SUCH_SETTING));
 }
 
 static void on_changed(void *arg, const struct settings_outcome *outcome)
@@ -247,8 +266,11 @@ static void on_changed(void *arg, const struct settings_outcome *outcome)
 	if (session->ended)
 		return;
 	if (outcome->error < 0) {
-		end(session,
-		    ctl_fail(session->options, exit_of(outcome->error), error_name(outcome->error), outcome->words));
+		const char *words = outcome->words;
+
+		if (outcome->phrase == &phrase_SETTING_NONE)
+			words = NO_SUCH_SETTING;
+		end(session, ctl_fail(session->options, exit_of(outcome->error), error_name(outcome->error), words));
 		return;
 	}
 	if (session->options->json)

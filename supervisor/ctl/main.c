@@ -53,12 +53,69 @@ static const struct verb {
 	  "looks at host, fleet and database: what is wrong, and what to do about it" },
 };
 
+/* What --help of a verb says of its forms. */
+static const struct forms {
+	const char *verb, *text;
+} forms[] = {
+	{ "module", "list                what is loaded: shards on, uses, failures, slow ones, crashes, memory; what "
+		    "was refused, and why\n"
+		    "reload NAME         the workers take the file as it is now, one by one by RESUME\n"
+		    "new NAME [DIR]      a skeleton that builds, with a test of its own\n"
+		    "What runs where: `config set modules.NAME no [--guild ID]`; in a server, /module.\n" },
+	{ "plan", "restart             all shards once by RESUME\n"
+		  "upgrade             the programs at --binary (default: those that run) in place\n"
+		  "reshard N           N shards instead: new sessions for all\n"
+		  "module load NAME    intents that the module wants and the fleet has not, and what that costs\n" },
+	{ "commands",
+	  "USES: all; ANSWERED: by the handler; REFUSED: wrong arguments, no permission, switched off, too often;\n"
+	  "FAILED: members were told of an incident. P50 and P99 are upper bounds, from the event to Discord's yes.\n"
+	  "A name with a point (utility.vote) is a button, select or form.\n" },
+	{ "outbox", "status              how many wait, how old the oldest is, on which shard\n"
+		    "list [--dead]       those that wait; --dead: those that the database refused, with its words\n"
+		    "retry, drop         of the dead: try once more, or throw away for good\n" },
+	{ "dead-letters", "list                id, shard, event, why, when\n"
+			  "show ID             all of it, with the event's JSON\n"
+			  "retry ID...         handle the event once more; what it did already is not done again\n"
+			  "drop ID...          throw it away for good\n" },
+	{ "migrate", "up [N]              to the newest schema, or N steps\n"
+		     "down [N]            N steps back (1); asks, or --yes: what those steps had made is lost\n"
+		     "status              which are applied\n"
+		     "plan                what `up` would run, what it locks, which programs may run after\n" },
+	{ "config", "show                every setting, its value, and where that comes from\n"
+		    "get NAME            one of them: what it takes, and what each layer says\n"
+		    "set NAME VALUE      a lone - reads the value from standard input\n"
+		    "reset NAME          take back what is set there; the next layer counts\n"
+		    "history [NAME]      who changed what, when\n"
+		    "rollback NAME V     the value of version V counts again\n"
+		    "With --guild ID, --guild ID --channel ID or --user ID of that one; else of all servers.\n" },
+	{ "jobs", "list                what is waiting or running, the next first; --failed: those that were given up, "
+		  "and why\n"
+		  "show ID             all that is known of one, and the last failure's words\n"
+		  "run ID              due now; a failed one is tried again\n"
+		  "cancel ID           it is never done\n" },
+	{ "privacy", "export USER-ID      all rows about that user, as one JSON object\n"
+		     "delete USER-ID      delete them; needs --yes\n" },
+	{ "keys", "new                 one more key in secrets.key_file\n"
+		  "status              how many values each key encrypts\n"
+		  "rotate              encrypt all anew with the newest key, beside any traffic\n" },
+};
+
 #define ARGUMENTS_WIDTH 32
 
 static void print_verb_help(const struct verb *verb)
 {
-	printf("usage: shoalctl [options] %s %s\n\n%s\n\nOptions: see shoalctl --help.\n", verb->name, verb->arguments,
-	       verb->help);
+	const char *line = NULL;
+
+	printf("usage: shoalctl [options] %s %s\n\n%s\n", verb->name, verb->arguments, verb->help);
+	for (size_t i = 0; i < ARRAY_SIZE(forms) && !line; i++)
+		line = strcmp(forms[i].verb, verb->name) == 0 ? forms[i].text : NULL;
+	if (line)
+		printf("\n");
+	for (size_t len; line && *line; line += len) {
+		len = strcspn(line, "\n") + 1;
+		printf("  %.*s", (int)len, line);
+	}
+	printf("\nOptions: see shoalctl --help.\n");
 }
 
 static void print_help(void)

@@ -86,17 +86,36 @@ def test_a_command_used_too_often_is_refused_with_the_time_to_wait(sim, fleet):
 
 
 def test_help_lists_every_command(sim, fleet):
-    words = answered(sim, sim.use("help"))
+    words = answered(sim, sim.use("help", permissions=str(1 << 5)))
     for command in ("ping", "help", "shards", "stats", "settings"):
         assert command in words, words
+
+
+def test_help_lists_what_the_asker_can_use_there(sim, fleet):
+    """By the gate's own checks, under the names of their modules; asked for by name, all is told, and what stands against it."""
+    manager, member = {"permissions": str(1 << 5)}, {"permissions": str((1 << 10) | (1 << 11)), "user_index": 7}
+    name = [{"name": "command", "type": 3, "value": "settings"}]
+    for_admins = answered(sim, sim.use("help", **manager))
+    assert "**General**" in for_admins and "**Utility**\n`/poll`" in for_admins and "`/settings`" in for_admins, for_admins
+    for_member = answered(sim, sim.use("help", **member))
+    assert "`/poll`" in for_member and "`/settings`" not in for_member and "`/welcome`" not in for_member, for_member
+    assert "`/privacy`" in for_member  # no message command, but a command
+    direct = answered(sim, sim.use("help", guild=None, dm=True))
+    assert "`/ping`" in direct and "`/server`" not in direct and "`/settings`" not in direct, direct
+    of_one = answered(sim, sim.use("help", name, **manager))
+    assert of_one.count("Manage Server") == 1 and of_one.count("`/settings ") == 7 and "⚠" not in of_one, of_one
+    assert "⚠ You need the permission *Manage Server*" in answered(sim, sim.use("help", name, **member))
 
 
 def test_help_suggests_and_knows_menus_and_usage(sim, fleet):
     def suggested(typed):
         option = {"name": "command", "type": 3, "value": typed, "focused": True}
-        return [one["name"] for one in sim.answer(sim.use("help", [option], type=4))["choices"]]
+        return [one["name"] for one in sim.answer(sim.use("help", [option], type=4, permissions=permissions))["choices"]]
 
+    permissions = str(1 << 5)
     assert "settings" in suggested("/SET") and "ping" not in suggested("/SET") and "ping" in suggested("")
+    permissions = "0"
+    assert "settings" not in suggested("/SET") and "ping" in suggested("")
     assert suggested("x" * 100) == []
     words = answered(sim, sim.use("help"))
     assert "`/User info`" not in words and "under Apps: " in words and "`User info`" in words, words

@@ -361,8 +361,13 @@ def test_an_admin_switches_one_off_and_on(sim, keeper):
     assert press(sim, "keeper") == "pressed"
     assert "is off in this server" in say(sim, "module", "disable", name="keeper")
     # Commands and buttons say why; events pass it by.
-    assert "switched off in this server" in say(sim, "keeper", "get")
-    assert "switched off in this server" in press(sim, "keeper")
+    assert "module `keeper` is switched off in this server" in say(sim, "keeper", "get")
+    assert "module `keeper` is switched off in this server" in press(sim, "keeper")
+    # /help does not offer them, and says why when it is asked.
+    helped = text_of(sim.answer(sim.use("help")))
+    assert "`/ping`" in helped and "keeper" not in helped.lower(), helped
+    one = text_of(sim.answer(sim.use("help", [{"name": "command", "type": 3, "value": "keeper"}])))
+    assert "`/keeper get`" in one and one.endswith("`/module enable`."), one
     before = len([one for one in sim.requests("POST", "/messages") if "noted" in str(one.get("body"))])
     sim.say("note me")
     assert "pong" in text_of(sim.answer(sim.say("!ping"))).lower()

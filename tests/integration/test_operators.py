@@ -125,6 +125,15 @@ def test_help_of_a_verb(fleet):
         assert text.startswith("usage: shoalctl [options] restart N... | --all") and "migrate" not in text, text
 
 
+@pytest.mark.parametrize("verb", ["module", "outbox", "dead-letters", "migrate", "config", "jobs", "privacy", "keys"])
+def test_help_of_a_verb_tells_of_each_form(fleet, verb):
+    text = fleet.ctl_run(verb, "--help").stdout
+    forms = re.findall(r"(?:^|\| )([a-z]+)", text.splitlines()[0].partition(f" {verb} ")[2])
+    assert len(forms) > 1, text
+    for form in forms:
+        assert re.search(rf"^  (?:[a-z]+, )?{form}\b.* \S+", text, re.M), (form, text)
+
+
 def test_unknown_verb_is_named(fleet):
     done = fleet.ctl_run("statsu")
     assert done.returncode == fleets.USAGE and "statsu" in done.stderr and "status" in done.stderr

@@ -87,13 +87,15 @@ def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
 def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
     fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url)
     fleet.ready(shards=4)
-    assert re.search(r"commands\.prefix.*`!`.*default", settings(sim, "show"))
+    shown = settings(sim, "show")
+    assert "`commands.prefix`: `!`\n" in shown and "it is the default" in shown, shown
     assert "version 1" in settings(sim, "set", name="commands.prefix", value="?")
     shown = settings(sim, "show", name="commands.prefix")
     assert "`?`, set for this server" in shown and "the default: `!`" in shown, shown
     assert re.search(r"^`privacy\.", settings(sim, "show"), re.M)
     of_one = settings(sim, "show", name="commands")  # all of one owner
-    assert "`commands.prefix` is `?`" in of_one and "privacy." not in of_one and "\n" not in of_one, of_one
+    assert "`commands.prefix` is `?`, set for this server\n-# what commands typed" in of_one, of_one
+    assert "privacy." not in of_one, of_one
     assert "begin with `/`" in settings(sim, "set", name="commands.prefix", value="/x")
     assert "no setting" in settings(sim, "set", name="nix.da", value="1")
     assert "no setting" in settings(sim, "show", name="nix.da")
@@ -113,6 +115,7 @@ def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
 
 @pytest.mark.parametrize("child, typed, wanted", [
     ("show", "pref", ["commands.prefix"]),
+    ("show", "typed as messages", ["commands.prefix"]),
     ("set", "HIST", ["privacy.history_days"]),
     ("rollback", "nothing of that name", []),
 ])
@@ -120,8 +123,39 @@ def test_names_are_suggested(sim, make_fleet, child, typed, wanted):
     make_fleet(sim).ready(shards=4)
     row = {"name": "name", "type": 3, "value": typed, "focused": True}
     asked = sim.use("settings", [{"name": child, "type": 1, "options": [row]}], type=4, **MANAGER)
-    found = [one["value"] for one in sim.answer(asked)["choices"]]
-    assert found == wanted, found
+    choices = sim.answer(asked)["choices"]
+    assert [one["value"] for one in choices] == wanted, choices
+    assert all(one["name"].startswith(one["value"] + ": ") and len(one["name"]) <= 100 for one in choices), choices
+
+
+@pytest.mark.parametrize("name, typed, locale, wanted", [
+    ("locale.language", "", "en-US", ["auto", "en", "de", "es", "it"]),
+    ("locale.language", "E", "en-US", ["en", "de", "es"]),
+    ("access.from_permissions", "", "de", ["ja", "nein"]),
+    ("commands.prefix", "", "en-US", []),
+    ("no.such", "", "en-US", []),
+])
+def test_values_are_suggested(sim, make_fleet, name, typed, locale, wanted):
+    make_fleet(sim).ready(shards=4)
+    rows = [{"name": "name", "type": 3, "value": name}, {"name": "value", "type": 3, "value": typed, "focused": True}]
+    asked = sim.use("settings", [{"name": "set", "type": 1, "options": rows}], type=4, extra={"locale": locale}, **MANAGER)
+    assert [one["value"] for one in sim.answer(asked)["choices"]] == wanted
+
+
+def test_a_long_value_is_shown_whole_and_cut_between_characters(sim, make_fleet, private):
+    """In lists on one line, with a sign that there is more; asked for by name, all of it."""
+    fleet = make_fleet(sim, database=private.postgres.url(), nats=private.nats.url, config={"modules.load": "admin"})
+    fleet.ready(shards=4)
+    for lead in ("", "x"):  # one of them has a character across the cut, whatever the cut is
+        text = lead + "é" * 200 + "\n`second` ```line"
+        done = settings(sim, "set", name="admin.welcome_text", value=text)
+        assert re.search(r"What counts here now: `x?é{20,}`…, set for this server\.", done), done
+        shown = settings(sim, "show", name="admin.welcome_text")
+        assert f"```\n{text.replace('`', chr(39))}\n```" in shown, shown
+        listed = settings(sim, "show")
+        assert re.search(r"^`admin\.welcome_text` is `x?é{20,}`…, set for this server$", listed, re.M), listed
+        assert all("\ufffd" not in one for one in (done, shown, listed))
+    assert "What counts here now: (empty), the default." in settings(sim, "reset", name="admin.welcome_text")
 
 
 def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
@@ -150,6 +184,14 @@ def test_an_operator_sets_for_all_and_for_one(sim, make_fleet, private):
     assert bad.returncode == 1 and "spaces" in bad.stderr, bad
     assert fleet.ctl_run("config", "sideways").returncode == 2
     assert fleet.ctl_run("config", "get", "commands.prefix", "--guild", "x").returncode == 2
+    # In the operator's words: what it takes, its whole name, and where the others are found.
+    got = fleet.ctl("config", "get", "locale.language")
+    assert got["takes"].endswith("one of auto, en, de, es or it"), got
+    said = fleet.ctl_run("config", "get", "locale.language").stdout
+    assert said.splitlines()[1].strip() == got["takes"], said
+    assert "`locale.language` wants one of" in fleet.ctl_run("config", "set", "locale.language", "xx").stderr
+    assert "shoalctl config show lists them" in fleet.ctl_run("config", "set", "nix.da", "1").stderr
+    assert "admin.leave_text = (empty)  (default)\n" in fleet.ctl_run("config", "show").stdout
     fleet.ctl("config", "rollback", "commands.prefix", "1")
     fleet.ctl("config", "reset", "commands.prefix", "--guild", guild)
     eventually(lambda: "begin with `$`" in settings(sim, "prefix", guild=1), "the global prefix again", fleet)
