@@ -121,6 +121,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupervisor.a $(BU
 	$(link) $(LIBS_shoal-shard) -lcmocka
 # The one in which every allocation is made to fail.
 $(BUILD)/tests/unit/test_alloc: LDFLAGS += $(addprefix -Wl$(,)--wrap=,malloc calloc realloc strdup free)
+# The one whose worker has no outside.
+$(BUILD)/tests/unit/test_every_call: LDFLAGS += $(addprefix -Wl$(,)--wrap=,rest_send rest_cancel db_is_on db_query outbox_write \
+	outbox_pending settings_get settings_set bus_is_on bus_subscribe bus_unsubscribe control_link_request)
 # A module sees the public contract and libc, and nothing of ours is linked into it.
 MODULE_FLAGS := -fPIC -fvisibility=hidden -shared -Wl,-z,relro,-z,now,--as-needed $(if $(SANFLAGS),,-Wl$(,)--no-undefined)
 .SECONDEXPANSION:

@@ -252,8 +252,14 @@ static struct breaker_rules breaker_rules(const struct config *config)
 				       .stable_s = config->modules_breaker_window_s };
 }
 
-/* @left_out: modules that this program died of when the supervisor asked it for its manifest. */
-static void load_modules(struct worker *worker, const json_t *left_out)
+static void on_module_alert(void *arg, const char *event, const char *text)
+{
+	shard_alert(arg, event, text);
+}
+
+/* @left_out: modules that this program died of when the supervisor asked it for its manifest; @refused: what it told
+ * then of those that can't be loaded, which the supervisor has logged. */
+static void load_modules(struct worker *worker, const json_t *left_out, const json_t *refused)
 {
 	const struct breaker_rules rules = breaker_rules(worker->config);
 	const struct trial_options trial = {
@@ -261,8 +267,11 @@ static void load_modules(struct worker *worker, const json_t *left_out)
 	};
 
 	culprit_init(worker->board, worker->config->modules_slow_ms);
+	culprit_set_alert(on_module_alert, worker);
 	trial_begin(&trial);
+	loader_told(refused);
 	loader_add_files(worker->config->modules_dir, worker->config->modules_load);
+	loader_told(NULL);
 	trial_end();
 }
 
@@ -334,7 +343,11 @@ static int start_modules(struct worker *worker)
 					   .settings = worker->settings,
 					   .db = worker->db,
 					   .bus = worker->bus,
-					   .http_private = config->modules_http_private };
+					   .http_private = config->modules_http_private,
+					   .held_s = config->modules_held_s,
+					   .memory_mib = config->modules_memory_mib,
+					   .alert = on_module_alert,
+					   .alert_arg = worker };
 	int r;
 
 	if (worker->outbox)
@@ -395,7 +408,7 @@ int setup_start(struct worker *worker, const json_t *secrets, char error[CONFIG_
 			 worker->options.runtime_dir, error_text(r));
 		return r;
 	}
-	load_modules(worker, json_object_get(secrets, "modules_left_out"));
+	load_modules(worker, json_object_get(secrets, "modules_left_out"), json_object_get(secrets, "modules_refused"));
 	r = outside_start(worker, &what);
 	if (r < 0) {
 		snprintf(error, CONFIG_ERROR_SIZE, "%s can't be set up: %s", what, error_text(r));

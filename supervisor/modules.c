@@ -155,22 +155,48 @@ void modules_metrics(const struct supervisor *supervisor, struct metrics *metric
 	}
 }
 
+/* "bomb, sloth": those that are off there. */
+static void name_off(const struct board_shard *board, char *names, size_t size)
+{
+	struct board_module module;
+	size_t len = 0;
+
+	snprintf(names, size, "a module");
+	for (uint32_t row = 0; row < BOARD_MODULES_MAX && len < size; row++) {
+		if (board_shard_module(board, row, &module) && module.state == BOARD_MODULE_OFF)
+			len += (size_t)snprintf(names + len, size - len, "%s%s", len ? ", " : "module ", module.name);
+	}
+}
+
 void modules_watch(struct supervisor *supervisor)
 {
 	for (uint32_t i = 0; supervisor->fleet && i < supervisor->fleet->count; i++) {
 		struct worker *worker = &supervisor->fleet->workers[i];
 		uint64_t now = board_shard_counter(worker->board, BOARD_COUNTER_modules_off);
+		char names[128], text[ALERT_TEXT_SIZE];
 
-		if (now > worker->modules_off_seen)
-			alerts_raise(&supervisor->alerts, "modules.switched_off", (int32_t)i,
-				     "a module kept crashing its worker and is switched off there; shoalctl module "
-				     "list names it",
+		if (now > worker->modules_off_seen) {
+			name_off(worker->board, names, sizeof(names));
+			snprintf(text, sizeof(text),
+				 "%s kept crashing the worker, or refused to be set up, and is switched off there; "
+				 "shoalctl module list says until when",
+				 names);
+			alerts_raise(&supervisor->alerts, "modules.switched_off", (int32_t)i, text,
 				     now - worker->modules_off_seen);
+		}
 		worker->modules_off_seen = now;
 	}
 }
 
-void modules_tell_refused(const struct manifest *manifest)
+static bool same_reason(const json_t *one, const json_t *other)
+{
+	const char *a = json_string_value(json_object_get(one, "reason"));
+	const char *b = json_string_value(json_object_get(other, "reason"));
+
+	return a && b && strcmp(a, b) == 0;
+}
+
+void modules_tell_refused(const struct manifest *manifest, const struct manifest *before)
 {
 	const json_t *one;
 	char text[640];
@@ -181,8 +207,10 @@ void modules_tell_refused(const struct manifest *manifest)
 		const char *name = json_string_value(json_object_get(one, "name"));
 		const char *reason = json_string_value(json_object_get(one, "reason"));
 
+		if (same_reason(one, find_named(before->refused, name ? name : "")))
+			continue;
 		snprintf(text, sizeof(text), "module %s is left out: %s", name ? name : "?", reason ? reason : "?");
-		log_error(NULL, "modules.refused", KV_MSG(text));
+		log_error(NULL, "modules.refused", KV_MSG(text), KV_STR("module_name", name ? name : "?"));
 	}
 }
 
@@ -212,6 +240,7 @@ static void order_reload(struct supervisor *supervisor, struct control_peer *pee
 	}
 	for (uint32_t i = 0; i < count; i++)
 		shards[i] = i;
+	modules_tell_refused(manifest, &supervisor->manifest);
 	manifest_take(&supervisor->manifest, manifest);
 	if (other_commands)
 		supervisor_sync_commands(supervisor, upstream_info(supervisor->upstream)->application_id);

@@ -33,8 +33,8 @@ void modules_close(struct supervisor *supervisor);
  * manifest's, with the boards' sums. New reference. */
 json_t *modules_report(const struct supervisor *supervisor);
 void modules_metrics(const struct supervisor *supervisor, struct metrics *metrics);
-/* Modules that the worker program left out, each an error in our log. */
-void modules_tell_refused(const struct manifest *manifest);
+/* Modules that the worker program left out, each an error in our log, unless @before has it for the same reason. */
+void modules_tell_refused(const struct manifest *manifest, const struct manifest *before);
 /* Alerts about modules that a breaker has switched off since the last look. */
 void modules_watch(struct supervisor *supervisor);
 

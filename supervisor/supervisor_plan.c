@@ -421,8 +421,8 @@ static void manifest_came(void *arg, int error, const struct manifest *manifest,
 					"Set supervisor.worker to the shoal-shard of this installation");
 		return;
 	}
+	modules_tell_refused(manifest, &supervisor->manifest);
 	manifest_take(&supervisor->manifest, manifest);
-	modules_tell_refused(manifest);
 	supervisor->have_manifest = true;
 	log_debug(NULL, "manifest.read", KV_INT("commands", (int64_t)json_array_size(manifest->commands)),
 		  KV_STR("hash", manifest->hash), KV_U64("intents", manifest->intents));
@@ -492,6 +492,8 @@ json_t *supervisor_secrets(const struct supervisor *supervisor, const struct wor
 	add_keys(supervisor, secrets);
 	if (supervisor->manifest.left_out)
 		json_object_set(secrets, "modules_left_out", supervisor->manifest.left_out);
+	if (json_array_size(supervisor->manifest.refused) > 0)
+		json_object_set(secrets, "modules_refused", supervisor->manifest.refused);
 	return secrets;
 }
 

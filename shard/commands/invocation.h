@@ -91,6 +91,7 @@ struct shoal_invocation {
 	bool replied;                         /* the handler has answered */
 	bool is_edit;                         /* the answer went as an edit or follow-up */
 	bool is_sorry;                        /* Discord would not take it; this says so */
+	bool held_told;                       /* that it is held for long */
 	enum command_outcome outcome;         /* as it would be counted by now */
 	uint64_t received_ns, answered_ns;    /* answered: Discord has the first answer; 0: not yet */
 	struct shoal_invocation *prev, *next; /* in commands' list of open ones */

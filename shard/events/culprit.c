@@ -2,6 +2,7 @@
  * for slowness and costs no read of the counter. */
 #include "shard/events/culprit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "shared/log/log.h"
 
 #define WARN_EVERY_NS (10 * NS_PER_S)
+#define TEXT_SIZE     256
 
 static struct board_shard *culprit_board;
 static uint64_t slow_ns;
@@ -20,6 +22,8 @@ static uint32_t own_pid;
 static struct culprit_frame *volatile top;
 static _Thread_local bool on_loop;
 static _Atomic uint64_t astray_told_ns;
+static void (*alert)(void *arg, const char *event, const char *text);
+static void *alert_arg;
 
 static const char *const kind_words[] = {
 #define X(name, words) [CULPRIT_##name] = (words),
@@ -39,6 +43,12 @@ void culprit_init(struct board_shard *board, uint32_t slow_ms)
 	own_pid = (uint32_t)getpid();
 	top = NULL;
 	on_loop = true;
+}
+
+void culprit_set_alert(void (*fn)(void *arg, const char *event, const char *text), void *arg)
+{
+	alert = fn;
+	alert_arg = arg;
 }
 
 static uint64_t coarse_ns(void)
@@ -115,15 +125,22 @@ static void tell_slow(const struct culprit_frame *frame, uint64_t took_ns, uint6
 {
 	struct module_entry *module = frame->module;
 	struct log_ctx ctx = { .shard = -1, .module = module->name, .event = frame->what };
+	char text[TEXT_SIZE];
 
 	if (module->counters)
 		board_count(module->counters, BOARD_MODULE_slow, 1);
 	if (module->warned_ns && now_ns - module->warned_ns < WARN_EVERY_NS)
 		return;
 	module->warned_ns = now_ns;
-	log_warn(&ctx, "modules.slow",
-		 KV_MSG("a module held the loop for too long: everybody on this shard waited for it"),
-		 KV_STR("called_for", culprit_kind_words(frame->kind)), KV_MS("took", took_ns / NS_PER_MS));
+	snprintf(text, sizeof(text),
+		 "module %s held the loop for %" PRIu64
+		 " ms, called for %s (%s): everybody on this shard waited for it",
+		 module->name, (uint64_t)(took_ns / NS_PER_MS), culprit_kind_words(frame->kind),
+		 frame->what ? frame->what : "?");
+	log_warn(&ctx, "modules.slow", KV_MSG(text), KV_STR("called_for", culprit_kind_words(frame->kind)),
+		 KV_MS("took", took_ns / NS_PER_MS));
+	if (alert)
+		alert(alert_arg, "modules.slow", text);
 }
 
 void culprit_leave(struct culprit_frame *frame)

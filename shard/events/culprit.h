@@ -20,6 +20,7 @@ struct module_entry {
 	_Atomic uint64_t *counters; /* of the row; enum board_module_counter; NULL in tests */
 	uint64_t warned_ns;         /* slowness is told once in ten seconds */
 	uint64_t calls, memory;     /* what the gauges show */
+	uint64_t memory_told;       /* how much it had when that was last told */
 	void *data;                 /* the module's own (shoal_set_data()) */
 };
 
@@ -57,6 +58,8 @@ struct culprit_frame {
 
 /* Keeps @board. A call longer than @slow_ms is told (0: never). */
 void culprit_init(struct board_shard *board, uint32_t slow_ms);
+/* Who else is told of slow calls, by an event id and a sentence; NULL: nobody. Not from within module code. */
+void culprit_set_alert(void (*alert)(void *arg, const char *event, const char *text), void *arg);
 
 /* @module may be NULL: nothing is marked. @ticket may be NULL: of no event. All are kept until culprit_leave(). */
 void culprit_enter(struct culprit_frame *frame, struct module_entry *module, enum culprit_kind kind,

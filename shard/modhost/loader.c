@@ -374,11 +374,48 @@ void loader_tell(bool tell)
 	tells = tell;
 }
 
-static void note_refusal(const char *name, const char *file, int error, const char *reason)
+static const json_t *told; /* borrowed: [{name, reason}] that another has said */
+
+void loader_told(const json_t *by_others)
+{
+	told = by_others;
+}
+
+static bool is_told(const char *name, const char *reason)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(told, i, one)
+	{
+		const char *other = json_string_value(json_object_get(one, "name"));
+		const char *why = json_string_value(json_object_get(one, "reason"));
+
+		if (other && why && strcmp(other, name) == 0 && strcmp(why, reason) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The sentence is the message, so that it is read wherever messages are. */
+static void tell_refusal(const char *name, const char *file, const char *reason)
+{
+	enum log_level level = is_told(name, reason) ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
+	char text[SHOAL_MODULE_NAME_MAX * 2 + LOADER_ERROR_SIZE + 64];
+
+	if (level < log_get_level())
+		return;
+	snprintf(text, sizeof(text), "module %s is left out: %s", name, reason);
+
+	const struct log_field fields[] = { KV_MSG(text), KV_STR("module_name", name), KV_STR("file", file) };
+
+	log_write(level, NULL, "modules.refused", fields, ARRAY_SIZE(fields));
+}
+
+static void note_refusal(const char *name, const char *file, const char *reason)
 {
 	if (tells)
-		log_error(NULL, "modules.refused", KV_MSG("a module was left out; the rest goes on without it"),
-			  KV_STR("module_name", name), KV_STR("file", file), KV_STR("reason", reason), KV_ERR(error));
+		tell_refusal(name, file, reason);
 	if (!refused)
 		refused = json_array();
 	json_array_append_new(refused,
@@ -476,7 +513,7 @@ static void add_named(const char *dir, const char *name, size_t len)
 	snprintf(path, sizeof(path), "%s/%s.so", dir, text);
 	r = add_file(text, path, error);
 	if (r < 0)
-		note_refusal(text, path, r, error);
+		note_refusal(text, path, error);
 	else
 		log_debug(NULL, "modules.loaded", KV_STR("module_name", text), KV_STR("file", path));
 }

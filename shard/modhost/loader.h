@@ -49,6 +49,9 @@ void loader_add_linked(void);
 void loader_add_files(const char *dir, const char *names);
 /* Whether refusals are logged too (default), or only noted. */
 void loader_tell(bool tell);
+/* Refusals that somebody else has logged already, [{name, reason}]: one for the very same reason is not logged again
+ * but for debugging. NULL: none. Borrows @by_others until the next call. */
+void loader_told(const json_t *by_others);
 /* Asked around each loading of a shared object, which runs code of its own before anything of it is known. */
 struct loader_guard {
 	/* Negative: it is left out, @error (LOADER_ERROR_SIZE) says why. */

@@ -3,6 +3,8 @@
 #include "shard/modhost/modhost.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@
 #include "shared/log/log.h"
 
 #define SPARE_SCOPES 256
+#define TEXT_SIZE    256
 
 /* One subscriber's handling of one event. */
 struct event_scope {
@@ -91,7 +94,7 @@ static void take_row(struct modhost *modhost, struct loaded_module *module)
 	struct board_shard *board = modhost->options.board;
 	struct board_module row;
 	enum board_module_counter gauges[] = { BOARD_MODULE_calls_open, BOARD_MODULE_memory_bytes,
-					       BOARD_MODULE_slowest_us };
+					       BOARD_MODULE_slowest_us, BOARD_MODULE_held };
 	size_t i;
 
 	module->entry.row = find_row(board, module->name);
@@ -228,6 +231,9 @@ static void tell_leak(const struct loaded_module *module)
 	if (module->entry.memory)
 		log_warn(&ctx, "modules.leaked", KV_MSG("a module's cleanup left memory from shoal_alloc() behind"),
 			 KV_U64("bytes", module->entry.memory));
+	if (module->entry.calls)
+		log_warn(&ctx, "modules.calls_leaked", KV_MSG("a module's calls did not all end with its scopes"),
+			 KV_U64("calls", module->entry.calls));
 }
 
 static void cleanup(struct loaded_module *module)
@@ -376,35 +382,88 @@ static int subscribe(struct modhost *modhost, struct loaded_module *module, cons
 /* --- life ----------------------------------------------------------------------------------------------------------
  */
 
-static void tell_held(struct event_scope *open)
+static void alert(const struct modhost *modhost, const char *event, const char *text)
 {
-	struct log_ctx ctx = { .shard = -1,
-			       .guild_id = open->scope.guild_id,
-			       .module = open->scope.module->name,
-			       .event = open->scope.what };
+	if (modhost->options.alert)
+		modhost->options.alert(modhost->options.alert_arg, event, text);
+}
 
-	open->told = true;
-	log_warn(&ctx, "modules.scope_held",
-		 KV_MSG("a module has held an event for long: it does not count as handled, and would be begun again "
-			"after a crash; is a release missing?"),
-		 KV_U64("calls", open->scope.call_count), KV_U64("held_s", MODHOST_HELD_S));
+static void tell_held(const struct modhost *modhost, const struct shoal_scope *scope)
+{
+	struct log_ctx ctx = {
+		.shard = -1, .guild_id = scope->guild_id, .module = scope->module->name, .event = scope->what
+	};
+	char text[TEXT_SIZE];
+
+	snprintf(text, sizeof(text),
+		 "module %s has held %s for %" PRIu32
+		 " s: it does not count as handled, and would be begun again after a crash; "
+		 "is a release missing, or a call that never ends?",
+		 scope->module->name, scope->what, modhost->options.held_s);
+	log_warn(&ctx, "modules.scope_held", KV_MSG(text), KV_U64("calls", scope->call_count),
+		 KV_U64("held_s", modhost->options.held_s));
+	alert(modhost, "modules.scope_held", text);
+}
+
+/* Each is told of once; the gauges say how many there are. */
+static void look_for_held(struct modhost *modhost)
+{
+	uint64_t pass_ns = modhost->options.loop->pass_started_ns, now_ns = clock_monotonic_ns();
+	struct shoal_invocation *inv = modhost->options.commands ? modhost->options.commands->open : NULL;
+	uint64_t held[BOARD_MODULES_MAX] = { 0 }, most_ns = modhost->options.held_s * NS_PER_S;
+	struct event_scope *open;
+	size_t i;
+
+	if (most_ns == 0)
+		return;
+	DL_FOREACH (modhost->open, open) {
+		if (pass_ns - open->started_ns < most_ns)
+			break; /* the oldest stand first */
+		if (!open->told)
+			tell_held(modhost, &open->scope);
+		open->told = true;
+		held[open->scope.module->row]++;
+	}
+	for (; inv; inv = inv->next) {
+		if (!inv->scope.module || now_ns < inv->received_ns || now_ns - inv->received_ns < most_ns)
+			continue;
+		if (!inv->held_told)
+			tell_held(modhost, &inv->scope);
+		inv->held_told = true;
+		held[inv->scope.module->row]++;
+	}
+	for (i = 0; i < loader_count(); i++)
+		board_gauge(loader_get(i)->entry.counters, BOARD_MODULE_held, held[loader_get(i)->entry.row]);
+}
+
+/* Once it is past the limit, and again whenever it has doubled. */
+static void look_at_memory(const struct modhost *modhost, struct module_entry *entry)
+{
+	uint64_t most = entry->memory_told ? 2 * entry->memory_told : (uint64_t)modhost->options.memory_mib << 20;
+	struct log_ctx ctx = { .shard = -1, .module = entry->name };
+	char text[TEXT_SIZE];
+
+	if (most == 0 || entry->memory <= most)
+		return;
+	entry->memory_told = entry->memory;
+	snprintf(text, sizeof(text),
+		 "module %s has %" PRIu64 " MiB from shoal_alloc(), more than modules.memory_mib (%" PRIu32
+		 "): does it free what it takes?",
+		 entry->name, entry->memory >> 20, modhost->options.memory_mib);
+	log_warn(&ctx, "modules.memory", KV_MSG(text), KV_U64("bytes", entry->memory));
+	alert(modhost, "modules.memory", text);
 }
 
 static void on_tick(void *arg)
 {
 	struct modhost *modhost = arg;
-	uint64_t now_ns = modhost->options.loop->pass_started_ns;
-	struct event_scope *open;
 	size_t i;
 
-	for (i = 0; i < loader_count(); i++)
+	for (i = 0; i < loader_count(); i++) {
 		breaker(modhost, loader_get(i), BREAKER_TIME);
-	DL_FOREACH (modhost->open, open) {
-		if (now_ns - open->started_ns < MODHOST_HELD_S * NS_PER_S)
-			break;
-		if (!open->told)
-			tell_held(open);
+		look_at_memory(modhost, &loader_get(i)->entry);
 	}
+	look_for_held(modhost);
 }
 
 int modhost_new(const struct modhost_options *options, struct modhost **ret_modhost)

@@ -20,9 +20,6 @@
 #include "shared/loop/loop.h"
 #include "shared/settings/settings.h"
 
-/* A scope that its module still holds after so long is told of: it keeps its event from being handled. */
-#define MODHOST_HELD_S 60
-
 struct modhost;
 struct schedule;
 
@@ -52,6 +49,13 @@ struct modhost_options {
 	struct bus *bus;           /* may be off, or NULL */
 	struct modhost_outbox outbox;
 	bool http_private; /* modules may ask private and local addresses */
+	/* A scope that its module still holds after so long is told of: it keeps its event from being handled. 0: none.
+	 */
+	uint32_t held_s;
+	uint32_t memory_mib; /* a module that has more from shoal_alloc() is told of; 0: none */
+	/* Somebody is to know of a module, by an event id and a sentence; NULL: nobody. */
+	void (*alert)(void *arg, const char *event, const char *text);
+	void *alert_arg;
 };
 
 /* Gives every loaded module (loader.h) its row on the board and decides which are switched off. Nothing of theirs is

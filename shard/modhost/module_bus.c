@@ -62,14 +62,18 @@ static void call(struct subscription *subscription, int error, const struct shoa
 static void on_message(void *arg, struct bus *bus, const struct bus_message *message)
 {
 	struct subscription *subscription = arg;
+	struct shoal_scope *scope = subscription->call.scope;
 	struct shoal_bus_message ours = { .topic = subscription->topic,
 					  .payload = message->payload,
 					  .len = message->len };
 
 	(void)bus;
+	/* Its function may end the scope, or this subscription as its last call: both stay until it has returned. */
+	scope->hold(scope->owner);
 	call(subscription, 0, &ours);
 	if (subscription->call.over && subscription->inside == 0)
 		free(subscription);
+	scope->release(scope->owner);
 }
 
 static void cancel(struct scope_call *scope_call)

@@ -314,15 +314,16 @@ void board_shard_set_module(struct board_shard *board, uint32_t row, const struc
 bool board_shard_module(const struct board_shard *board, uint32_t row, struct board_module *ret_module);
 
 /* Counters of a module, beside those of the shard. */
-#define BOARD_MODULE_COUNTERS(X)                                                  \
-	X(entries, "calls into the module")                                       \
-	X(skipped, "events not handed to the module because it was switched off") \
-	X(slow, "calls that held the loop for longer than modules.slow_ms")       \
-	X(crashes, "deaths of the worker in the module's code")                   \
-	X(failures, "asynchronous calls of the module that ended in an error")    \
-	X(calls_open, "asynchronous calls of the module under way (gauge)")       \
-	X(memory_bytes, "memory that the module has from shoal_alloc() (gauge)")  \
-	X(slowest_us, "longest call into the module since the worker started (gauge)")
+#define BOARD_MODULE_COUNTERS(X)                                                       \
+	X(entries, "calls into the module")                                            \
+	X(skipped, "events not handed to the module because it was switched off")      \
+	X(slow, "calls that held the loop for longer than modules.slow_ms")            \
+	X(crashes, "deaths of the worker in the module's code")                        \
+	X(failures, "asynchronous calls of the module that ended in an error")         \
+	X(calls_open, "asynchronous calls of the module under way (gauge)")            \
+	X(memory_bytes, "memory that the module has from shoal_alloc() (gauge)")       \
+	X(slowest_us, "longest call into the module since the worker started (gauge)") \
+	X(held, "events and commands that the module has held for longer than modules.held_s (gauge)")
 enum board_module_counter {
 #define X(name, help) BOARD_MODULE_##name,
 	BOARD_MODULE_COUNTERS(X)

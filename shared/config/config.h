@@ -74,6 +74,8 @@ struct config {
 	char *modules_default; /* those that are on in a server which has not said otherwise */
 	bool modules_http_private;
 	uint32_t modules_slow_ms;
+	uint32_t modules_held_s;
+	uint32_t modules_memory_mib;
 	uint32_t jobs_open_max;
 	uint32_t jobs_guild_open_max;
 	uint32_t jobs_look_s;

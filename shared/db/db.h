@@ -87,6 +87,7 @@ struct db_param {
  *   -SHOAL_EOFFLINE  the database is away or refuses us: surely not done
  *   -ECANCELED       db_close(); if it was under way it may have been done
  *   -EEXIST          a unique key is taken (23505)          -EBADMSG  another constraint or type says no (22, 23)
+ *   -ERANGE          a number became too large for its column (22003)
  *   -EACCES          the role may not (42501)               -ENODATA  a table or column is missing: migrate (42P01 …)
  *   -EAGAIN          serialisation or deadlock (40)         -EDQUOT   the server is out of something (53)
  *   -EALREADY        a write that was brought again is there (SH001 of shoal.outbox_advance())

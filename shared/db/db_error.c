@@ -27,6 +27,7 @@ static const struct state_row state_rows[] = {
 	{ "57P02", -SHOAL_EUNKNOWN }, /* crash_shutdown */
 	{ "57P03", -SHOAL_EOFFLINE }, /* cannot_connect_now */
 	{ "08", -SHOAL_EUNKNOWN },    /* connection_exception */
+	{ "22003", -ERANGE },         /* numeric_value_out_of_range */
 	{ "22", -EBADMSG },           /* data_exception */
 	{ "23", -EBADMSG },           /* integrity_constraint_violation */
 	{ "28", -EACCES },            /* invalid_authorization_specification */

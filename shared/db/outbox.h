@@ -81,7 +81,7 @@ enum outbox_how {
  * the statement's (borrowed), NULL when kept, or written by an earlier try. Else nothing was written:
  *   -ENOSPC     the database is away and the outbox or its disk is full
  *   -EIO, -EROFS, -EACCES …  the database is away and the outbox's file fails
- *   -EBADMSG, -EEXIST, -EACCES, -ENODATA, -EPROTO, -EREMOTEIO  the database refused it: as db_result_fn
+ *   -EBADMSG, -ERANGE, -EEXIST, -EACCES, -ENODATA, -EPROTO, -EREMOTEIO  the database refused it: as db_result_fn
  *   -SHOAL_EUNKNOWN  the connection broke under it and it could not be kept either: it may have been written
  *   -ECANCELED  outbox_closing(): it will be written if it was on its way, or not at all */
 typedef void (*outbox_fn)(void *arg, int error, enum outbox_how how, const struct db_result *result);

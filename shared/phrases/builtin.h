@@ -226,6 +226,16 @@
 	  "Einstellungen lassen sich nicht speichern: Die Datenbank ist dafür nicht eingerichtet. Nichts wurde geändert; das Protokoll meines Betreibers sagt, was zu tun ist.", \
 	  "Los ajustes no se pueden guardar: la base de datos no está preparada. No se cambió nada; el registro de mi operador dice qué hacer.", \
 	  "Le impostazioni non si possono salvare: il database non è predisposto. Nulla è cambiato; il registro del mio gestore dice che cosa fare.") \
+	P(SETTING_VERSIONS_END, \
+	  "This setting's versions have come to the highest number that there is, so no newer one can follow. Nothing was changed; my operator's log says what to do.", \
+	  "Die Fassungen dieser Einstellung sind bei der höchsten Zahl, die es gibt; keine neuere kann folgen. Nichts wurde geändert; das Protokoll meines Betreibers sagt, was zu tun ist.", \
+	  "Las versiones de este ajuste han llegado al número más alto que hay, así que no puede haber otra. No se cambió nada; el registro de mi operador dice qué hacer.", \
+	  "Le versioni di questa impostazione sono arrivate al numero più alto che esista, quindi non può seguirne un'altra. Nulla è cambiato; il registro del mio gestore dice che cosa fare.") \
+	P(SETTING_REFUSED, \
+	  "The database refused what would be stored. Nothing was changed; my operator's log says more.", \
+	  "Die Datenbank hat abgelehnt, was gespeichert werden sollte. Nichts wurde geändert; das Protokoll meines Betreibers sagt mehr.", \
+	  "La base de datos rechazó lo que se iba a guardar. No se cambió nada; el registro de mi operador dice más.", \
+	  "Il database ha rifiutato ciò che si voleva salvare. Nulla è cambiato; il registro del mio gestore dice di più.") \
 	P(SETTING_FULL, \
 	  "There are too many settings here already. Nothing was changed.", \
 	  "Es gibt hier schon zu viele Einstellungen. Nichts wurde geändert.", \

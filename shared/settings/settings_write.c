@@ -61,6 +61,8 @@ static const struct {
 	{ -EACCES, &phrase_SETTINGS_NOT_SET_UP },
 	{ -ENOSPC, &phrase_DATABASE_NO_ROOM },
 	{ -E2BIG, &phrase_SETTING_FULL },
+	{ -ERANGE, &phrase_SETTING_VERSIONS_END },
+	{ -EBADMSG, &phrase_SETTING_REFUSED },
 	{ -SHOAL_ENOKEY, &phrase_SETTING_NO_KEY },
 	{ -ENOMEM, &phrase_NO_MEMORY },
 };
@@ -124,10 +126,36 @@ static void finish(struct job *job, const struct settings_outcome *outcome)
 	free(job);
 }
 
+/* Versions count up by one, so somebody has written that number by hand. */
+static void tell_refused(const struct job *job, int error)
+{
+	static const char *const tables[SETTINGS_LAYER_COUNT] = { [SETTINGS_GLOBAL] = "guild_setting",
+								  [SETTINGS_GUILD] = "guild_setting",
+								  [SETTINGS_CHANNEL] = "channel_setting",
+								  [SETTINGS_USER] = "user_setting" };
+	struct log_ctx ctx = { .shard = -1, .guild_id = job->change.place.guild_id, .module = "settings" };
+	const char *table = tables[job->change.layer] ? tables[job->change.layer] : "?";
+	char text[SCHEMA_NAME_SIZE + 256];
+
+	if (error == -ERANGE)
+		snprintf(text, sizeof(text),
+			 "%s can't be changed: its row in shoal.%s has the version 9223372036854775807, after which "
+			 "there is no other; set it to a lower one that shoal.setting_history does not have (UPDATE "
+			 "shoal.%s SET version = …)",
+			 job->name, table, table);
+	else
+		snprintf(text, sizeof(text), "%s can't be changed: the database refuses its row of shoal.%s", job->name,
+			 table);
+	log_error(&ctx, "settings.refused_by_database", KV_MSG(text), KV_STR("setting", job->name),
+		  KV_STR("layer", settings_layer_name(job->change.layer)), KV_ERR(error));
+}
+
 static void fail(struct job *job, int error)
 {
 	struct settings_outcome outcome = { .error = error, .phrase = settings_error_phrase(job->settings, error) };
 
+	if (error == -ERANGE || error == -EBADMSG)
+		tell_refused(job, error);
 	settings_error_words(job->settings, error, outcome.words);
 	finish(job, &outcome);
 }

@@ -29,7 +29,7 @@ const struct statement settings_statements[SETTINGS_STATEMENT_COUNT] = {
 	/* Versions only rise, so a sum that is the same means that nothing changed. */
 	[SETTINGS_REVISIONS_GUILD] = {
 		.name = "revisions_guild",
-		.sql = "SELECT guild_id, sum(version)::bigint FROM ("
+		.sql = "SELECT guild_id, mod(sum(version), 4611686018427387904)::bigint FROM ("
 		       "SELECT guild_id, version FROM shoal.guild_setting WHERE guild_id = ANY($1)"
 		       " UNION ALL SELECT guild_id, version FROM shoal.channel_setting WHERE guild_id = ANY($1)) AS s"
 		       " GROUP BY guild_id",
@@ -40,7 +40,7 @@ const struct statement settings_statements[SETTINGS_STATEMENT_COUNT] = {
 	},
 	[SETTINGS_REVISIONS_USER] = {
 		.name = "revisions_user",
-		.sql = "SELECT user_id, sum(version)::bigint FROM shoal.user_setting WHERE user_id = ANY($1)"
+		.sql = "SELECT user_id, mod(sum(version), 4611686018427387904)::bigint FROM shoal.user_setting WHERE user_id = ANY($1)"
 		       " GROUP BY user_id",
 		.params = { DB_TYPE_INT8_ARRAY },
 		.columns = { DB_TYPE_INT8, DB_TYPE_INT8 },

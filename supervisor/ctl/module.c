@@ -33,14 +33,14 @@ static void print_list(const json_t *answer)
 	const json_t *one;
 	size_t i;
 
-	printf("%-16s %-9s %9s %9s %8s %6s %8s %9s  %s\n", "MODULE", "VERSION", "SHARDS ON", "ENTRIES", "FAILURES",
-	       "SLOW", "CRASHES", "MEMORY", "WHAT IT IS");
+	printf("%-16s %-9s %9s %9s %8s %6s %5s %8s %9s  %s\n", "MODULE", "VERSION", "SHARDS ON", "ENTRIES", "FAILURES",
+	       "SLOW", "HELD", "CRASHES", "MEMORY", "WHAT IT IS");
 	json_array_foreach(json_object_get(answer, "modules"), i, one)
 	{
-		printf("%-16s %-9s %9" PRId64 " %9s %8" PRId64 " %6" PRId64 " %8" PRId64 " %9s  %s\n",
+		printf("%-16s %-9s %9" PRId64 " %9s %8" PRId64 " %6" PRId64 " %5" PRId64 " %8" PRId64 " %9s  %s\n",
 		       ctl_clean(ctl_text(one, "name")), ctl_clean(ctl_text(one, "version")),
 		       ctl_int(one, "on") + ctl_int(one, "trial"), ctl_count(ctl_int(one, "entries")),
-		       ctl_int(one, "failures"), ctl_int(one, "slow"), ctl_int(one, "crashes"),
+		       ctl_int(one, "failures"), ctl_int(one, "slow"), ctl_int(one, "held"), ctl_int(one, "crashes"),
 		       ctl_kib(ctl_int(one, "memory_bytes") / 1024), ctl_clean(ctl_text(one, "description")));
 		print_off(one);
 	}

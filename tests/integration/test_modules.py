@@ -85,8 +85,11 @@ def test_what_is_no_module_is_left_out_in_words(sim, make_fleet, folder):
                         "folder": "no file", "Bad-Name": "a-z"}.items():
         assert re.search(words, reasons.pop(name)), (name, answer["refused"])
     assert reasons == {}
-    # And who only reads the log finds it, too.
-    assert any("other_abi" in one["msg"] for one in fleet.records("modules.refused") if one["program"] == "shoald")
+    # And who only reads the log finds it, too: once each, whatever the number of shards, with the reason.
+    told = [one for one in fleet.records("modules.refused") if one["level"] == "error"]
+    assert sorted(one["module_name"] for one in told) == sorted(one["name"] for one in answer["refused"]), told
+    for one in answer["refused"]:
+        assert any(one["reason"] in record["msg"] for record in told if record["module_name"] == one["name"]), told
     assert "LEFT OUT" in fleet.ctl_run("module", "list").stdout
 
 
@@ -106,7 +109,7 @@ def test_one_that_ends_its_loader_is_left_out_by_name(sim, make_fleet, folder):
     assert set(reasons) == set(ways)
     assert all("while it was loaded" in reason for reason in reasons.values()), reasons
     assert "signal 6" in reasons["aborts"] and "exit code 0" in reasons["exits"] and "signal 4" in reasons["traps"]
-    assert {one["msg"].split()[1] for one in fleet.records("modules.refused") if one["program"] == "shoald"} == set(ways)
+    assert sorted(one["msg"].split()[1] for one in fleet.records("modules.refused") if one["level"] == "error") == sorted(ways)
     assert not fleet.records("worker.died")
     # A supervisor that comes back finds its workers, and they it.
     pids, identifies = fleet.pids(), sim.summary()["identifies"]["total"]
@@ -289,7 +292,7 @@ def test_one_that_keeps_crashing_is_switched_off_and_tried_again(sim, make_fleet
     other = next(guild for guild in range(16)
                  if f"shard {shard}" not in said(sim, sim.use("ping", guild=guild)))
     assert said(sim, sim.use("bomb", guild=other)) == "tick"
-    procs.wait_until(lambda: any(one["event"] == "modules.switched_off" for one in fleet.status()["alerts"]), 10, "an alert")
+    wait_alert(fleet, "modules.switched_off", "module bomb kept crashing")
     assert re.search(r'module_off_shards\{module="bomb"\} 1', fleet.http("/metrics")[2])
     # A worker that is started anew (by nobody's fault) knows; after a while it is tried again, and is well.
     fleet.ctl("restart", str(shard), timeout_s=60)
@@ -313,11 +316,60 @@ def test_one_that_holds_the_loop_or_leaks_is_named(sim, make_fleet, folder):
     assert said(sim, sim.use("sloth")) == "at last"
     record = fleet.wait_record("modules.slow", module="sloth")
     assert record["called_for"] == "a command"
+    assert re.search(r"module sloth held the loop for \d+ ms, called for a command \(sloth\)", record["msg"]), record
     found = module(fleet, "sloth")
     assert found["slow"] == 1 and found["memory_bytes"] == leak and found["slowest_us"] >= 250000, found
+    wait_alert(fleet, "modules.slow", r"module sloth held the loop for .*\(sloth\)")
+    assert re.search(r'module_slow\{module="sloth"\} 1\b', fleet.http("/metrics")[2])
     assert fleet.stop() == fleets.OK
     if leak:
         assert fleet.wait_record("modules.leaked", module="sloth")["bytes"] == leak
+
+
+HOLDS = '''
+static void on_message(struct shoal_scope *scope, const struct shoal_event *event)
+{
+	if (shoal_str_starts(event->message->content, SHOAL_STR("hold")))
+		shoal_scope_hold(scope);
+}
+static const struct shoal_event_row events[] = { { SHOAL_EVENT_MESSAGE_CREATE, on_message } };
+'''
+
+
+def test_one_that_hoards_or_never_lets_go_is_named(sim, make_fleet, folder):
+    """While it runs: memory that only grows, an event and a command that are never released."""
+    modules = os.path.join(folder, "modules")
+    build(modules, "hoarder", source("hoarder", '''
+	shoal_reply_text(inv, shoal_alloc(shoal_scope_of_module(shoal_invocation_scope(inv)), 3 << 20) ? "more" : "none");'''))
+    build(modules, "keeper_of_events", source("keeper_of_events", 'shoal_reply_text(inv, "mine"); shoal_invocation_hold(inv);',
+                                              ", SHOAL_EVENT_ROWS(events)", HOLDS))
+    fleet = serve(make_fleet, sim, modules, **{"modules.memory_mib": 4, "modules.held_s": 2})
+    for _ in range(2):
+        assert said(sim, sim.use("hoarder")) == "more"
+    record = fleet.wait_record("modules.memory", module="hoarder")
+    assert record["bytes"] == 6 << 20
+    wait_alert(fleet, "modules.memory", r"module hoarder has 6 MiB from shoal_alloc\(\)")
+    assert module(fleet, "hoarder")["memory_bytes"] == 6 << 20
+    sim.say("hold")
+    assert said(sim, sim.use("keeper_of_events")) == "mine"
+    fleet.wait_record("modules.scope_held", count=2, module="keeper_of_events")
+    what = {re.search(r"has held (\S+) for", one["msg"]).group(1) for one in fleet.records("modules.scope_held")}
+    assert what == {"MESSAGE_CREATE", "keeper_of_events"}
+    wait_alert(fleet, "modules.scope_held", "module keeper_of_events has held")
+    procs.wait_until(lambda: module(fleet, "keeper_of_events")["held"] == 2, 20, "the gauge")
+    listed = fleet.ctl_run("module", "list").stdout
+    head = listed.splitlines()[0]
+    row = next(line for line in listed.splitlines() if line.startswith("keeper_of_events"))
+    assert row[head.index("HELD") - 1:head.index("HELD") + 4].strip() == "2", listed
+    assert re.search(r'module_held\{module="keeper_of_events"\} 2\b', fleet.http("/metrics")[2])
+    assert fleet.stop() == fleets.OK
+    assert fleet.wait_record("modules.leaked", module="hoarder")["bytes"] == 6 << 20
+
+
+def wait_alert(fleet, event, words):
+    return procs.wait_until(
+        lambda: next((one for one in fleet.status()["alerts"] if one["event"] == event and re.search(words, one["text"])), None),
+        20 * harness.PATIENCE, f"an alert {event}: {words}", tail=lambda: str(fleet.status()["alerts"]))
 
 
 def test_a_setup_that_refuses_leaves_the_rest(sim, make_fleet, folder):

@@ -113,6 +113,28 @@ def test_an_admin_sees_changes_and_goes_back(sim, make_fleet, private):
     assert "Manage Server" in refused
 
 
+def test_the_highest_version_that_there_is(sim, make_fleet, servers):
+    """Only a hand in the database brings it there: said in words, to the admin and in the log, and nothing else suffers."""
+    url = servers.database()
+    fleet = make_fleet(sim, database=url, nats=servers.nats)
+    fleet.ready(shards=4)
+    name, table = "commands.prefix", "guild_setting"
+    assert "version 1" in settings(sim, "set", name=name, value="?")
+    assert "version 1" in settings(sim, "set", name="privacy.history_days", value="40")
+    servers.sql(f"UPDATE shoal.{table} SET version = 9223372036854775807 WHERE name = '{name}'", url)
+    for child, values in (("set", {"value": "%"}), ("reset", {})):
+        answer = settings(sim, child, name=name, **values)
+        assert "highest number" in answer and "Nothing was changed" in answer and "EBADMSG" not in answer, answer
+    record = fleet.wait_record("settings.refused_by_database")
+    assert name in record["msg"] and f"UPDATE shoal.{table} SET version" in record["msg"], record
+    # Its neighbours in the server: changed, and seen by who looks again.
+    assert "version 2" in settings(sim, "set", name="privacy.history_days", value="41")
+    eventually(lambda: "41" in settings(sim, "show", name="privacy.history_days"), "the neighbour's new value", fleet)
+    # As the log says.
+    servers.sql(f"UPDATE shoal.{table} SET version = 100 WHERE name = '{name}'", url)
+    assert "version 101" in settings(sim, "set", name=name, value="%")
+
+
 @pytest.mark.parametrize("child, typed, wanted", [
     ("show", "pref", ["commands.prefix"]),
     ("show", "typed as messages", ["commands.prefix"]),

@@ -125,7 +125,8 @@ static void test_sqlstates(void **state)
 		{ "42501", -EACCES },         { "42P01", -ENODATA },        { "40001", -EAGAIN },
 		{ "40P01", -EAGAIN },         { "53300", -EDQUOT },         { "57014", -ETIMEDOUT },
 		{ "57P01", -SHOAL_EUNKNOWN }, { "25006", -SHOAL_EOFFLINE }, { "42601", -EREMOTEIO },
-		{ "", -EREMOTEIO },           { NULL, -EREMOTEIO },         { "P0001", -EREMOTEIO },
+		{ "22003", -ERANGE },         { "2203", -EBADMSG },         { "", -EREMOTEIO },
+		{ NULL, -EREMOTEIO },         { "P0001", -EREMOTEIO },
 	};
 
 	(void)state;
