@@ -17,7 +17,7 @@
 #include <shoal/phrase.h>
 
 #define SHOAL_ABI_MAJOR 3
-#define SHOAL_ABI_MINOR 0
+#define SHOAL_ABI_MINOR 1
 #ifndef SHOAL_ABI /* a test builds another one */
 #define SHOAL_ABI ((uint32_t)SHOAL_ABI_MAJOR << 16 | SHOAL_ABI_MINOR)
 #endif
@@ -258,6 +258,9 @@ struct shoal_api {
 	void (*status_get)(struct shoal_scope *scope, struct shoal_status *ret_status, uint32_t size);
 	int (*fleet_ask)(struct shoal_scope *scope, void (*fn)(void *arg, int error, const struct shoal_fleet *fleet),
 			 void *arg);
+
+	/* since 3.1: <shoal/effects.h> */
+	void (*effect_number)(struct shoal_scope *scope, uint32_t number);
 };
 
 /* Set by the worker before setup(). A module's own, so nothing of it is looked up by name. */

@@ -33,6 +33,15 @@ struct shoal_result {
 };
 typedef void (*shoal_done_fn)(void *arg, const struct shoal_result *result);
 
+/* The next effect of @scope has the number @number (up to 65535), whatever was begun before it. For a handler that may
+ * decide otherwise when it is begun again, because a setting was changed meanwhile: give what it may leave out a number
+ * of its own, and what follows keeps its own. What is known to be done under that number counts as done, also when it
+ * would go to another channel or member by now. A number is for one effect. */
+static inline void shoal_effect_number(struct shoal_scope *scope, uint32_t number)
+{
+	shoal_api_table->effect_number(scope, number);
+}
+
 /* --- messages --------------------------------------------------------------------------------------------------------
  */
 

@@ -116,8 +116,7 @@ int request_new(struct shoal_scope *scope, struct effects *effects, shoal_done_f
 		return r;
 	}
 	request->effects = effects;
-	request->step =
-		(struct effect_scope){ .ticket = scope->effects.ticket, .next_step = scope->effects.next_step++ };
+	request->step = effect_scope_take(&scope->effects);
 	request->fn = fn;
 	request->arg = arg;
 	*ret_request = request;

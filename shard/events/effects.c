@@ -32,6 +32,7 @@
 #define ASKED_ANEW_MAX 3
 #define TEXT_SIZE      160
 #define LANE_SHIFT     16
+#define NUMBER_MASK    ((1u << LANE_SHIFT) - 1)
 
 enum effect_state { SENDING, ASKING, DUE };
 
@@ -44,6 +45,7 @@ struct effect {
 	uint32_t step;
 	bool journalled;
 	bool recovered; /* a worker before us had let it leave */
+	bool placed;
 	uint64_t target;
 	uint64_t handle, rest_handle;
 	rest_fn fn;
@@ -86,6 +88,21 @@ static void count(struct effects *effects, enum board_counter counter)
 void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32_t lane)
 {
 	*scope = (struct effect_scope){ .ticket = ticket, .next_step = lane << LANE_SHIFT };
+}
+
+void effect_scope_place(struct effect_scope *scope, uint32_t number)
+{
+	scope->next_step = (scope->next_step >> LANE_SHIFT << LANE_SHIFT) | (number & NUMBER_MASK);
+	scope->placed = true;
+}
+
+struct effect_scope effect_scope_take(struct effect_scope *scope)
+{
+	struct effect_scope one = *scope;
+
+	scope->next_step++;
+	scope->placed = false;
+	return one;
 }
 
 /* {session, sequence} is mixed down to 64 bits (murmur3's finish); within the minutes that a nonce lives nothing meets.
@@ -590,6 +607,12 @@ static void remember(struct effect *effect, const struct journal_row *row)
 	make_due(effect, row, body, true);
 }
 
+static bool is_about(const struct journal_row *row, const struct effect *effect)
+{
+	return row->route == effect->request.route &&
+	       (row->target == effect->target || (effect->placed && row->state == JOURNAL_RESULT));
+}
+
 /* Takes @request's json. */
 static int begin_journalled(struct effect *effect, const struct rest_request *request)
 {
@@ -603,7 +626,7 @@ static int begin_journalled(struct effect *effect, const struct rest_request *re
 		return transmit(effect, request);
 	if (r < 0)
 		return recover(effect, request, NULL);
-	if (row.route != request->route || row.target != effect->target) {
+	if (!is_about(&row, effect)) {
 		json_decref(request->json);
 		make_due_unknown(effect, "the journal has another request in its place");
 		return 0;
@@ -643,7 +666,8 @@ static int prepare(struct effect *effect, struct effect_scope *scope, const stru
 	}
 	effect->journalled = true;
 	effect->event = ticket_key(scope->ticket);
-	effect->step = scope->next_step++;
+	effect->placed = scope->placed;
+	effect->step = effect_scope_take(scope).next_step;
 	effect->target = journal_target(request->route, &request->args);
 	ticket_set_journalled(scope->ticket);
 	if (effect->target == 0)

@@ -11,8 +11,8 @@
  *                    too old: -SHOAL_EUNKNOWN    done, sent, or -SHOAL_EUNKNOWN
  *   (lost rows)      by the event's age          asked                        -SHOAL_EUNKNOWN
  *
- * So a handler must begin its effects in the same order each time; one whose row is about another request ends with
- * -SHOAL_EUNKNOWN. The intent is on the map before the request leaves, the result before the handler is told. */
+ * So a handler must begin its effects in the same order each time, or place them (below); one whose row is about another
+ * request ends with -SHOAL_EUNKNOWN. The intent is on the map before the request leaves, the result before the handler is told. */
 #ifndef SHOAL_SHARD_EVENTS_EFFECTS_H
 #define SHOAL_SHARD_EVENTS_EFFECTS_H
 
@@ -35,9 +35,15 @@ struct effects;
 struct effect_scope {
 	struct ticket *ticket; /* borrowed; NULL: of no event, nothing is remembered */
 	uint32_t next_step;
+	bool placed; /* by effect_scope_place() */
 };
 
 void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32_t lane);
+/* The next effect has that number of its lane, whatever was begun before, and its row's result counts also when it is
+ * about another place: of a handler whose wishes may be others when it is begun again. @number: up to UINT16_MAX. */
+void effect_scope_place(struct effect_scope *scope, uint32_t number);
+/* The next number, for one effect that is begun later. */
+struct effect_scope effect_scope_take(struct effect_scope *scope);
 
 /* Keeps @loop, @rest and @counters, which must outlive it; opens the journal, and drops and reports a damaged one.
  * -errno as journal_open(). */

@@ -65,6 +65,11 @@ static void set_data(struct shoal_scope *scope, void *data)
 		scope->module->data = data;
 }
 
+static void effect_number(struct shoal_scope *scope, uint32_t number)
+{
+	effect_scope_place(&scope->effects, number);
+}
+
 static void *get_data(const struct shoal_scope *scope)
 {
 	return scope->module ? scope->module->data : NULL;
@@ -252,6 +257,7 @@ const struct shoal_api api_table = {
 	.fetch = fetch_begin,
 	.status_get = status_get,
 	.fleet_ask = status_fleet,
+	.effect_number = effect_number,
 
 	.setting_get = module_setting_get,
 	.setting_peek = module_setting_peek,

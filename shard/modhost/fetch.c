@@ -120,7 +120,7 @@ static int on_answer(struct request *request, const struct rest_result *answer)
 int fetch_begin(struct shoal_scope *scope, int what, uint64_t guild_id, uint64_t id, shoal_fetched_fn fn, void *arg)
 {
 	struct rest_request rest = { .priority = REST_PRIORITY_HIGH, .deadline_ms = DEADLINE_MS };
-	uint32_t next_step = scope->effects.next_step;
+	struct effect_scope before = scope->effects;
 	struct request *request;
 	struct fetch *fetch;
 	int r;
@@ -145,7 +145,7 @@ int fetch_begin(struct shoal_scope *scope, int what, uint64_t guild_id, uint64_t
 		drop(fetch);
 		return r;
 	}
-	scope->effects.next_step = next_step;
+	scope->effects = before;
 	request->next = on_answer;
 	r = request_go(request, &rest);
 	if (r < 0) {

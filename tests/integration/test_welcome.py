@@ -5,6 +5,8 @@ import random
 import re
 import time
 
+import pytest
+
 import procs
 from harness import servers as server_tools
 from harness.sim import text_of
@@ -248,6 +250,36 @@ def test_once_each_though_workers_are_killed(sim, fleet):
     for one in comers:
         done = sorted(step for step, fate in effects_of(sim, one) if fate == "done" and step in (1, 2))
         assert done == [1, 2], (one, effects_of(sim, one))
+
+
+@pytest.mark.parametrize("change", ["off", "elsewhere"])
+def test_what_is_set_changes_while_a_worker_is_dead(sim, fleet, change):
+    """Half of it was done by the old word; the rest is done, and nothing is called unknown."""
+    role, (channel, other) = low_role(sim), ids(sim)["channels"][:2]
+    set_to(sim, "welcome_channel", f"<#{channel}>")
+    set_to(sim, "welcome_text", "cause-{id}.1")
+    set_to(sim, "welcome_dm", "cause-{id}.2")
+    set_to(sim, "autorole_roles", f"<@&{role}>")
+    shard, one = int(re.search(r"shard (\d+)", text_of(sim.answer(sim.use("ping")))).group(1)), member(sim, 5)
+    sim.fault("hang", route="create_dm", times=1)
+    join(sim, one)
+    wait_posted(sim, channel)
+    procs.wait_until(lambda: any(row["operation"] == "create_dm" for row in sim.get("/effects", limit=10000)["rows"]), 30,
+                     "the direct message waits")
+    if change == "off":
+        reset = sim.use("settings", [{"name": "reset", "type": 1, "options": [
+            {"name": "name", "type": 3, "value": "admin.welcome_channel"}]}], **MANAGER)
+        assert text_of(sim.answer(reset))
+    else:
+        set_to(sim, "welcome_channel", f"<#{other}>")
+    fleet.kill(shard)
+    fleet.ready(shards=4)
+    greeted = lambda: sorted(step for step, fate in effects_of(sim, one) if fate == "done" and step)  # noqa: E731
+    procs.wait_until(lambda: len(greeted()) > 1 and given(sim, one), 60, "both messages and the role",
+                     tail=lambda: str(effects_of(sim, one)) + procs.file_tail(fleet.log, 40))
+    settled(sim)
+    assert greeted() == [1, 2], effects_of(sim, one)
+    assert not fleet.records("effects.unknown")
 
 
 def test_who_comes_while_the_database_is_away_is_welcomed_when_it_is_back(sim, make_fleet, own_stack):

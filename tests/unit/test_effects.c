@@ -851,6 +851,53 @@ static void the_same_route_elsewhere_is_another_request(void **state)
 	assert_unknown();
 }
 
+/* What was done under its number counts as done, wherever it would go by now; an intent that may have gone elsewhere
+ * says nothing of it. */
+static void one_that_was_placed_is_known_by_its_number(void **state)
+{
+	struct rest_request request;
+
+	for (size_t i = 0; i < 2; i++) {
+		leave_row(ROUTE_CREATE_MESSAGE, i == 0 ? JOURNAL_RESULT : JOURNAL_INTENT, 10);
+		open_effects();
+		effect_scope_place(&scope, 0);
+		request = request_of(ROUTE_CREATE_MESSAGE);
+		request.args.ids[ROUTE_ID_CHANNEL] = 4242;
+		effects_send(effects, &scope, &request, note, NULL, NULL);
+		turn();
+		assert_int_equal(told.calls, 1);
+		assert_int_equal(told.error, i == 0 ? 0 : -SHOAL_EUNKNOWN);
+		assert_int_equal(sent_count, 0);
+		tear_down(state);
+		set_up(state);
+	}
+}
+
+/* One that is left out this time moves no other's number; who was not placed follows on. */
+static void numbers_stand_where_they_were_placed(void **state)
+{
+	(void)state;
+	open_effects();
+	effect_scope_place(&scope, 0);
+	begin(ROUTE_CREATE_MESSAGE);
+	effect_scope_place(&scope, 1);
+	begin(ROUTE_EXECUTE_WEBHOOK);
+	begin(ROUTE_CREATE_FOLLOWUP);
+	assert_int_equal(sent_count, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(leave(i), 0);
+		answer_with(i, &(struct rest_result){ .http_status = 200, .message = "" });
+	}
+	live_again();
+	effect_scope_place(&scope, 1);
+	begin(ROUTE_EXECUTE_WEBHOOK);
+	begin(ROUTE_CREATE_FOLLOWUP);
+	turn();
+	assert_int_equal(sent_count, 0);
+	assert_int_equal(told.calls, 2);
+	assert_int_equal(told.error, 0);
+}
+
 static void scribble(void)
 {
 	char path[128];
@@ -1426,6 +1473,8 @@ int main(void)
 		TEST(a_lost_followup_is_unknown_for_good),
 		TEST(another_request_in_its_place_is_not_done),
 		TEST(the_same_route_elsewhere_is_another_request),
+		TEST(one_that_was_placed_is_known_by_its_number),
+		TEST(numbers_stand_where_they_were_placed),
 		TEST(after_damage_nothing_is_sent_blindly),
 		TEST(after_damage_an_old_event_says_nothing),
 		TEST(after_damage_an_event_without_id_has_no_age),

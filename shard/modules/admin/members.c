@@ -1,6 +1,6 @@
 /* Somebody comes, has accepted the rules, or goes. Each handler copies what it needs of the event, reads the server's
- * wishes, and then begins its effects in a fixed order (message, direct message, roles), so that a second handling
- * after a crash finds them under the same numbers. */
+ * wishes, and then begins its effects under fixed numbers, so that a second handling after a crash finds them there,
+ * whatever the server wishes by then. */
 #include "shard/modules/admin/admin.h"
 
 #include <errno.h>
@@ -138,6 +138,7 @@ static void say(const struct arrival *arrival, enum greeting_kind kind, const st
 
 	if (!greeting_wanted(kind, wishes, &arrival->person))
 		return;
+	shoal_effect_number(arrival->scope, kind == GREETING_DM);
 	greeting_make(&greeting, kind, wishes, &arrival->person, guild, language);
 	if (kind == GREETING_DM) {
 		const struct shoal_dm_send dm = { .user_id = arrival->person.id, .content = greeting.content };
