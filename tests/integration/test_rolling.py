@@ -32,7 +32,7 @@ def test_all_shards_under_traffic(make_sim, make_fleet, servers):
     # One at a time: no shard is asked to stop before the one before it is ready.
     steps = [(one["event"], one["shard"]) for one in fleet.records() if one.get("event") in ("restart.done", "worker.ended")]
     assert steps == [(event, shard) for shard in range(4) for event in ("worker.ended", "restart.done")], steps
-    summary = sim.wait_all_answered()
+    summary = sim.wait_all_answered(fleet=fleet)
     for kind in ("messages", "interactions"):
         assert summary[kind]["doubled"] == 0, summary
 
@@ -91,7 +91,7 @@ def test_supervisor_killed_in_the_midst_of_it(make_sim, make_fleet, stage):
     sim.wait_counter("traffic_made", 200)
     sim.post("/traffic", rate=0)
     assert fleet.pids()[0] != pids[0]
-    summary = sim.wait_all_answered()
+    summary = sim.wait_all_answered(fleet=fleet)
     assert summary["identifies"]["total"] == before[0], summary
     for kind in ("messages", "interactions"):
         assert summary[kind]["doubled"] == 0, summary

@@ -83,7 +83,7 @@ def test_upgrade_and_back_under_traffic(make_sim, make_fleet, servers, new_build
     sim.post("/traffic", rate=0)
     assert spent(sim) == before and fleet.process.pid == pid and fleet.process.poll() is None
     assert sum(one["loss_windows"] for one in fleet.status()["shards"]) == 0
-    summary = sim.wait_all_answered()
+    summary = sim.wait_all_answered(fleet=fleet)
     for kind in ("messages", "interactions"):
         assert summary[kind]["doubled"] == 0, summary
 
@@ -114,7 +114,7 @@ def test_boards_of_a_newer_build_are_served_by_the_older(make_sim, make_fleet, s
     ids = build_ids(fleet)
     assert ids[1] == ids[2] == ids[0] != NEW_ID and ids[3] == ids[4] == NEW_ID, ids
     sim.post("/traffic", rate=0)
-    summary = sim.wait_all_answered()
+    summary = sim.wait_all_answered(fleet=fleet)
     assert summary["identifies"]["total"] == before["identifies"]["total"]
     for kind in ("messages", "interactions"):
         assert summary[kind]["doubled"] == 0, summary
