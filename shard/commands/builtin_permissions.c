@@ -23,7 +23,8 @@
 
 #define TEXT_MAX      1900 /* bytes: an answer has 2000 characters */
 #define LINE_MAX_SIZE 400
-#define CHANGES_MAX   32 /* servers whose rules are being changed at this moment */
+#define SAID_SIZE     1500 /* bytes of the lines that an answer shows */
+#define CHANGES_MAX   32   /* servers whose rules are being changed at this moment */
 #define SUGGESTED_MAX 25
 #define OWN_LEVEL     "own"
 
@@ -238,7 +239,8 @@ struct change {
 		uint64_t id;
 	} subjects[ACCESS_KIND_COUNT];
 	size_t subject_count;
-	uint64_t *busy; /* its place among the servers that are being changed */
+	char said[SAID_SIZE]; /* the lines that stand now where it changed something; "": none does */
+	uint64_t *busy;       /* its place among the servers that are being changed */
 };
 
 static uint64_t busy[CHANGES_MAX];
@@ -276,9 +278,11 @@ static void refuse(struct change *change, const struct shoal_phrase *phrase)
 static void on_changed(void *arg, const struct settings_outcome *outcome)
 {
 	struct change *change = arg;
-	const struct shoal_phrase *kept = outcome->kept ? &phrase_KEPT_FOR_LATER : NULL;
-	const char *what = kept ? phrases_text(kept, language_of(change->inv)) : "`/permissions show`";
+	const char *kept = outcome->kept ? phrases_text(&phrase_KEPT_FOR_LATER, language_of(change->inv)) : "";
+	char what[SAID_SIZE + 512];
 
+	snprintf(what, sizeof(what), "%s%s%s", change->said[0] ? change->said : "`/permissions show`",
+		 *kept ? "\n" : "", kept);
 	if (outcome->error == 0)
 		invocation_reply_phrase(change->inv, &phrase_PERM_DONE, &(struct shoal_word){ "what", what }, 1);
 	else
@@ -298,6 +302,24 @@ static const struct shoal_phrase *phrase_of(int error)
 	}
 }
 
+/* The lines of what was changed as they stand now: an admin reads what came of it. All, or none. */
+static void keep_said(struct change *change, const struct access_rules *rules)
+{
+	CLEANUP(buf_finish) struct buf out = { 0 };
+
+	buf_init(&out, ACCESS_TEXT_MAX * 8);
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct access_rule *rule = &rules->items[i];
+		bool same = change->verb == ACCESS_GRANT ? rule->level == change->level
+							 : strcmp(access_target(rules, rule), change->target) == 0;
+
+		if (same && (rule->verb == ACCESS_GRANT) == (change->verb == ACCESS_GRANT) && is_first(rules, i))
+			put_rule(&out, change->inv, rules, i);
+	}
+	if (out.len > 1 && out.len < SAID_SIZE && buf_cstr(&out))
+		snprintf(change->said, sizeof(change->said), "%.*s", (int)out.len - 1, buf_cstr(&out));
+}
+
 static void write_rules(struct change *change, const struct access_rules *rules)
 {
 	struct settings_change wish = { .layer = SETTINGS_GUILD,
@@ -312,9 +334,13 @@ static void write_rules(struct change *change, const struct access_rules *rules)
 
 	if (r < 0)
 		refuse(change, phrase_of(r));
-	else
+	else {
+		keep_said(change, rules);
 		settings_set(settings, &wish, text, on_changed, change);
+	}
 }
+
+static int alter_forget(const struct change *change, struct access_rules *rules);
 
 /* The server's own layer, now that it is surely known. */
 static void on_rules(void *arg, const struct setting_answer *answer)
@@ -350,7 +376,8 @@ static void on_rules(void *arg, const struct setting_answer *answer)
 	else if (r < 0)
 		refuse(change, phrase_of(r));
 	else {
-		invocation_reply_phrase(inv, &phrase_PERM_SAME, NULL, 0);
+		invocation_reply_phrase(inv, change->alter == alter_forget ? &phrase_PERM_NO_RULE : &phrase_PERM_SAME,
+					NULL, 0);
 		finish(change);
 	}
 }

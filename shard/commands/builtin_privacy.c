@@ -15,8 +15,9 @@
 #include "shared/privacy/privacy.h"
 #include "shared/settings/settings.h"
 
-#define PART_MAX  1850 /* bytes: a message has 2000 characters */
-#define PARTS_MAX 15
+#define PART_MAX    1700 /* bytes with what a fence costs: a message has 2000 characters */
+#define PARTS_MAX   15
+#define PRIVACY_ROW "{\"table\":" /* each row of an export begins so */
 
 static void tell_error(struct shoal_invocation *inv, int error)
 {
@@ -37,8 +38,10 @@ static void tell_error(struct shoal_invocation *inv, int error)
 /* The next piece, cut at a line's end where there is one. */
 static size_t next_part(const char *text, size_t len)
 {
-	size_t end = len < PART_MAX ? len : PART_MAX;
+	size_t end = 0, bytes = 0;
 
+	for (; end < len && bytes < PART_MAX; end++)
+		bytes += text[end] == '`' ? sizeof("\\u0060") - 1 : 1;
 	if (end == len)
 		return end;
 	for (size_t at = end; at > end / 2; at--)
@@ -63,6 +66,17 @@ static void put_part(char *out, size_t size, const char *text, size_t len)
 	snprintf(out + at, size - at, "\n```");
 }
 
+/* The first piece says what it is. */
+static void tell_first(struct shoal_invocation *inv, const char *part)
+{
+	CLEANUP(buf_finish) struct buf out = { 0 };
+
+	buf_init(&out, PART_MAX * 2);
+	buf_printf(&out, "%s\n%s", builtin_text(inv, &phrase_PRIVACY_ALL), part);
+	if (buf_cstr(&out))
+		shoal_reply_text(inv, buf_cstr(&out));
+}
+
 static void exported(void *arg, int error, const char *json, size_t len, bool cut)
 {
 	struct shoal_invocation *inv = arg;
@@ -75,13 +89,18 @@ static void exported(void *arg, int error, const char *json, size_t len, bool cu
 		shoal_invocation_release(inv);
 		return;
 	}
+	if (!cut && !memmem(json, len, PRIVACY_ROW, strlen(PRIVACY_ROW))) {
+		invocation_reply_phrase(inv, &phrase_PRIVACY_NOTHING, NULL, 0);
+		shoal_invocation_release(inv);
+		return;
+	}
 	for (parts = 0; at < len && parts < PARTS_MAX; parts++) {
 		size_t part = next_part(json + at, len - at);
 
 		put_part(text, sizeof(text), json + at, part);
 		at += part;
 		if (parts == 0)
-			shoal_reply_text(inv, text);
+			tell_first(inv, text);
 		else if (shoal_followup(inv, &content, NULL, NULL) < 0)
 			break;
 	}

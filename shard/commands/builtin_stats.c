@@ -51,7 +51,8 @@ static void add_most_used(struct buf *out, const struct shoal_invocation *inv)
 				      (command_tally_uses(row) == command_tally_uses(shown[place - 1]) &&
 				       row > shown[place - 1]);
 
-			if (before && command_tally_uses(row) > 0 &&
+			/* A button or form ("utility.vote") is nobody's command. */
+			if (before && !strchr(row->path, '.') && command_tally_uses(row) > 0 &&
 			    (!shown[place] || command_tally_uses(row) > command_tally_uses(shown[place])))
 				shown[place] = row;
 		}

@@ -193,6 +193,18 @@ static const struct loaded_module *named(struct shoal_invocation *inv)
 	return module;
 }
 
+/* As a member finds it: what is in a menu has no slash, and its name in the member's language. */
+static void put_command(struct buf *out, struct shoal_invocation *inv, const struct shoal_command *command)
+{
+	enum shoal_language language = shoal_invocation_language(inv);
+	const char *name = command->names && language != SHOAL_ENGLISH ? command->names->text[language] : NULL;
+
+	if (command->kind == SHOAL_COMMAND_SLASH)
+		buf_printf(out, "%s`/%s`", out->len ? ", " : "", command->name);
+	else
+		buf_printf(out, "%s`%s`", out->len ? ", " : "", name ? name : command->name);
+}
+
 static void show_now(struct shoal_invocation *inv)
 {
 	const struct loaded_module *module = named(inv);
@@ -208,7 +220,7 @@ static void show_now(struct shoal_invocation *inv)
 	look = look_at(inv, module);
 	put_module(&out, inv, &look);
 	for (size_t i = 0; i < module->rows.command_count && commands.len < COMMANDS_MAX - 60; i++)
-		buf_printf(&commands, "%s`/%s`", i ? ", " : "", module->rows.commands[i]->name);
+		put_command(&commands, inv, module->rows.commands[i]);
 	if (commands.len && buf_cstr(&commands)) {
 		buf_append_char(&out, '\n');
 		put(&out, inv, &phrase_MODULE_COMMANDS, "commands", buf_cstr(&commands));
@@ -216,7 +228,8 @@ static void show_now(struct shoal_invocation *inv)
 	snprintf(count, sizeof(count), "%zu", module->rows.setting_count);
 	if (module->rows.setting_count) {
 		buf_append_char(&out, '\n');
-		put(&out, inv, &phrase_MODULE_SETTINGS, "count", count);
+		phrases_print(&out, &phrase_MODULE_SETTINGS, inv->language,
+			      (const struct shoal_word[]){ { "count", count }, { "name", module->entry.name } }, 2);
 	}
 	if (!look.answer.sure && settings_is_on(settings_of(inv))) {
 		buf_append_char(&out, '\n');

@@ -48,6 +48,16 @@
 	  "Das kam nicht bis zum Ende. Was getan ist, bleibt getan; bitte frage noch einmal, es geht von dort weiter. Es ist als Vorfall {incident} notiert.", \
 	  "No llegó hasta el final. Lo hecho, hecho está; vuelve a pedirlo y sigue desde ahí. Queda anotado como incidente {incident}.", \
 	  "Non è arrivato alla fine. Quel che è fatto resta; chiedi di nuovo, riprende da lì. È annotato come incidente {incident}.") \
+	P(PRIVACY_NOTHING, \
+	  "I keep nothing of you.", \
+	  "Ich habe nichts von dir gespeichert.", \
+	  "No guardo nada de ti.", \
+	  "Di te non conservo nulla.") \
+	P(PRIVACY_ALL, \
+	  "This is all that I keep of you, as it is stored. `/privacy delete` deletes it.", \
+	  "Das ist alles, was ich von dir gespeichert habe, so wie es gespeichert ist. `/privacy delete` löscht es.", \
+	  "Esto es todo lo que guardo de ti, tal como está guardado. `/privacy delete` lo borra.", \
+	  "Questo è tutto ciò che conservo di te, così com'è salvato. `/privacy delete` lo elimina.") \
 	P(PRIVACY_CUT, \
 	  "There is more than fits here: ask the bot's operator for `shoalctl privacy export {user}`.", \
 	  "Es ist mehr, als hier Platz hat: Bitte den Betreiber des Bots um `shoalctl privacy export {user}`.", \
@@ -55,10 +65,10 @@
 	  "C'è più di quanto entri qui: chiedi al gestore del bot `shoalctl privacy export {user}`.") \
 	P(PRIVACY_BUTTON, "Delete it", "Löschen", "Borrar", "Elimina") \
 	P(PRIVACY_ASK, \
-	  "This removes what I keep of you in every server: your own settings, and your name where you changed a server's settings or stand in one. It can't be undone. What you wrote in Discord itself stays there.", \
-	  "Das entfernt, was ich von dir auf allen Servern habe: deine Einstellungen, und deinen Namen, wo du Einstellungen eines Servers geändert hast oder in einer stehst. Es lässt sich nicht rückgängig machen. Was du in Discord selbst geschrieben hast, bleibt dort.", \
-	  "Esto borra lo que guardo de ti en todos los servidores: tus ajustes, y tu nombre donde cambiaste ajustes de un servidor o apareces en uno. No se puede deshacer. Lo que escribiste en Discord se queda ahí.", \
-	  "Questo rimuove ciò che conservo di te in ogni server: le tue impostazioni e il tuo nome dove hai cambiato quelle di un server o vi compari. Non si può annullare. Ciò che hai scritto in Discord resta lì.") \
+	  "This removes what I keep of you in every server: your own settings, what modules keep for you (reminders, polls, votes), and your name where you changed a server's settings or stand in one. It can't be undone. What you wrote in Discord itself stays there.", \
+	  "Das entfernt, was ich von dir auf allen Servern habe: deine Einstellungen, was Module für dich aufheben (Erinnerungen, Umfragen, Stimmen), und deinen Namen, wo du Einstellungen eines Servers geändert hast oder in einer stehst. Es lässt sich nicht rückgängig machen. Was du in Discord selbst geschrieben hast, bleibt dort.", \
+	  "Esto borra lo que guardo de ti en todos los servidores: tus ajustes, lo que los módulos guardan para ti (recordatorios, encuestas, votos), y tu nombre donde cambiaste ajustes de un servidor o apareces en uno. No se puede deshacer. Lo que escribiste en Discord se queda ahí.", \
+	  "Questo rimuove ciò che conservo di te in ogni server: le tue impostazioni, ciò che i moduli conservano per te (promemoria, sondaggi, voti) e il tuo nome dove hai cambiato quelle di un server o vi compari. Non si può annullare. Ciò che hai scritto in Discord resta lì.") \
 	P(PRIVACY_DONE, \
 	  "Done: {count} entries are deleted or no longer name you. What waits in files goes within two minutes.", \
 	  "Fertig: {count} Einträge sind gelöscht oder nennen dich nicht mehr. Was in Dateien wartet, geht binnen zwei Minuten.", \
@@ -186,12 +196,12 @@
 	P(SETTINGS_LEGEND, \
 	  "Where nothing else is said it is the default. `/settings show name:` with a name, or with the part before its point, tells more.", \
 	  "Wo nichts anderes steht, ist es die Voreinstellung. `/settings show name:` mit einem Namen oder dem Teil vor seinem Punkt sagt mehr.", \
-	  "Donde no se dice otra cosa, es el valor predefinido. `/settings show name:` con un nombre, o con la parte antes del punto, cuenta más.", \
+	  "Donde no se dice otra cosa, es el valor predeterminado. `/settings show name:` con un nombre, o con la parte antes del punto, cuenta más.", \
 	  "Dove non è detto altro, è il valore predefinito. `/settings show name:` con un nome, o con la parte prima del punto, dice di più.") \
 	P(SETTINGS_LEGEND_ONE, \
 	  "Where nothing else is said it is the default. `/settings set` changes it.", \
 	  "Wo nichts anderes steht, ist es die Voreinstellung. `/settings set` ändert es.", \
-	  "Donde no se dice otra cosa, es el valor predefinido. `/settings set` lo cambia.", \
+	  "Donde no se dice otra cosa, es el valor predeterminado. `/settings set` lo cambia.", \
 	  "Dove non è detto altro, è il valore predefinito. `/settings set` lo cambia.") \
 	P(SETTING_CHANGED, \
 	  "Done: `{name}` is changed{version}.", \

@@ -25,7 +25,7 @@
 	P(MODULES_MORE, "… and {count} more", "… und {count} weitere", "… y {count} más", "… e altri {count}") \
 	P(MODULE_IS_ON, "on", "an", "activado", "attivo") \
 	P(MODULE_IS_OFF, "off", "aus", "desactivado", "disattivato") \
-	P(MODULE_BY_DEFAULT, "the default", "die Vorgabe", "por defecto", "predefinito") \
+	P(MODULE_BY_DEFAULT, "the default", "die Voreinstellung", "por defecto", "predefinito") \
 	P(MODULE_BY_OPERATOR, "set by the bot's operator", "vom Betreiber des Bots gesetzt", "fijado por el operador del bot", \
 	  "impostato dal gestore del bot") \
 	P(MODULE_BY_SERVER, "set in this server", "auf diesem Server gesetzt", "fijado en este servidor", \
@@ -45,10 +45,10 @@
 	  "non è attivo: non si è potuto avviare") \
 	P(MODULE_COMMANDS, "Commands: {commands}", "Befehle: {commands}", "Comandos: {commands}", "Comandi: {commands}") \
 	P(MODULE_SETTINGS, \
-	  "Settings: {count}, see `/settings show`", \
-	  "Einstellungen: {count}, siehe `/settings show`", \
-	  "Ajustes: {count}, véase `/settings show`", \
-	  "Impostazioni: {count}, vedi `/settings show`") \
+	  "Settings: {count}, see `/settings show name:{name}`", \
+	  "Einstellungen: {count}, siehe `/settings show name:{name}`", \
+	  "Ajustes: {count}, véase `/settings show name:{name}`", \
+	  "Impostazioni: {count}, vedi `/settings show name:{name}`") \
 	P(MODULE_UNKNOWN, \
 	  "There is no module `{module}` that could be switched; `/module list` names them all.", \
 	  "Es gibt kein Modul `{module}`, das man schalten könnte; `/module list` nennt sie alle.", \

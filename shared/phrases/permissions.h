@@ -12,10 +12,10 @@
 	P(PERM_LEVELS, "**Levels**", "**Stufen**", "**Niveles**", "**Livelli**") \
 	P(PERM_LEVEL_LINE, "*{level}*: {who}", "*{level}*: {who}", "*{level}*: {who}", "*{level}*: {who}") \
 	P(PERM_FROM_DISCORD, \
-	  "Discord's permissions give levels, too: Manage Server admin; Kick, Ban or Timeout Members moderator; Manage Messages helper.", \
-	  "Discords Berechtigungen geben auch Stufen: Server verwalten Admin; Mitglieder kicken, bannen oder in den Timeout schicken Moderator; Nachrichten verwalten Helfer.", \
-	  "Los permisos de Discord también dan niveles: Gestionar servidor, administrador; expulsar, banear o aislar a miembros, moderador; Gestionar mensajes, ayudante.", \
-	  "Anche i permessi di Discord danno livelli: Gestisci server, amministratore; espellere, bandire o mettere in timeout, moderatore; Gestisci messaggi, aiutante.") \
+	  "Discord's permissions give levels, too: Manage Server → admin; Kick, Ban or Timeout Members → moderator; Manage Messages → helper.", \
+	  "Discords Berechtigungen geben auch Stufen: Server verwalten → Admin; Mitglieder kicken, bannen oder in den Timeout schicken → Moderator; Nachrichten verwalten → Helfer.", \
+	  "Los permisos de Discord también dan niveles: Gestionar servidor → administrador; expulsar, banear o aislar a miembros → moderador; Gestionar mensajes → ayudante.", \
+	  "Anche i permessi di Discord danno livelli: Gestisci server → amministratore; espellere, bandire o mettere in timeout → moderatore; Gestisci messaggi → aiutante.") \
 	P(PERM_RULES, "**Rules**", "**Regeln**", "**Reglas**", "**Regole**") \
 	P(PERM_ONLY, "{target}: only {who}", "{target}: nur {who}", "{target}: solo {who}", "{target}: solo {who}") \
 	P(PERM_NOT, "{target}: not {who}", "{target}: nicht {who}", "{target}: no {who}", "{target}: non {who}") \
@@ -28,6 +28,11 @@
 	  "… y {count} más; `/settings show name:access.rules` las tiene todas.", \
 	  "… e altre {count}; `/settings show name:access.rules` le ha tutte.") \
 	P(PERM_DONE, "Done. {what}", "Fertig. {what}", "Hecho. {what}", "Fatto. {what}") \
+	P(PERM_NO_RULE, \
+	  "There is no such rule here, so nothing was changed. `/permissions show` has those that there are.", \
+	  "So eine Regel gibt es hier nicht, darum wurde nichts geändert. `/permissions show` zeigt die, die es gibt.", \
+	  "Aquí no hay ninguna regla así, por eso no se cambió nada. `/permissions show` muestra las que hay.", \
+	  "Qui non c'è una regola così, perciò nulla è cambiato. `/permissions show` mostra quelle che ci sono.") \
 	P(PERM_SAME, "That was so already.", "Das war schon so.", "Ya era así.", "Era già così.") \
 	P(PERM_WHOM, \
 	  "Please name a role, a member or a channel.", \

@@ -385,7 +385,7 @@ def test_an_admin_switches_one_off_and_on(sim, keeper):
     for name in ("core", "nothing", "`@everyone`"):
         assert "There is no module" in say(sim, "module", "show", name=name)
     assert "Manage Server" in text_of(sim.answer(use(sim, "module", "list", permissions="0")))
-    assert "die Vorgabe" in say(sim, "module", "list", extra={"locale": "de"})
+    assert "die Voreinstellung" in say(sim, "module", "list", extra={"locale": "de"})
     # As a message it asks for the same.
     assert "Manage Server" in text_of(sim.answer(sim.say("!module list")))
 

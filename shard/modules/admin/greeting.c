@@ -28,12 +28,17 @@ bool greeting_wanted(enum greeting_kind kind, const struct wishes *wishes, const
 	return greeting_channel(kind, wishes) && (!person->bot || wishes->welcome_bots);
 }
 
+const char *greeting_text(enum greeting_kind kind, const struct wishes *wishes)
+{
+	return kind == GREETING_WELCOME ? wishes->welcome_text
+	       : kind == GREETING_DM    ? wishes->welcome_dm
+					: wishes->leave_text;
+}
+
 /* An admin's words as a phrase, else shoal's own. */
 static struct shoal_phrase phrase_of(enum greeting_kind kind, const struct wishes *wishes)
 {
-	const char *text = kind == GREETING_WELCOME ? wishes->welcome_text
-			   : kind == GREETING_DM    ? wishes->welcome_dm
-						    : wishes->leave_text;
+	const char *text = greeting_text(kind, wishes);
 	struct shoal_phrase own = { { text } };
 
 	if (says_something(text))

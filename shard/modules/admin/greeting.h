@@ -25,6 +25,9 @@ struct greeting {
 /* The channel that a kind goes to; 0: none, or a direct message. */
 uint64_t greeting_channel(enum greeting_kind kind, const struct wishes *wishes);
 
+/* What the admin wants to be said; "": shoal's own words. */
+const char *greeting_text(enum greeting_kind kind, const struct wishes *wishes);
+
 /* Whether @wishes want it for @person at all. */
 bool greeting_wanted(enum greeting_kind kind, const struct wishes *wishes, const struct person *person);
 

@@ -47,6 +47,10 @@
 	  "⚠ Ich darf in <#{channel}> nicht schreiben (*{permission}* fehlt): Es wird nichts gesendet.", \
 	  "⚠ No puedo escribir en <#{channel}> (falta *{permission}*): no se envía nada.", \
 	  "⚠ Non posso scrivere in <#{channel}> (manca *{permission}*): non viene inviato nulla.") \
+	P(WORD_UNKNOWN, "⚠ `{word}` stays as it is; these are filled in: {words}", \
+	  "⚠ `{word}` bleibt so stehen; ersetzt werden: {words}", \
+	  "⚠ `{word}` se queda tal cual; se sustituyen: {words}", \
+	  "⚠ `{word}` resta così com'è; vengono sostituiti: {words}") \
 	P(ROLES_GIVEN, "New members get: {roles}", "Neue Mitglieder bekommen: {roles}", "Los nuevos miembros reciben: {roles}", \
 	  "I nuovi membri ricevono: {roles}") \
 	P(BOT_ROLES_GIVEN, "New bots get: {roles}", "Neue Bots bekommen: {roles}", "Los nuevos bots reciben: {roles}", \

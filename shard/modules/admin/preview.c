@@ -9,6 +9,7 @@
 #include "shard/modules/admin/phrases.h"
 
 #define NOTE_SIZE 1800
+#define WORD_SIZE 34 /* of a {word} in an admin's text */
 
 /* Lines above or below what is shown. */
 struct note {
@@ -44,6 +45,27 @@ static void where(struct note *note, const struct shoal_guild_view *guild, uint6
 	add(note, gone ? PHRASE(CHANNEL_GONE) : missing ? PHRASE(CHANNEL_CLOSED) : PHRASE(GOES_TO), words, 2);
 }
 
+/* The first {word} of an admin's text that is none; false: all are. */
+static bool find_unknown(const char *text, char word[WORD_SIZE])
+{
+	static const char *const known[] = { "{user}", "{name}", "{server}", "{count}", "{id}" };
+	const char *at = text;
+	size_t len, i;
+
+	while ((at = strchr(at, '{'))) {
+		len = 1 + strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+		if (len > 1 && len < WORD_SIZE - 1 && at[len] == '}') {
+			snprintf(word, WORD_SIZE, "%.*s", (int)len + 1, at);
+			for (i = 0; i < SHOAL_COUNT(known) && strcmp(word, known[i]) != 0; i++)
+				;
+			if (i == SHOAL_COUNT(known))
+				return true;
+		}
+		at++;
+	}
+	return false;
+}
+
 static void preview_greeting(struct shoal_invocation *inv, enum greeting_kind kind, const struct wishes *wishes)
 {
 	static const struct shoal_phrase *const offs[] = { [GREETING_WELCOME] = PHRASE(OFF_WELCOME),
@@ -56,7 +78,7 @@ static void preview_greeting(struct shoal_invocation *inv, enum greeting_kind ki
 	struct person person = { .id = user_id };
 	struct note note = { .language = shoal_invocation_language(inv) };
 	struct greeting greeting;
-	char text[NOTE_SIZE + 200];
+	char text[NOTE_SIZE + 200], word[WORD_SIZE];
 
 	snprintf(person.name, sizeof(person.name), "%s", user ? user->shown_name : "");
 	snprintf(person.avatar, sizeof(person.avatar), "%s", user && user->avatar ? user->avatar : "");
@@ -69,6 +91,11 @@ static void preview_greeting(struct shoal_invocation *inv, enum greeting_kind ki
 	if (kind != GREETING_DM)
 		where(&note, guild, shoal_self(scope), greeting_channel(kind, wishes),
 		      greeting.content.embed_count > 0);
+	if (find_unknown(greeting_text(kind, wishes), word))
+		add(&note, PHRASE(WORD_UNKNOWN),
+		    (const struct shoal_word[]){ { "word", word },
+						 { "words", "`{user}` `{name}` `{server}` `{count}`" } },
+		    2);
 	/* All of it in an embed of its own: nobody is notified by a preview, and the admin's text is not cut. */
 	if (greeting.content.embed_count == 0)
 		greeting.embed.description = greeting.text;

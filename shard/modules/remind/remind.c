@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shard/modules/remind/phrases.h"
+#include "shard/modules/remind/zones.h"
 
 #define PER_MEMBER    25   /* in each server, and in direct messages */
 #define TEXT_MAX      1000 /* characters */
@@ -678,7 +679,8 @@ static const struct shoal_command_option zone_options[] = {
 	  .type = SHOAL_OPTION_STRING,
 	  .required = true,
 	  .min = 1,
-	  .max = SHOAL_ZONE_MAX },
+	  .max = SHOAL_ZONE_MAX,
+	  .suggest = zones_suggest },
 };
 static const struct shoal_command children[] = {
 	{ .name = "me",

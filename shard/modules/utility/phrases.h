@@ -42,10 +42,10 @@
 	/* values */ \
 	P(OF_THESE_ONLINE, "{count} (about {online} online)", "{count} (etwa {online} online)", \
 	  "{count} (unos {online} en línea)", "{count} (circa {online} online)") \
-	P(CHANNEL_COUNTS, "{text} text, {voice} voice, {forum} forum, {threads} active threads, in {categories} categories", \
-	  "{text} Text, {voice} Sprache, {forum} Forum, {threads} aktive Threads, in {categories} Kategorien", \
-	  "{text} de texto, {voice} de voz, {forum} foros, {threads} hilos activos, en {categories} categorías", \
-	  "{text} testuali, {voice} vocali, {forum} forum, {threads} thread attivi, in {categories} categorie") \
+	P(CHANNEL_COUNTS, "{text} text, {voice} voice, {forum} forum, {threads} active threads; categories: {categories}", \
+	  "{text} Text, {voice} Sprache, {forum} Forum, {threads} aktive Threads; Kategorien: {categories}", \
+	  "{text} de texto, {voice} de voz, {forum} foros, {threads} hilos activos; categorías: {categories}", \
+	  "{text} testuali, {voice} vocali, {forum} forum, {threads} thread attivi; categorie: {categories}") \
 	P(BOOST_LEVEL, "{count} (level {level})", "{count} (Stufe {level})", "{count} (nivel {level})", "{count} (livello {level})") \
 	P(EMOJI_COUNTS, "{emojis} emojis, {stickers} stickers", "{emojis} Emojis, {stickers} Sticker", \
 	  "{emojis} emojis, {stickers} stickers", "{emojis} emoji, {stickers} adesivi") \
