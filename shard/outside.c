@@ -101,11 +101,12 @@ int outside_write(void *arg, const struct outbox_write *write, outbox_fn fn, voi
 	return worker->outbox ? outbox_write(worker->outbox, write, fn, fn_arg) : -SHOAL_EOFFLINE;
 }
 
-static bool on_settings_pending(void *arg, struct outbox_key key, const char **ret_value, size_t *ret_len)
+static bool on_settings_pending(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value,
+				size_t *ret_len)
 {
 	struct worker *worker = arg;
 
-	return outbox_pending(worker->outbox, key, 0, ret_value, ret_len);
+	return outbox_pending(worker->outbox, key, asked_ns, ret_value, ret_len);
 }
 
 /* Modules are loaded before: what they declare is registered here. */

@@ -64,6 +64,7 @@ struct scope {
 	struct rows *rows;   /* NULL: never loaded */
 	uint64_t stamp;      /* of what it says now */
 	uint64_t checked_ns; /* when the rows were surely right; 0: to be loaded again */
+	uint64_t rows_ns;    /* the same, also of rows that are to be loaded again; 0: there are none */
 	uint64_t begun_ns;   /* of the load under way */
 	uint64_t retry_ns;   /* 0: the last load went well */
 	bool loading, again; /* again: something changed meanwhile */
@@ -360,7 +361,7 @@ static void on_loaded(void *arg, int error, const struct db_result *result)
 		scope->rows = rows;
 		scope->stamp = ++settings->stamps;
 		settings->bytes += rows->bytes;
-		scope->checked_ns = scope->begun_ns;
+		scope->checked_ns = scope->rows_ns = scope->begun_ns;
 		scope->retry_ns = 0;
 	} else if (!settings->closing) {
 		load_failed(scope, error);
@@ -459,10 +460,10 @@ static uint64_t owner_id(enum settings_layer layer, const struct settings_place 
 	return layer == SETTINGS_USER ? place->user_id : layer == SETTINGS_GLOBAL ? 0 : place->guild_id;
 }
 
-/* What waits in the outbox for this layer: "v<schema>:<json>" or "s<schema>:<base64>". True: it counts, whatever it
- * is. */
+/* What waits in the outbox for this layer, or was written by it after the rows were asked for (they stand in when they
+ * can't be asked for again): "v<schema>:<json>" or "s<schema>:<base64>". True: it counts, whatever it is. */
 static bool pending_layer(struct settings *settings, enum settings_layer layer, const struct settings_place *place,
-			  const struct schema_row *row, struct setting_layer *ret)
+			  const struct schema_row *row, uint64_t rows_ns, struct setting_layer *ret)
 {
 	const struct settings_outbox *outbox = &settings->options.outbox;
 	char name[OUTBOX_NAME_MAX], error[VALUE_ERROR_SIZE], *end;
@@ -475,7 +476,7 @@ static bool pending_layer(struct settings *settings, enum settings_layer layer, 
 	if (!outbox->pending)
 		return false;
 	settings_outbox_name(layer, place, row->name, name);
-	if (!outbox->pending(outbox->arg, (struct outbox_key){ owner_id(layer, place), name }, &text, &len))
+	if (!outbox->pending(outbox->arg, (struct outbox_key){ owner_id(layer, place), name }, rows_ns, &text, &len))
 		return false;
 	ret->pending = true;
 	if (!text)
@@ -532,9 +533,10 @@ static void read_layer(struct settings *settings, enum settings_layer layer, con
 	uint64_t channel_id = layer == SETTINGS_CHANNEL ? place->channel_id : 0;
 	const struct row *row = find_row(scope ? scope->rows : NULL, channel_id, known->name);
 	const char *name = known->name;
+	uint64_t rows_ns = scope && scope->rows ? scope->rows_ns : 1; /* without rows all that was written is newer */
 
 	*ret = (struct setting_layer){ .allowed = is_there(layer, place, known) };
-	if (!ret->allowed || pending_layer(settings, layer, place, known, ret))
+	if (!ret->allowed || pending_layer(settings, layer, place, known, rows_ns, ret))
 		return;
 	if (!row && known->former[0]) { /* what is stored under the new name, even a reset, counts before */
 		name = known->former;
@@ -751,7 +753,7 @@ static void make_stale(struct settings *settings, enum scope_kind kind, uint64_t
 	scope->checked_ns = 0;
 	if (scope->loading)
 		scope->again = true;
-	else if (scope->used && !scope->retry_ns)
+	else if (scope->used && clock_monotonic_ns() >= scope->retry_ns)
 		load(scope);
 }
 
@@ -834,7 +836,7 @@ static void on_checked(void *arg, int error, const struct db_result *result)
 		    scope->checked_ns > check->begun_ns)
 			continue;
 		if (revision_of(result, check->ids[i]) == scope->rows->revision)
-			scope->checked_ns = check->begun_ns;
+			scope->checked_ns = scope->rows_ns = check->begun_ns;
 		else
 			make_stale(settings, check->kind, check->ids[i]);
 	}

@@ -43,7 +43,7 @@ struct settings_place {
 /* How writes go through an outbox, and what waits there is seen; without one they go straight to the database. */
 struct settings_outbox {
 	int (*write)(void *arg, const struct outbox_write *write, outbox_fn fn, void *fn_arg);
-	bool (*pending)(void *arg, struct outbox_key key, const char **ret_value, size_t *ret_len);
+	bool (*pending)(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value, size_t *ret_len);
 	void *arg;
 };
 

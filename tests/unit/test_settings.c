@@ -22,6 +22,7 @@
 #include "tests/unit/nats_server.h"
 #include "tests/unit/pg_database.h"
 #include "tests/unit/tcp_proxy.h"
+#include "tests/unit/tmpdir.h"
 
 #define WAIT_MS 20000
 #define KEY_A   "000000000000000a AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -412,6 +413,67 @@ static void test_database_is_away(void **state)
 	assert_true(got.sure);
 	assert_string_equal(got.text, "green");
 	close_shard(&away);
+}
+
+static bool ask_outbox(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value, size_t *ret_len)
+{
+	return outbox_pending(arg, key, asked_ns, ret_value, ret_len);
+}
+
+static int by_outbox(void *arg, const struct outbox_write *write, outbox_fn fn, void *fn_arg)
+{
+	return outbox_write(arg, write, fn, fn_arg);
+}
+
+/* Rows that were read before a write counts for them: it is what is known should they not be read again in time. Of two
+ * layers over one outbox the second tells nobody, so that the first one's rows stay as they are. */
+static void test_what_was_written_since_counts(void **state)
+{
+	struct outbox_options outbox_options = {
+		.shard_count = 1, .max_mib = 4, .max_entries = 100, .dead_keep_days = 30
+	};
+	struct settings_options options = { .loop = &loop, .schemas = schemas, .check_s = 60, .trust_s = 180 };
+	struct db_options db = { .conninfo = database.conninfo, .application_name = "test", .prepared = true };
+	static const struct db_events events = { 0 };
+	struct settings_place place = fresh_place();
+	struct shard one = { 0 }, other;
+	struct setting_answer answer;
+	struct outbox *outbox;
+	char dir[TMPDIR_SIZE], text[32];
+
+	(void)state;
+	outbox_options.state_dir = tmpdir_make(dir);
+	assert_int_equal(db_new(&loop, &db, &events, NULL, &one.db), 0);
+	assert_int_equal(outbox_new(&loop, &outbox_options, one.db, &outbox), 0);
+	options.db = one.db;
+	options.outbox = (struct settings_outbox){ .write = by_outbox, .pending = ask_outbox, .arg = outbox };
+	other = one;
+	assert_int_equal(settings_new(&options, &one.settings), 0);
+	assert_int_equal(settings_new(&options, &other.settings), 0);
+	assert_set(&one, SETTINGS_GUILD, place, "test.colour", "green");
+	assert_string_equal(get(&one, place, "test.colour").text, "green");
+	assert_set(&other, SETTINGS_GUILD, place, "test.colour", "blue");
+	assert_int_equal(settings_peek(one.settings, &place, "test.colour", &answer), 0);
+	value_print(answer.value, false, text, sizeof(text));
+	assert_string_equal(text, "blue");
+	assert_set(&other, SETTINGS_GUILD, place, "test.colour", NULL);
+	assert_int_equal(settings_peek(one.settings, &place, "test.colour", &answer), 0);
+	assert_int_equal(answer.from, SETTINGS_DEFAULT);
+	/* One that has read them since needs no such word. */
+	assert_set(&one, SETTINGS_GUILD, place, "test.colour", "grey");
+	assert_string_equal(get(&one, place, "test.colour").text, "grey");
+	assert_int_equal(settings_peek(one.settings, &place, "test.colour", &answer), 0);
+	assert_false(answer.pending);
+	settings_closing(one.settings);
+	settings_closing(other.settings);
+	outbox_closing(outbox);
+	closing = 2;
+	db_close(one.db, on_closed, NULL);
+	outbox_close(outbox, on_closed, NULL);
+	assert_true(loop_wait_for(&loop, all_closed, NULL, WAIT_MS));
+	settings_free(one.settings);
+	settings_free(other.settings);
+	tmpdir_remove(dir);
 }
 
 /* --- history ------------------------------------------------------------------------------------------------------ */
@@ -1086,6 +1148,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_a_change_is_seen_within_100_ms),
 		cmocka_unit_test(test_nats_is_cut),
 		cmocka_unit_test(test_database_is_away),
+		cmocka_unit_test(test_what_was_written_since_counts),
 		cmocka_unit_test(test_history_and_rollback),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_a_member_is_forgotten),
