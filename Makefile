@@ -240,6 +240,9 @@ install: ## programs, headers, migrations, sample configuration, systemd unit (P
 		$(INSTALL) -d $(DESTDIR)$(PREFIX)/share/shoal/$$owner && \
 		$(INSTALL) -m 644 $$owner/*.sql $(DESTDIR)$(PREFIX)/share/shoal/$$owner/ || exit 1; done
 	$(INSTALL) -m 644 README.md ARCHITECTURE.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/shoal/
+	$(INSTALL) -m 644 shard/modules/README.md $(DESTDIR)$(PREFIX)/share/doc/shoal/MODULES.md
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' deploy/shoal.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/shoal.pc
 	$(INSTALL) -m 644 deploy/shoal.ini.sample $(DESTDIR)$(SYSCONFDIR)/shoal/
 	$(INSTALL) -d $(addprefix $(DESTDIR)$(PREFIX)/,$(dir $(SYSTEMD)))
 	@set -e; for pair in $(join $(addsuffix :,deploy/shoald.service deploy/shoal.sysusers deploy/shoal.tmpfiles),$(SYSTEMD)); do \

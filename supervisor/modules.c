@@ -13,6 +13,7 @@
 #include "shared/base/errors.h"
 #include "shared/log/log.h"
 #include "supervisor/forecast.h"
+#include "supervisor/intents.h"
 #include "supervisor/supervisor_internal.h"
 
 #define LOAD_SIZE 2048
@@ -225,6 +226,31 @@ static void list(struct supervisor *supervisor, struct control_peer *peer, int64
 			    json_pack("{s:o, s:o}", "modules", modules_report(supervisor), "refused", refused));
 }
 
+/* A session keeps the intents with which it was identified, and a reload resumes it: that a module gets no events for
+ * want of one must not be for whoever ordered it to find out. */
+static void tell_missing_intents(struct supervisor *supervisor, struct control_peer *peer, int64_t id,
+				 const struct manifest *manifest)
+{
+	uint32_t more = supervisor->have_intents ? manifest->intents & ~supervisor->intents : 0;
+	char names[96] = "", text[ALERT_TEXT_SIZE];
+
+	if (more == 0)
+		return;
+	for (size_t i = 0; i < intent_row_count; i++) {
+		size_t len = strlen(names);
+
+		if (more & 1U << intent_rows[i].bit)
+			snprintf(names + len, sizeof(names) - len, "%s%s", len ? ", " : "", intent_rows[i].name);
+	}
+	snprintf(text, sizeof(text),
+		 "the running sessions lack %s, which modules want: those events do not come before the bot identifies "
+		 "anew, which is never done by itself; shoalctl plan module load %.31s says what it costs",
+		 names, supervisor->modules.name);
+	log_warn(NULL, "modules.intents_missing", KV_MSG(text));
+	alerts_raise(&supervisor->alerts, "modules.intents_missing", -1, text, 1);
+	control_peer_progress(peer, id, json_pack("{s:s}", "note", text));
+}
+
 static void order_reload(struct supervisor *supervisor, struct control_peer *peer, int64_t id,
 			 const struct manifest *manifest)
 {
@@ -241,6 +267,7 @@ static void order_reload(struct supervisor *supervisor, struct control_peer *pee
 	for (uint32_t i = 0; i < count; i++)
 		shards[i] = i;
 	modules_tell_refused(manifest, &supervisor->manifest);
+	tell_missing_intents(supervisor, peer, id, manifest);
 	manifest_take(&supervisor->manifest, manifest);
 	if (other_commands)
 		supervisor_sync_commands(supervisor, upstream_info(supervisor->upstream)->application_id);

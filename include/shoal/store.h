@@ -166,6 +166,7 @@ struct shoal_query {
  *	-ETIMEDOUT       not in time: surely not done
  *	-SHOAL_EUNKNOWN  the connection broke under one that changes something: maybe done
  *	-EEXIST          a unique key is taken        -EBADMSG  another constraint or a type says no
+ *	-ERANGE          a number became too large for its column
  *	-EACCES, -ENODATA (a table is missing: shoalctl migrate), -EAGAIN, -EPROTO (other columns than the row says), …
  *	-ECANCELED       the scope ended: maybe done */
 typedef void (*shoal_rows_fn)(void *arg, int error, const struct shoal_rows *rows);

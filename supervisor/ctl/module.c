@@ -82,7 +82,9 @@ static int reload(const char *name, const struct ctl_options *options)
 
 /* @ is the module's name. */
 static const char source_text[] =
-	"/* What this module is for. Guide: shard/modules/README.md; contract: <shoal/module.h>. */\n"
+	"/* What this module is for. Guide: shard/modules/README.md, installed as share/doc/shoal/MODULES.md; "
+	"contract: "
+	"<shoal/module.h>. */\n"
 	"#include <shoal/module.h>\n"
 	"\n"
 	"/* A server changes it by /settings set name:@.greeting, or for one channel. */\n"
@@ -160,9 +162,10 @@ static const char test_text[] = "/* Tests of the module @, without a worker. */\
 
 /* Outside the tree; in it the Makefile there knows how. */
 static const char makefile_text[] =
-	"# make, make test, make install (modules.dir of the bot)\n"
-	"PREFIX ?= /usr/local\n"
-	"CFLAGS += -std=gnu11 -O2 -g -Wall -Wextra -fPIC -I$(PREFIX)/include\n"
+	"# make, make test, make install (modules.dir of the bot). PREFIX: where shoal is installed.\n"
+	"PREFIX ?= \1\n"
+	"INCLUDE ?= \2\n"
+	"CFLAGS += -std=gnu11 -O2 -g -Wall -Wextra -fPIC -I$(INCLUDE)\n"
 	"\n"
 	"@.so: @.c\n"
 	"\t$(CC) $(CFLAGS) -fvisibility=hidden -shared -Wl,--no-undefined -o $@@ $<\n"
@@ -177,8 +180,54 @@ static const char makefile_text[] =
 	"endif\n"
 	".PHONY: test install\n";
 
-/* '@' becomes the name, '^' the folder before it in an include, "@@" one '@'. */
-static int write_file(const char *dir, const char *file, const char *text, const char *name, const char *folder)
+/* What is filled into a skeleton. */
+struct fill {
+	const char *name;
+	char folder[128];        /* before its source in an include */
+	char prefix[PATH_SIZE];  /* where shoal is installed */
+	char include[PATH_SIZE]; /* where its headers are */
+};
+
+/* By where this program lies: PREFIX/bin, or the folder into which a tree is built. */
+static void find_shoal(struct fill *fill)
+{
+	char self[PATH_SIZE - 64], *slash;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	snprintf(fill->prefix, sizeof(fill->prefix), "/usr/local");
+	snprintf(fill->include, sizeof(fill->include), "$(PREFIX)/include");
+	self[len > 0 ? len : 0] = '\0';
+	slash = strrchr(self, '/'); /* of the program */
+	if (slash)
+		*slash = '\0';
+	slash = strrchr(self, '/'); /* of its folder */
+	if (!slash || slash == self)
+		return;
+	*slash = '\0';
+	if (strcmp(slash + 1, "bin") == 0)
+		snprintf(fill->prefix, sizeof(fill->prefix), "%s", self);
+	else
+		snprintf(fill->include, sizeof(fill->include), "%s/include", self);
+}
+
+static const char *filled(const struct fill *fill, char mark)
+{
+	switch (mark) {
+	case '@':
+		return fill->name;
+	case '^':
+		return fill->folder;
+	case '\1':
+		return fill->prefix;
+	case '\2':
+		return fill->include;
+	default:
+		return NULL;
+	}
+}
+
+/* '@' becomes the name, '^', 1 and 2 (which no text has) the rest; "@@" one '@'. */
+static int write_file(const char *dir, const char *file, const char *text, const struct fill *fill)
 {
 	char path[PATH_SIZE + 128];
 	FILE *out;
@@ -191,10 +240,8 @@ static int write_file(const char *dir, const char *file, const char *text, const
 		if (*text == '@' && text[1] == '@') {
 			fputc('@', out);
 			text++;
-		} else if (*text == '@') {
-			fputs(name, out);
-		} else if (*text == '^') {
-			fputs(folder, out);
+		} else if (filled(fill, *text)) {
+			fputs(filled(fill, *text), out);
 		} else {
 			fputc(*text, out);
 		}
@@ -213,7 +260,8 @@ static bool is_name(const char *name)
 static int begin(const char *name, const char *given, const struct ctl_options *options)
 {
 	bool in_tree = !given && access("shard/modules", F_OK) == 0;
-	char dir[PATH_SIZE], file[64], folder[128] = "", text[PATH_SIZE + 256];
+	char dir[PATH_SIZE], file[64], text[PATH_SIZE + 256];
+	struct fill fill = { .name = name };
 	int r;
 
 	if (!is_name(name))
@@ -222,16 +270,17 @@ static int begin(const char *name, const char *given, const struct ctl_options *
 			"a module's name is 1 to 31 of a-z, 0-9 and '_', begins with a letter, and is not core");
 	snprintf(dir, sizeof(dir), "%s%s%s", in_tree ? "shard/modules/" : given ? given : "./", given ? "" : name, "");
 	if (in_tree)
-		snprintf(folder, sizeof(folder), "shard/modules/%s/", name);
+		snprintf(fill.folder, sizeof(fill.folder), "shard/modules/%s/", name);
+	find_shoal(&fill);
 	r = mkdir(dir, 0777) < 0 ? -errno : 0;
 	snprintf(file, sizeof(file), "%s.c", name);
 	if (r == 0)
-		r = write_file(dir, file, source_text, name, folder);
+		r = write_file(dir, file, source_text, &fill);
 	snprintf(file, sizeof(file), "test_%s.c", name);
 	if (r == 0)
-		r = write_file(dir, file, test_text, name, folder);
+		r = write_file(dir, file, test_text, &fill);
 	if (r == 0 && !in_tree)
-		r = write_file(dir, "Makefile", makefile_text, name, folder);
+		r = write_file(dir, "Makefile", makefile_text, &fill);
 	if (r < 0) {
 		snprintf(text, sizeof(text), "%s can't be written: %s", dir, strerror(-r));
 		return ctl_fail(options, CTL_FAILED, r == -EEXIST ? "EEXIST" : "EIO", text);

@@ -16,6 +16,10 @@ void ctl_restart_progress(void *arg, const json_t *step)
 
 	if (options->json)
 		return;
+	if (json_object_get(step, "note")) {
+		printf("note: %s\n", ctl_clean(ctl_text(step, "note")));
+		return;
+	}
 	printf("shard %-5" PRId64 " %-11s %6.2f s   (%" PRId64 " of %" PRId64 ")\n", ctl_int(step, "shard"),
 	       ctl_clean(ctl_text(step, "stage")), (double)ctl_int(step, "took_ms") / 1000, ctl_int(step, "at"),
 	       ctl_int(step, "of"));

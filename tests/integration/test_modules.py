@@ -447,6 +447,24 @@ SHOAL_MODULE(watcher, .version = "3", SHOAL_EVENT_ROWS(events));
     assert fleet.pids() == pids
 
 
+def test_a_reload_that_lacks_an_intent_says_so(sim, make_fleet, folder):
+    """It resumes, and identifies nothing by itself: then it must not look as if all were well."""
+    modules = os.path.join(folder, "modules")
+    build(modules, "plain", source("plain", 'shoal_reply_text(inv, "x");'))
+    fleet = serve(make_fleet, sim, modules)
+    assert "note:" not in fleet.ctl_run("module", "reload", "plain", timeout_s=60).stdout
+    build(modules, "watcher", HEAD + '''
+static void on_event(struct shoal_scope *scope, const struct shoal_event *event) { (void)scope; (void)event; }
+static const struct shoal_event_row events[] = { { SHOAL_EVENT_INVITE_CREATE, on_event } };
+SHOAL_MODULE(watcher, .version = "3", SHOAL_EVENT_ROWS(events));
+''')
+    done = fleet.ctl_run("module", "reload", "watcher", timeout_s=60)
+    assert done.returncode == 0 and re.search("note: .*lack GUILD_INVITES.*plan module load watcher", done.stdout), done
+    wait_alert(fleet, "modules.intents_missing", "GUILD_INVITES")
+    assert fleet.ctl("plan", "module", "load", "watcher")["identifies"] == 4
+    assert sim.summary()["identifies"]["total"] == 4
+
+
 # --- one of one's own -------------------------------------------------------------------------------------------------
 
 def test_a_new_one_works_as_it_is_written(sim, make_fleet, folder):
