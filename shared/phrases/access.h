@@ -6,7 +6,7 @@
 /* clang-format off */
 #define ACCESS_PHRASES(P) \
 	P(LEVEL_MEMBER, "member", "Mitglied", "miembro", "membro") \
-	P(LEVEL_TRUSTED, "trusted", "Vertraute", "de confianza", "fidato") \
+	P(LEVEL_TRUSTED, "trusted", "vertraut", "de confianza", "di fiducia") \
 	P(LEVEL_HELPER, "helper", "Helfer", "ayudante", "aiutante") \
 	P(LEVEL_MODERATOR, "moderator", "Moderator", "moderador", "moderatore") \
 	P(LEVEL_ADMIN, "admin", "Admin", "administrador", "amministratore") \
@@ -25,9 +25,9 @@
 	  "Per `{command}` ti serve il permesso *{permission}* o il livello *{level}*, che un amministratore del server può darti.") \
 	P(LEVEL_UNSURE, \
 	  "I can't look up just now what you may do in this server, because the database is away. Please try again later.", \
-	  "Ich kann gerade nicht nachsehen, was du auf diesem Server darfst, weil die Datenbank fort ist. Bitte versuche es später.", \
-	  "Ahora no puedo comprobar lo que puedes hacer en este servidor, porque la base de datos no está. Inténtalo más tarde.", \
-	  "Ora non posso controllare che cosa puoi fare in questo server, perché il database è assente. Riprova più tardi.") \
+	  "Ich kann nicht nachsehen, was du auf diesem Server darfst, weil die Datenbank gerade nicht erreichbar ist. Bitte versuche es später.", \
+	  "Ahora no puedo comprobar lo que puedes hacer en este servidor, porque la base de datos no está disponible. Inténtalo más tarde.", \
+	  "Ora non posso controllare che cosa puoi fare in questo server, perché il database non è disponibile. Riprova più tardi.") \
 	P(OPERATORS_ONLY, \
 	  "`{command}` is for those who run this bot.", \
 	  "`{command}` ist für die, die diesen Bot betreiben.", \

@@ -27,7 +27,7 @@
 	  "Die meisten Befehle gehen auch als {example}, oder wenn du mich erwähnst.", \
 	  "La mayoría funciona también como {example}, o si me mencionas.", \
 	  "La maggior parte funziona anche come {example}, o se mi menzioni.") \
-	P(HELP_OPTIONAL, "(optional)", "(freiwillig)", "(opcional)", "(facoltativo)") \
+	P(HELP_OPTIONAL, "(optional)", "(optional)", "(opcional)", "(facoltativo)") \
 	P(HELP_NEEDS, "needs {permission}", "braucht {permission}", "necesita {permission}", "richiede {permission}") \
 	P(HELP_LEVEL, "from the level {level} on", "ab der Stufe {level}", "desde el nivel {level}", "dal livello {level}") \
 	P(HELP_SERVERS, "works in servers only", "geht nur auf Servern", "funciona solo en servidores", "funziona solo nei server") \
@@ -40,9 +40,9 @@
 	  "Nessun database è configurato, quindi di te non è conservato nulla oltre a ciò che si elabora ora.") \
 	P(PRIVACY_AWAY, \
 	  "The database is not there just now; please try again later.", \
-	  "Die Datenbank ist gerade nicht da; bitte versuche es später.", \
-	  "La base de datos no está ahora; inténtalo más tarde.", \
-	  "Il database ora non c'è; riprova più tardi.") \
+	  "Die Datenbank ist gerade nicht erreichbar; bitte versuche es später.", \
+	  "La base de datos no está disponible ahora; inténtalo más tarde.", \
+	  "Il database ora non è disponibile; riprova più tardi.") \
 	P(PRIVACY_BROKEN, \
 	  "That did not work to its end. What was done stays done; please ask again, it goes on from there. It is noted as incident {incident}.", \
 	  "Das kam nicht bis zum Ende. Was getan ist, bleibt getan; bitte frage noch einmal, es geht von dort weiter. Es ist als Vorfall {incident} notiert.", \
@@ -60,7 +60,7 @@
 	  "Questo è tutto ciò che conservo di te, così com'è salvato. `/privacy delete` lo elimina.") \
 	P(PRIVACY_CUT, \
 	  "There is more than fits here: ask the bot's operator for `shoalctl privacy export {user}`.", \
-	  "Es ist mehr, als hier Platz hat: Bitte den Betreiber des Bots um `shoalctl privacy export {user}`.", \
+	  "Es ist mehr, als hier hineinpasst: Bitte den Betreiber des Bots um `shoalctl privacy export {user}`.", \
 	  "Hay más de lo que cabe aquí: pide al operador del bot `shoalctl privacy export {user}`.", \
 	  "C'è più di quanto entri qui: chiedi al gestore del bot `shoalctl privacy export {user}`.") \
 	P(PRIVACY_BUTTON, "Delete it", "Löschen", "Borrar", "Elimina") \
@@ -76,7 +76,7 @@
 	  "Fatto: {count} voci sono eliminate o non ti nominano più. Ciò che attende nei file sparisce entro due minuti.") \
 	P(PRIVACY_FOREIGN, \
 	  "That button was not yours. `/privacy delete` gives you one.", \
-	  "Das war nicht dein Knopf. `/privacy delete` gibt dir einen.", \
+	  "Das war nicht dein Button. `/privacy delete` gibt dir einen.", \
 	  "Ese botón no era tuyo. `/privacy delete` te da uno.", \
 	  "Quel pulsante non era tuo. `/privacy delete` te ne dà uno.") \
 	P(SHARDS_TABLE, "shard  state          guilds  latency", "Shard  Zustand        Server  Latenz", "shard  estado         serv.   latencia", "shard  stato          server  latenza") \
@@ -135,21 +135,21 @@
 	  "Die Shards können einander gerade nicht fragen.", \
 	  "Ahora los shards no pueden preguntarse.", \
 	  "Ora gli shard non possono interrogarsi.") \
-	P(LAYER_DEFAULT, "the default", "die Voreinstellung", "lo predeterminado", "il predefinito") \
-	P(LAYER_GLOBAL, "set for all servers by the operator", "vom Betreiber für alle Server gesetzt", "fijado para todos los servidores por el operador", "impostato per tutti i server dal gestore") \
-	P(LAYER_GUILD, "set for this server", "für diesen Server gesetzt", "fijado para este servidor", "impostato per questo server") \
-	P(LAYER_CHANNEL, "set for the channel", "für den Kanal gesetzt", "fijado para el canal", "impostato per il canale") \
-	P(LAYER_USER, "set by you", "von dir gesetzt", "fijado por ti", "impostato da te") \
-	P(VALUE_HIDDEN, "(set, hidden)", "(gesetzt, verborgen)", "(fijado, oculto)", "(impostato, nascosto)") \
+	P(LAYER_DEFAULT, "the default", "die Voreinstellung", "el valor predeterminado", "il predefinito") \
+	P(LAYER_GLOBAL, "set for all servers by the operator", "vom Betreiber für alle Server gesetzt", "establecido para todos los servidores por el operador", "impostato per tutti i server dal gestore") \
+	P(LAYER_GUILD, "set for this server", "für diesen Server gesetzt", "establecido para este servidor", "impostato per questo server") \
+	P(LAYER_CHANNEL, "set for the channel", "für den Kanal gesetzt", "establecido para el canal", "impostato per il canale") \
+	P(LAYER_USER, "set by you", "von dir gesetzt", "establecido por ti", "impostato da te") \
+	P(VALUE_HIDDEN, "(set, hidden)", "(gesetzt, verborgen)", "(establecido, oculto)", "(impostato, nascosto)") \
 	P(VALUE_EMPTY, "(empty)", "(leer)", "(vacío)", "(vuoto)") \
-	P(VALUE_NOT_SET, "not set", "nicht gesetzt", "sin fijar", "non impostato") \
+	P(VALUE_NOT_SET, "not set", "nicht gesetzt", "sin establecer", "non impostato") \
 	P(VALUE_WAITS, "(waits for the database)", "(wartet auf die Datenbank)", "(espera a la base de datos)", "(attende il database)") \
-	P(VALUE_VERSION, "(version {version}, {when})", "(Fassung {version}, {when})", "(versión {version}, {when})", "(versione {version}, {when})") \
+	P(VALUE_VERSION, "(version {version}, {when})", "(Version {version}, {when})", "(versión {version}, {when})", "(versione {version}, {when})") \
 	P(SETTINGS_OLD, \
 	  "The database with this server's settings is not there just now, so this may be old or a default.", \
-	  "Die Datenbank mit den Einstellungen dieses Servers ist gerade nicht da; das kann also alt oder voreingestellt sein.", \
-	  "La base de datos con los ajustes de este servidor no está ahora; esto puede ser antiguo o predeterminado.", \
-	  "Il database con le impostazioni di questo server ora non c'è; questo può essere vecchio o predefinito.") \
+	  "Die Datenbank mit den Einstellungen dieses Servers ist gerade nicht erreichbar; das kann also alt oder voreingestellt sein.", \
+	  "La base de datos con los ajustes de este servidor no está disponible ahora; esto puede ser antiguo o predeterminado.", \
+	  "Il database con le impostazioni di questo server ora non è disponibile; questo può essere vecchio o predefinito.") \
 	P(SETTINGS_FIXED, \
 	  "No database is configured, so nothing can be changed.", \
 	  "Es ist keine Datenbank eingerichtet, also lässt sich nichts ändern.", \
@@ -157,9 +157,9 @@
 	  "Nessun database è configurato, quindi nulla si può cambiare.") \
 	P(SETTINGS_KEPT, \
 	  "The database is not there just now: this is kept, and will be written when it is back.", \
-	  "Die Datenbank ist gerade nicht da: Das ist verwahrt und wird geschrieben, wenn sie wieder da ist.", \
-	  "La base de datos no está ahora: esto queda guardado y se escribirá cuando vuelva.", \
-	  "Il database ora non c'è: questo è conservato e sarà scritto quando torna.") \
+	  "Die Datenbank ist gerade nicht erreichbar: Die Änderung ist aufgehoben und wird geschrieben, sobald sie wieder da ist.", \
+	  "La base de datos no está disponible ahora: esto queda guardado y se escribirá cuando vuelva.", \
+	  "Il database ora non è disponibile: questo è conservato e sarà scritto quando torna.") \
 	P(PREFIX_DONE, \
 	  "Done: commands here now begin with {prefix}, for example {example}.", \
 	  "Fertig: Befehle beginnen hier jetzt mit {prefix}, zum Beispiel {example}.", \
@@ -177,9 +177,9 @@
 	  "I comandi qui iniziano con {prefix}. `/settings prefix new:` lo cambia.") \
 	P(PREFIX_NOW, \
 	  "Just now commands here begin with {prefix}: the database with this server's settings is not there.", \
-	  "Im Moment beginnen Befehle hier mit {prefix}: Die Datenbank mit den Einstellungen dieses Servers ist nicht da.", \
-	  "Ahora mismo los comandos aquí empiezan con {prefix}: la base de datos con los ajustes no está.", \
-	  "Al momento i comandi qui iniziano con {prefix}: il database con le impostazioni non c'è.") \
+	  "Im Moment beginnen Befehle hier mit {prefix}: Die Datenbank mit den Einstellungen dieses Servers ist nicht erreichbar.", \
+	  "Ahora mismo los comandos aquí empiezan con {prefix}: la base de datos con los ajustes no está disponible.", \
+	  "Al momento i comandi qui iniziano con {prefix}: il database con le impostazioni non è disponibile.") \
 	P(SETTINGS_REST, \
 	  "… and more, shown by `/settings show name:` with{names}", \
 	  "… und mehr; `/settings show name:` zeigt es, mit{names}", \
@@ -213,10 +213,10 @@
 	  "Hier gilt jetzt: {value}, {layer}.", \
 	  "Aquí vale ahora: {value}, {layer}.", \
 	  "Qui ora vale: {value}, {layer}.") \
-	P(VERSION, "(version {version})", "(Fassung {version})", "(versión {version})", "(versione {version})") \
+	P(VERSION, "(version {version})", "(Version {version})", "(versión {version})", "(versione {version})") \
 	P(HISTORY_ROW, \
 	  "{when} `{name}`{where} version {version}: {before} → {after}{who}", \
-	  "{when} `{name}`{where} Fassung {version}: {before} → {after}{who}", \
+	  "{when} `{name}`{where} Version {version}: {before} → {after}{who}", \
 	  "{when} `{name}`{where} versión {version}: {before} → {after}{who}", \
 	  "{when} `{name}`{where} versione {version}: {before} → {after}{who}") \
 	P(HISTORY_IN, " in {channel}", " in {channel}", " en {channel}", " in {channel}") \
@@ -228,7 +228,7 @@
 	P(LIST_MORE, "… and {count} more", "… und {count} weitere", "… y {count} más", "… e altri {count}") \
 	P(SETTING_NO_KEY, \
 	  "This setting is kept encrypted, and my operator has not given me the key for it. Nothing was changed.", \
-	  "Diese Einstellung wird verschlüsselt verwahrt, und mein Betreiber hat mir den Schlüssel dafür nicht gegeben. Nichts wurde geändert.", \
+	  "Diese Einstellung wird verschlüsselt gespeichert, und mein Betreiber hat mir den Schlüssel dafür nicht gegeben. Nichts wurde geändert.", \
 	  "Este ajuste se guarda cifrado, y mi operador no me ha dado la clave. No se cambió nada.", \
 	  "Questa impostazione è cifrata, e il mio gestore non mi ha dato la chiave. Nulla è cambiato.") \
 	P(SETTINGS_NOT_SET_UP, \
@@ -259,16 +259,16 @@
 	P(SETTING_NOT_HERE, \
 	  "`{name}` can't be set for that. `/settings show name:{name}` tells where it can be.", \
 	  "`{name}` lässt sich dafür nicht setzen. `/settings show name:{name}` sagt, wo es geht.", \
-	  "`{name}` no se puede fijar para eso. `/settings show name:{name}` dice dónde se puede.", \
+	  "`{name}` no se puede establecer ahí. `/settings show name:{name}` dice dónde se puede.", \
 	  "`{name}` non si può impostare lì. `/settings show name:{name}` dice dove si può.") \
 	P(SETTING_NOT_SET, \
 	  "`{name}` is not set there, so nothing was changed.", \
 	  "`{name}` ist dort nicht gesetzt, also wurde nichts geändert.", \
-	  "`{name}` no está fijado ahí, así que no se cambió nada.", \
+	  "`{name}` no está establecido ahí, así que no se cambió nada.", \
 	  "`{name}` non è impostato lì, quindi nulla è cambiato.") \
 	P(SETTING_NO_VERSION, \
 	  "`{name}` has no version {version} in its history. `/settings history name:{name}` names them.", \
-	  "`{name}` hat keine Fassung {version} in seiner Geschichte. `/settings history name:{name}` nennt sie.", \
+	  "`{name}` hat keine Version {version} im Verlauf. `/settings history name:{name}` nennt sie.", \
 	  "`{name}` no tiene versión {version} en su historia. `/settings history name:{name}` las enumera.", \
 	  "`{name}` non ha una versione {version} nella sua storia. `/settings history name:{name}` le elenca.") \
 	P(ALLOWED_BOOL, \

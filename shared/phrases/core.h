@@ -207,7 +207,7 @@
 	  "Non conosco questo tipo di `{option}`; riprova dopo un aggiornamento.") \
 	P(MODULE_CRASHED, \
 	  "This is switched off for now: it did not work properly here. I try it again by myself in a while.", \
-	  "Das ist vorläufig abgeschaltet: Es ging hier nicht richtig. Ich versuche es später von selbst wieder.", \
+	  "Das ist vorläufig abgeschaltet, weil es hier nicht richtig funktioniert hat. Ich versuche es später von selbst wieder.", \
 	  "Esto está desactivado por ahora: no funcionaba bien aquí. Lo intentaré de nuevo más tarde.", \
 	  "Per ora è disattivato: qui non funzionava bene. Riproverò da solo tra un po'.") \
 	P(MODULE_OFF, \
@@ -217,7 +217,7 @@
 	  "Il modulo `{module}` è disattivato in questo server. I suoi amministratori possono cambiarlo con `/module enable`.") \
 	P(COMPONENT_GONE, \
 	  "This button or menu is from an older message and does nothing any more. Please use the command again.", \
-	  "Dieser Knopf oder dieses Menü ist aus einer älteren Nachricht und tut nichts mehr. Bitte rufe den Befehl neu auf.", \
+	  "Dieser Button oder dieses Menü ist aus einer älteren Nachricht und tut nichts mehr. Bitte rufe den Befehl neu auf.", \
 	  "Este botón o menú es de un mensaje anterior y ya no hace nada. Usa el comando otra vez.", \
 	  "Questo pulsante o menu viene da un vecchio messaggio e non fa più nulla. Usa di nuovo il comando.") \
 	P(COMPONENT_FOREIGN, \
@@ -227,17 +227,17 @@
 	  "Questo non è per te.") \
 	P(NO_MEMORY, \
 	  "That did not work: I am out of memory. Please try again in a moment.", \
-	  "Das ging nicht: Mir fehlt der Speicher. Bitte versuche es gleich noch einmal.", \
+	  "Das hat nicht geklappt: Mir fehlt Arbeitsspeicher. Bitte versuche es gleich noch einmal.", \
 	  "No funcionó: me falta memoria. Inténtalo de nuevo en un momento.", \
 	  "Non ha funzionato: mi manca la memoria. Riprova tra poco.") \
 	P(NO_ANSWER, \
 	  "That did not work: something of mine gave no answer. It is noted as incident {incident}.", \
-	  "Das ging nicht: Etwas von mir hat nicht geantwortet. Es ist als Vorfall {incident} notiert.", \
+	  "Das hat nicht geklappt: Etwas von mir hat nicht geantwortet. Es ist als Vorfall {incident} notiert.", \
 	  "No funcionó: algo mío no respondió. Queda anotado como incidente {incident}.", \
 	  "Non ha funzionato: qualcosa di mio non ha risposto. È annotato come incidente {incident}.") \
 	P(UNEXPECTED, \
 	  "That did not work, and it should have. It is noted as incident {incident}; please tell my operator.", \
-	  "Das ging nicht, obwohl es sollte. Es ist als Vorfall {incident} notiert; bitte sage es meinem Betreiber.", \
+	  "Das hat nicht geklappt, obwohl es sollte. Es ist als Vorfall {incident} notiert; bitte sag es meinem Betreiber.", \
 	  "No funcionó, y debería. Queda anotado como incidente {incident}; avisa a mi operador, por favor.", \
 	  "Non ha funzionato, e avrebbe dovuto. È annotato come incidente {incident}; avvisa il mio gestore, per favore.") \
 	P(DATABASE_NONE, \
@@ -262,9 +262,9 @@
 	  "La connessione al database si è interrotta durante la modifica. Controlla se è presente prima di riprovare.") \
 	P(KEPT_FOR_LATER, \
 	  "The database is away; I have kept the change safely and write it when it is back.", \
-	  "Die Datenbank ist fort; ich habe die Änderung sicher verwahrt und schreibe sie, sobald sie wieder da ist.", \
-	  "La base de datos no está; he guardado el cambio y lo escribiré cuando vuelva.", \
-	  "Il database è assente; ho conservato la modifica e la scriverò al suo ritorno.")
+	  "Die Datenbank ist gerade nicht erreichbar; ich habe die Änderung sicher aufgehoben und schreibe sie, sobald sie wieder da ist.", \
+	  "La base de datos no está disponible; he guardado el cambio y lo escribiré cuando vuelva.", \
+	  "Il database non è disponibile; ho conservato la modifica e la scriverò quando torna.")
 /* clang-format on */
 
 /* All lists; the codes' rows have no names but their numbers: phrase_DISCORD_CODE_50013. */

@@ -19,23 +19,23 @@
 	  "Qui non ci sono moduli da attivare o disattivare.") \
 	P(MODULES_DOUBT, \
 	  "The database with this server's settings is not there just now, so this may be old or a default.", \
-	  "Die Datenbank mit den Einstellungen dieses Servers ist gerade nicht da; das kann also alt oder ein Vorgabewert sein.", \
+	  "Die Datenbank mit den Einstellungen dieses Servers ist gerade nicht erreichbar; das kann also alt oder ein Vorgabewert sein.", \
 	  "La base de datos con los ajustes de este servidor no está disponible; esto puede ser antiguo o el valor por defecto.", \
-	  "Il database con le impostazioni di questo server non c'è al momento: questo può essere vecchio o predefinito.") \
+	  "Il database con le impostazioni di questo server non è disponibile al momento: questo può essere vecchio o predefinito.") \
 	P(MODULES_MORE, "… and {count} more", "… und {count} weitere", "… y {count} más", "… e altri {count}") \
 	P(MODULE_IS_ON, "on", "an", "activado", "attivo") \
 	P(MODULE_IS_OFF, "off", "aus", "desactivado", "disattivato") \
 	P(MODULE_BY_DEFAULT, "the default", "die Voreinstellung", "por defecto", "predefinito") \
-	P(MODULE_BY_OPERATOR, "set by the bot's operator", "vom Betreiber des Bots gesetzt", "fijado por el operador del bot", \
+	P(MODULE_BY_OPERATOR, "set by the bot's operator", "vom Betreiber des Bots gesetzt", "establecido por el operador del bot", \
 	  "impostato dal gestore del bot") \
-	P(MODULE_BY_SERVER, "set in this server", "auf diesem Server gesetzt", "fijado en este servidor", \
+	P(MODULE_BY_SERVER, "set in this server", "auf diesem Server gesetzt", "establecido en este servidor", \
 	  "impostato in questo server") \
 	P(MODULE_BY_SOMEONE, "set in this server by {member}", "auf diesem Server gesetzt von {member}", \
-	  "fijado en este servidor por {member}", "impostato in questo server da {member}") \
+	  "establecido en este servidor por {member}", "impostato in questo server da {member}") \
 	P(MODULE_WAITS, "waits for the database", "wartet auf die Datenbank", "espera a la base de datos", "attende il database") \
 	P(MODULE_IS_CRASHED, \
 	  "switched off for now because it did not work properly; tried again {time}", \
-	  "vorläufig abgeschaltet, weil es nicht richtig ging; neuer Versuch {time}", \
+	  "vorläufig abgeschaltet, weil es nicht richtig funktioniert hat; neuer Versuch {time}", \
 	  "desactivado por ahora porque no funcionaba bien; nuevo intento {time}", \
 	  "disattivato per ora perché non funzionava bene; nuovo tentativo {time}") \
 	P(MODULE_IS_BROKEN, \
@@ -61,7 +61,7 @@
 	  "Fatto: `{module}` è attivo in questo server.") \
 	P(MODULE_NOW_OFF, \
 	  "Done: `{module}` is off in this server. Its commands and buttons say so from now on.", \
-	  "Erledigt: `{module}` ist auf diesem Server aus. Seine Befehle und Knöpfe sagen das von jetzt an.", \
+	  "Erledigt: `{module}` ist auf diesem Server aus. Seine Befehle und Buttons sagen das von jetzt an.", \
 	  "Hecho: `{module}` está desactivado en este servidor. Sus comandos y botones lo dirán desde ahora.", \
 	  "Fatto: `{module}` è disattivato in questo server. I suoi comandi e pulsanti lo diranno d'ora in poi.") \
 	P(MODULE_NOW_DEFAULT, \
@@ -72,7 +72,7 @@
 	P(MODULE_NOT_SET, \
 	  "This server had set nothing about `{module}`.", \
 	  "Dieser Server hatte zu `{module}` nichts gesetzt.", \
-	  "Este servidor no había fijado nada sobre `{module}`.", \
+	  "Este servidor no había establecido nada sobre `{module}`.", \
 	  "Questo server non aveva impostato nulla su `{module}`.")
 /* clang-format on */
 

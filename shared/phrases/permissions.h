@@ -7,7 +7,7 @@
 	P(PERM_NONE, \
 	  "Nothing is set here: who may do what follows from Discord's permissions.", \
 	  "Hier ist nichts festgelegt: Wer was darf, ergibt sich aus Discords Berechtigungen.", \
-	  "Aquí no hay nada fijado: quién puede hacer qué depende de los permisos de Discord.", \
+	  "Aquí no hay nada establecido: quién puede hacer qué depende de los permisos de Discord.", \
 	  "Qui non è impostato nulla: chi può fare che cosa dipende dai permessi di Discord.") \
 	P(PERM_LEVELS, "**Levels**", "**Stufen**", "**Niveles**", "**Livelli**") \
 	P(PERM_LEVEL_LINE, "*{level}*: {who}", "*{level}*: {who}", "*{level}*: {who}", "*{level}*: {who}") \
@@ -116,8 +116,8 @@
 	  "Se puede usar {uses} veces en {time}.", \
 	  "Si può usare {uses} volte in {time}.") \
 	P(EXPLAIN_UNSURE, \
-	  "The database is away: rules may be missing here.", "Die Datenbank ist fort: Hier können Regeln fehlen.", \
-	  "La base de datos no está: aquí pueden faltar reglas.", "Il database è assente: qui possono mancare regole.")
+	  "The database is away: rules may be missing here.", "Die Datenbank ist nicht erreichbar: Hier können Regeln fehlen.", \
+	  "La base de datos no está disponible: aquí pueden faltar reglas.", "Il database non è disponibile: qui possono mancare regole.")
 /* clang-format on */
 
 #endif

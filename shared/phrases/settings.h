@@ -33,9 +33,9 @@
 	/* why nothing was stored */ \
 	P(DATABASE_NO_ROOM, \
 	  "The database is away, and there is no more room to keep changes for it. Nothing was changed; please try again later.", \
-	  "Die Datenbank ist nicht da, und es ist kein Platz mehr, um Änderungen für sie aufzuheben. Nichts wurde geändert; bitte versuche es später.", \
-	  "La base de datos no está, y ya no queda sitio para guardarle los cambios. No se cambió nada; inténtalo más tarde.", \
-	  "Il database non c'è, e non c'è più spazio per conservargli le modifiche. Nulla è cambiato; riprova più tardi.") \
+	  "Die Datenbank ist nicht erreichbar, und es ist kein Platz mehr, um Änderungen für sie aufzuheben. Nichts wurde geändert; bitte versuche es später.", \
+	  "La base de datos no está disponible, y ya no queda sitio para guardarle los cambios. No se cambió nada; inténtalo más tarde.", \
+	  "Il database non è disponibile, e non c'è più spazio per conservare le modifiche. Nulla è cambiato; riprova più tardi.") \
 	P(SETTING_UNFIT, \
 	  "`{name}` does not take that value. `/settings show name:{name}` says what it takes.", \
 	  "Diesen Wert nimmt `{name}` nicht. `/settings show name:{name}` sagt, was geht.", \

@@ -106,8 +106,16 @@ def each_way(talk, path, row, sample):
         talk.say(f"{typed} {words}")
 
 
+# What a program says to programs: numbers and names of errors, a library's own sentences.
+RAW = re.compile(r"\bE[A-Z]{4,}\b|\bSHOAL_E|\berrno\b|SQLSTATE|ERROR:|\bnull\b|\(null\)|[Nn]o such file|[Cc]onnection refused|[Tt]imed out"
+                 r"|[Ii]nvalid argument|[Oo]ut of memory|HTTP \d|{\w+}(?!`)")
+
+
 def judge(bodies, locale, heard):
     language = phrases.LOCALES[locale]
+    raw = [f"{name}: {text}" for body in bodies for name, text in phrases.said(body)
+           if RAW.search(text) and "```json" not in text and "{user} {name}" not in text]
+    assert not raw, "\n".join(sorted(set(raw)))
     english = [found for body in bodies for found in phrases.english_in(body, language)]
     assert not english, "\n".join(sorted(set(english)))
     heard |= phrases.heard(bodies, language)

@@ -66,12 +66,12 @@ def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
             ("en-US", "set", {"name": "no.`such\u200b @everyone", "value": "1"}, "There is no setting"),
             ("de", "set", {"name": "nix.da", "value": "1"}, "Es gibt keine Einstellung `nix.da`"),
             ("it", "rollback", {"name": "commands.prefix", "version": 99}, "non ha una versione 99"),
-            ("es-ES", "reset", {"name": "commands.prefix"}, "no está fijado ahí"),
+            ("es-ES", "reset", {"name": "commands.prefix"}, "no está establecido ahí"),
             ("de", "show", {"name": "privacy.history_days"}, "eine ganze Zahl von 1 bis 36500")):
         answer = told(locale, child, **options)
         assert words in answer and "@everyone" not in answer and "\u200b @" not in answer, (locale, child, options, answer)
-    assert "geändert (Fassung 1)" in told("de", "set", name="commands.prefix", value="?")
-    assert "geändert (Fassung 2)" in told("de", "reset", name="commands.prefix")
+    assert "geändert (Version 1)" in told("de", "set", name="commands.prefix", value="?")
+    assert "geändert (Version 2)" in told("de", "reset", name="commands.prefix")
     history = told("de", "history", name="commands.prefix")
     assert "`?` → `nicht gesetzt`" in history and "`nicht gesetzt` → `?`" in history, history
     told("en-US", "set", name="admin.welcome_text", value="Hi `x`\n{user}")

@@ -17,7 +17,7 @@
 	P(FORM_TITLE, "Echo", "Echo", "Eco", "Eco") \
 	P(FORM_ASKS, "What shall I say?", "Was soll ich sagen?", "¿Qué digo?", "Che cosa devo dire?") \
 	P(WORN_OUT, "That button is worn out. `/echo` makes a new one.", \
-	  "Dieser Knopf ist verbraucht. `/echo` macht einen neuen.", \
+	  "Dieser Button ist verbraucht. `/echo` macht einen neuen.", \
 	  "Ese botón está gastado. `/echo` hace uno nuevo.", "Quel pulsante è consumato. `/echo` ne crea uno nuovo.") \
 	P(NOTHING_IN_IT, "There was nothing in it.", "Da stand nichts drin.", "No había nada dentro.", \
 	  "Non c'era niente dentro.")

@@ -13,9 +13,9 @@
 	  "Te lo ricorderò {then}: {when}.") \
 	P(SET_KEPT, \
 	  "I'll remind you {then}: {when}. (My database is away; I keep it here until it is back.)", \
-	  "Ich erinnere dich {then}: {when}. (Meine Datenbank ist nicht da; ich behalte es hier, bis sie es ist.)", \
-	  "Te lo recordaré {then}: {when}. (Mi base de datos no está; lo guardo aquí hasta que vuelva.)", \
-	  "Te lo ricorderò {then}: {when}. (Il mio database non c'è; lo tengo qui finché non torna.)") \
+	  "Ich erinnere dich {then}: {when}. (Meine Datenbank ist gerade nicht erreichbar; ich behalte es hier, bis sie wieder da ist.)", \
+	  "Te lo recordaré {then}: {when}. (Mi base de datos no está disponible; lo guardo aquí hasta que vuelva.)", \
+	  "Te lo ricorderò {then}: {when}. (Il mio database non è disponibile; lo tengo qui finché non torna.)") \
 	P(WHEN_UNREAD, \
 	  "I can't read that as a time. Try `in 2h30m`, `tomorrow 9:00`, `monday at 18:30` or `2027-03-01 08:00`.", \
 	  "Das kann ich nicht als Zeit lesen. Versuch `in 2h30m`, `morgen 9:00`, `am Montag um 18:30` oder `1.3.2027`.", \
@@ -43,14 +43,14 @@
 	  "Non hai promemoria qui.") \
 	P(NOT_NOW, \
 	  "My database is away just now. Please try again in a few minutes.", \
-	  "Meine Datenbank ist gerade nicht da. Bitte versuch es in ein paar Minuten noch einmal.", \
-	  "Mi base de datos no está ahora. Inténtalo de nuevo en unos minutos.", \
-	  "Il mio database non c'è in questo momento. Riprova tra qualche minuto.") \
+	  "Meine Datenbank ist gerade nicht erreichbar. Bitte versuch es in ein paar Minuten noch einmal.", \
+	  "Mi base de datos no está disponible ahora. Inténtalo de nuevo en unos minutos.", \
+	  "Il mio database non è disponibile in questo momento. Riprova tra qualche minuto.") \
 	P(INCOMPLETE, \
 	  "(My database is away: there may be more.)", \
-	  "(Meine Datenbank ist nicht da: Es mag mehr geben.)", \
-	  "(Mi base de datos no está: puede haber más.)", \
-	  "(Il mio database non c'è: potrebbero essercene altri.)") \
+	  "(Meine Datenbank ist nicht erreichbar: Es kann noch mehr geben.)", \
+	  "(Mi base de datos no está disponible: puede haber más.)", \
+	  "(Il mio database non è disponibile: potrebbero essercene altri.)") \
 	P(NO_SUCH, \
 	  "There is no reminder of that number. `/remind list` shows yours.", \
 	  "Eine Erinnerung mit dieser Nummer gibt es nicht. `/remind list` zeigt deine.", \

@@ -17,7 +17,7 @@
 	P(BADGES, "Badges", "Abzeichen", "Insignias", "Distintivi") \
 	P(KEY_PERMISSIONS, "Key permissions", "Wichtige Berechtigungen", "Permisos clave", "Permessi principali") \
 	P(PERMISSIONS, "Permissions", "Berechtigungen", "Permisos", "Permessi") \
-	P(OWNER, "Owner", "Inhaber", "Propietario", "Proprietario") \
+	P(OWNER, "Owner", "Besitzer", "Propietario", "Proprietario") \
 	P(MEMBERS, "Members", "Mitglieder", "Miembros", "Membri") \
 	P(CHANNELS, "Channels", "Kanäle", "Canales", "Canali") \
 	P(BOOSTS, "Boosts", "Boosts", "Mejoras", "Potenziamenti") \
@@ -138,11 +138,11 @@
 	P(STATUS_DEGRADED, "I work, with limits:", "Ich laufe, mit Einschränkungen:", "Funciono, con límites:", \
 	  "Funziono, con dei limiti:") \
 	P(STATUS_DATABASE_AWAY, "My storage is away. What you change is kept safely and written later; some answers have to wait.", \
-	  "Mein Speicher ist weg. Was du änderst, wird sicher verwahrt und später geschrieben; manche Antworten müssen warten.", \
-	  "Mi almacenamiento no está. Lo que cambies se guarda y se escribirá después; algunas respuestas deben esperar.", \
-	  "Il mio archivio è assente. Ciò che cambi è conservato e scritto dopo; alcune risposte devono attendere.") \
+	  "Mein Speicher ist gerade nicht erreichbar. Was du änderst, wird sicher aufgehoben und später geschrieben; manche Antworten müssen warten.", \
+	  "Mi almacenamiento no está disponible. Lo que cambies se guarda y se escribirá después; algunas respuestas deben esperar.", \
+	  "Il mio archivio non è disponibile. Ciò che cambi è conservato e scritto dopo; alcune risposte devono attendere.") \
 	P(STATUS_WRITES_WAIT, "{count} changes wait to be written; they are kept safely.", \
-	  "{count} Änderungen warten auf das Schreiben; sie sind sicher verwahrt.", \
+	  "{count} Änderungen warten darauf, geschrieben zu werden; sie sind sicher aufgehoben.", \
 	  "{count} cambios esperan a ser escritos; están guardados.", "{count} modifiche attendono di essere scritte; sono al sicuro.") \
 	P(STATUS_BUS_AWAY, "My parts can't talk to each other just now: what concerns several servers at once is not there.", \
 	  "Meine Teile können gerade nicht miteinander reden: Was mehrere Server zugleich betrifft, geht nicht.", \
@@ -161,9 +161,9 @@
 	  "{count} servidores de este shard tienen una caída de Discord.", \
 	  "{count} server di questo shard hanno un'interruzione di Discord.") \
 	P(STATUS_GUILDS_MISSING, "I am still learning about {count} servers.", "Ich lerne noch {count} Server kennen.", \
-	  "Todavía estoy conociendo {count} servidores.", "Sto ancora imparando {count} server.") \
+	  "Todavía estoy conociendo {count} servidores.", "Sto ancora conoscendo {count} server.") \
 	P(STATUS_MODULES_OFF, "{count} of my modules are switched off for now, because they did not work properly.", \
-	  "{count} meiner Module sind vorläufig abgeschaltet, weil sie nicht richtig gingen.", \
+	  "{count} meiner Module sind vorläufig abgeschaltet, weil sie nicht richtig funktioniert haben.", \
 	  "{count} de mis módulos están desactivados por ahora porque no funcionaban bien.", \
 	  "{count} dei miei moduli sono per ora disattivati perché non funzionavano bene.") \
 	P(STATUS_BEHIND, "I have a lot to do: {count} events wait.", "Ich habe viel zu tun: {count} Ereignisse warten.", \
@@ -175,7 +175,7 @@
 	P(STORAGE_OFF, "none: nothing can be set or remembered", "keiner: nichts kann gesetzt oder gemerkt werden", \
 	  "ninguno: no se puede guardar nada", "nessuno: non si può salvare nulla") \
 	P(STORAGE_UP, "there", "da", "disponible", "disponibile") \
-	P(STORAGE_AWAY, "away for now", "gerade weg", "no disponible por ahora", "assente per ora") \
+	P(STORAGE_AWAY, "away for now", "gerade nicht erreichbar", "no disponible por ahora", "non disponibile per ora") \
 	/* polls */ \
 	P(POLL_ENDS, "Ends <t:{time}:R>", "Endet <t:{time}:R>", "Termina <t:{time}:R>", "Termina <t:{time}:R>") \
 	P(POLL_ENDED_AT, "Ended <t:{time}:R>", "Beendet <t:{time}:R>", "Terminó <t:{time}:R>", "Terminato <t:{time}:R>") \
@@ -231,23 +231,23 @@
 	  "La encuesta ha terminado; el resultado está en su canal.", \
 	  "Il sondaggio è finito; il risultato è nel suo canale.") \
 	P(POLL_VOTED, "Your vote: {answers}. The same button takes it back, another one changes it.", \
-	  "Deine Stimme: {answers}. Derselbe Knopf nimmt sie zurück, ein anderer ändert sie.", \
+	  "Deine Stimme: {answers}. Derselbe Button nimmt sie zurück, ein anderer ändert sie.", \
 	  "Tu voto: {answers}. El mismo botón lo retira, otro lo cambia.", \
 	  "Il tuo voto: {answers}. Lo stesso pulsante lo ritira, un altro lo cambia.") \
 	P(POLL_VOTE_BACK, "Your vote is taken back.", "Deine Stimme ist zurückgenommen.", "Tu voto se ha retirado.", \
 	  "Il tuo voto è ritirato.") \
 	P(POLL_VOTE_KEPT, "Your vote is kept safely. My storage is away; it counts as of now, and shows when that is back.", \
-	  "Deine Stimme ist sicher verwahrt. Mein Speicher ist weg; sie zählt ab jetzt und zeigt sich, wenn er wieder da ist.", \
-	  "Tu voto está guardado. Mi almacenamiento no está; cuenta desde ahora y se verá cuando vuelva.", \
-	  "Il tuo voto è conservato. Il mio archivio è assente; conta da ora e si vedrà al suo ritorno.") \
+	  "Deine Stimme ist sicher aufgehoben. Mein Speicher ist gerade nicht erreichbar; sie zählt ab jetzt und zeigt sich, wenn er wieder da ist.", \
+	  "Tu voto está guardado. Mi almacenamiento no está disponible; cuenta desde ahora y se verá cuando vuelva.", \
+	  "Il tuo voto è conservato. Il mio archivio non è disponibile; conta da ora e si vedrà quando torna.") \
 	P(POLL_NO_STORAGE, "I run without a database here, so there are no polls. My operator can change that.", \
 	  "Ich laufe hier ohne Datenbank, darum gibt es keine Umfragen. Mein Betreiber kann das ändern.", \
 	  "Aquí funciono sin base de datos, así que no hay encuestas. Mi operador puede cambiarlo.", \
 	  "Qui funziono senza database, quindi niente sondaggi. Il mio gestore può cambiarlo.") \
 	P(POLL_STORAGE_AWAY, "My storage is away, so polls can't be looked up just now. Please try again later.", \
-	  "Mein Speicher ist weg, Umfragen lassen sich gerade nicht nachsehen. Bitte versuche es später.", \
-	  "Mi almacenamiento no está; ahora no se pueden consultar encuestas. Inténtalo más tarde.", \
-	  "Il mio archivio è assente; i sondaggi non si possono consultare ora. Riprova più tardi.")
+	  "Mein Speicher ist gerade nicht erreichbar, Umfragen lassen sich nicht nachsehen. Bitte versuche es später.", \
+	  "Mi almacenamiento no está disponible; ahora no se pueden consultar encuestas. Inténtalo más tarde.", \
+	  "Il mio archivio non è disponibile; i sondaggi non si possono consultare ora. Riprova più tardi.")
 /* clang-format on */
 
 SHOAL_PHRASES_DECLARE(utility_phrases, UTILITY_PHRASES);

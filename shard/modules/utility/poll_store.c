@@ -11,13 +11,13 @@
 	"WITH open AS (SELECT poll_id FROM shoal.utility__poll WHERE guild_id = $1 AND poll_id = $2 "               \
 	"AND ended_at IS NULL AND ends_at > $6 AND answer_count > $8::bigint AND (several OR $9::bigint <= 1) FOR " \
 	"SHARE) "
-#define PUT_VOTE                                                                                                       \
-	OPEN_POLL                                                                                                      \
-		"INSERT INTO shoal.utility__poll_vote AS v (guild_id, poll_id, user_id, choices, event_id) "           \
-		"SELECT $1, $2::bigint, $3::bigint, $4::bigint, $5::bigint FROM open ON CONFLICT (guild_id, poll_id, " \
-		"user_id) DO UPDATE SET "                                                                              \
-		"choices = CASE WHEN $7::boolean AND v.choices = excluded.choices THEN 0 ELSE excluded.choices END, "  \
-		"event_id = excluded.event_id WHERE v.event_id < excluded.event_id"
+#define PUT_VOTE                                                                                               \
+	OPEN_POLL                                                                                              \
+	"INSERT INTO shoal.utility__poll_vote AS v (guild_id, poll_id, user_id, choices, event_id) "           \
+	"SELECT $1, $2::bigint, $3::bigint, $4::bigint, $5::bigint FROM open ON CONFLICT (guild_id, poll_id, " \
+	"user_id) DO UPDATE SET "                                                                              \
+	"choices = CASE WHEN $7::boolean AND v.choices = excluded.choices THEN 0 ELSE excluded.choices END, "  \
+	"event_id = excluded.event_id WHERE v.event_id < excluded.event_id"
 #define VOTE_PARAMS                                                                                      \
 	SHOAL_SQL_GUILD, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_INT8, SHOAL_SQL_TIME, \
 		SHOAL_SQL_BOOL, SHOAL_SQL_INT8, SHOAL_SQL_INT8
