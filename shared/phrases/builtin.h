@@ -238,7 +238,7 @@
 	  "Le impostazioni non si possono salvare: il database non è predisposto. Nulla è cambiato; il registro del mio gestore dice che cosa fare.") \
 	P(SETTING_VERSIONS_END, \
 	  "This setting's versions have come to the highest number that there is, so no newer one can follow. Nothing was changed; my operator's log says what to do.", \
-	  "Die Fassungen dieser Einstellung sind bei der höchsten Zahl, die es gibt; keine neuere kann folgen. Nichts wurde geändert; das Protokoll meines Betreibers sagt, was zu tun ist.", \
+	  "Die Versionen dieser Einstellung sind bei der höchsten Zahl, die es gibt; keine neuere kann folgen. Nichts wurde geändert; das Protokoll meines Betreibers sagt, was zu tun ist.", \
 	  "Las versiones de este ajuste han llegado al número más alto que hay, así que no puede haber otra. No se cambió nada; el registro de mi operador dice qué hacer.", \
 	  "Le versioni di questa impostazione sono arrivate al numero più alto che esista, quindi non può seguirne un'altra. Nulla è cambiato; il registro del mio gestore dice che cosa fare.") \
 	P(SETTING_REFUSED, \
