@@ -147,3 +147,15 @@ def test_a_module_is_shown_with_what_is_in_menus(sim, fleet):
     assert "`/poll`" in shown and ", `User info`, `Avatar`" in shown and "`/User" not in shown, shown
     german = told(sim, "module", "show", rows=(("name", "utility"),), extra={"locale": "de"}, **MANAGER)
     assert "`/poll`" in german and "`Über dieses Mitglied`" in german, german
+
+
+def test_a_time_says_in_whose_zone_it_was_read(sim, fleet):
+    """Who never said where he is must not learn it from a reminder that comes hours too late."""
+    def ask(when, user, locale="en-US"):
+        return told(sim, "remind", "me", rows=(("when", when), ("text", "tea")), user_index=user, extra={"locale": locale})
+
+    assert ask("tomorrow 9:00", 4).endswith("\n-# Read as a time in UTC; `/remind timezone` sets yours.")
+    assert ask("morgen um 9", 5, "de").endswith("\n-# Als Zeit in UTC gelesen; `/remind timezone` setzt deine Zeitzone.")
+    assert "-#" not in ask("in 2h30m", 6)
+    assert "in Europe/Rome now" in told(sim, "remind", "timezone", rows=(("zone", "Europe/Rome"),), user_index=7)
+    assert "-#" not in ask("tomorrow 9:00", 7)

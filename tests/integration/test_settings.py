@@ -59,7 +59,7 @@ def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
     for locale, child, options, words in (
             ("de", "set", {"name": "locale.language", "value": "xx"}, "Erlaubt bei `locale.language`: eines von auto, en, de, es, it."),
             ("es-ES", "set", {"name": "privacy.history_days", "value": "-5"}, "pide un número entero de 1 a 36500."),
-            ("it", "set", {"name": "commands.prefix", "value": "x" * 40}, "vuole un testo da 0 a 32 caratteri."),
+            ("it", "set", {"name": "commands.prefix", "value": "x" * 40}, "vuole un testo da 1 a 8 caratteri."),
             ("de", "set", {"name": "admin.welcome_channel", "value": "abc"}, "`admin.welcome_channel`: ein Kanal, oder `nichts`."),
             ("es-ES", "set", {"name": "admin.welcome_embed", "value": "maybe"}, "pide sí o no."),
             ("it", "set", {"name": "admin.autorole_roles", "value": "x"}, "vuole al massimo 10 ruoli"),

@@ -16,6 +16,11 @@
 	  "Ich erinnere dich {then}: {when}. (Meine Datenbank ist gerade nicht erreichbar; ich behalte es hier, bis sie wieder da ist.)", \
 	  "Te lo recordaré {then}: {when}. (Mi base de datos no está disponible; lo guardo aquí hasta que vuelva.)", \
 	  "Te lo ricorderò {then}: {when}. (Il mio database non è disponibile; lo tengo qui finché non torna.)") \
+	P(ZONE_READ, \
+	  "Read as a time in {zone}; `/remind timezone` sets yours.", \
+	  "Als Zeit in {zone} gelesen; `/remind timezone` setzt deine Zeitzone.", \
+	  "Leído como hora de {zone}; `/remind timezone` fija la tuya.", \
+	  "Letto come ora di {zone}; `/remind timezone` imposta la tua.") \
 	P(WHEN_UNREAD, \
 	  "I can't read that as a time. Try `in 2h30m`, `tomorrow 9:00`, `monday at 18:30` or `2027-03-01 08:00`.", \
 	  "Das kann ich nicht als Zeit lesen. Versuch `in 2h30m`, `morgen 9:00`, `am Montag um 18:30` oder `1.3.2027`.", \

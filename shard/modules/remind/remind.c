@@ -63,6 +63,8 @@ struct asked {
 	char zone[SHOAL_ZONE_MAX + 1];
 	uint64_t guild_id, tag;
 	int64_t minutes;
+	bool own_zone;    /* the member said where he is */
+	bool zone_counts; /* elsewhere it would be another time */
 };
 
 static struct asked *ask(struct shoal_invocation *inv)
@@ -113,7 +115,7 @@ static void stamp(int64_t at_ms, char style, char text[40])
 static void on_scheduled(void *arg, const struct shoal_scheduled *result)
 {
 	struct asked *asked = arg;
-	char when[40], then[40];
+	char when[40], then[40], text[600], hint[300] = "";
 	struct shoal_word words[] = { { "when", when }, { "then", then } };
 
 	if (result->error < 0) {
@@ -122,7 +124,12 @@ static void on_scheduled(void *arg, const struct shoal_scheduled *result)
 	}
 	stamp(asked->at_ms, 'F', when);
 	stamp(asked->at_ms, 'R', then);
-	shoal_reply_phrase(asked->inv, result->kept ? PHRASE(SET_KEPT) : PHRASE(SET), words, SHOAL_COUNT(words));
+	if (asked->zone_counts && !asked->own_zone)
+		shoal_phrase_print(PHRASE(ZONE_READ), shoal_invocation_language(asked->inv),
+				   &(struct shoal_word){ "zone", asked->zone }, 1, hint, sizeof(hint));
+	shoal_phrase_print(result->kept ? PHRASE(SET_KEPT) : PHRASE(SET), shoal_invocation_language(asked->inv), words,
+			   SHOAL_COUNT(words), text, sizeof(text));
+	shoal_reply_printf(asked->inv, "%s%s%s", text, *hint ? "\n-# " : "", hint);
 	end(asked);
 }
 
@@ -167,6 +174,15 @@ static char *copy_text(struct shoal_scope *scope, const char *text, size_t len)
 	return copy;
 }
 
+/* "tomorrow 9:00" does, "in two hours" does not. */
+static bool depends_on_zone(const char *text, int64_t now_ms)
+{
+	struct shoal_when here, there;
+
+	return shoal_when_parse(text, "UTC", now_ms, &here) < 0 ||
+	       shoal_when_parse(text, "+09:30", now_ms, &there) < 0 || here.at_ms != there.at_ms;
+}
+
 /* "when" may hold the whole time, or, as words typed without quotes, only its beginning: then it goes on in "text". */
 static int read_when(struct asked *asked, int64_t now_ms)
 {
@@ -190,6 +206,7 @@ static int read_when(struct asked *asked, int64_t now_ms)
 		found.used = strlen(when) + 1;
 	}
 	asked->at_ms = found.at_ms;
+	asked->zone_counts = depends_on_zone(joined, now_ms);
 	asked->text = copy_text(scope, joined + found.used, strlen(joined + found.used));
 	if (!asked->text)
 		return -ENOMEM;
@@ -211,6 +228,7 @@ static void on_zone(void *arg, const struct shoal_setting_answer *answer)
 	}
 	snprintf(asked->zone, sizeof(asked->zone), "%s",
 		 shoal_zone_known(answer->value->text) ? answer->value->text : ZONE_FALLBACK);
+	asked->own_zone = answer->from == SHOAL_FROM_USER;
 	/* From the event's time, so that it is the same when it is handled again. */
 	r = read_when(asked, shoal_snowflake_ms(shoal_invocation_event_id(asked->inv)));
 	if (r == -EINVAL || r == -ERANGE || r == -ENODATA) {
