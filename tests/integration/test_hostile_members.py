@@ -81,3 +81,18 @@ def test_what_no_client_sends_is_told_apart_from_our_own_trouble(sim, fleet):
     cause = sim.post("/interaction", name="", type=3, custom_id="utility.vote:1", guild_index=0, values=["x" * 5000] * 20)["id"]
     told = text_of(sim.answer(cause))
     assert "older message" in told and "memory" not in told, told
+
+
+def test_the_most_reminders_of_a_member_hold_for_many_at_once(sim, make_fleet, servers):
+    database = servers.database()
+    fleet = make_fleet(sim, database=database, config={"jobs.look_s": 1})
+    fleet.ready(shards=4)
+    guild = sim.get("/guild", index=0)["id"]
+    servers.sql("INSERT INTO shoal.job (guild_id, id, module, name, version, user_id, due_at) "
+                f"SELECT {guild}, 900000 + n, 'remind', 'ring', 1, {MEMBER['id']}, now() + interval '5 days' "
+                "FROM generate_series(1, 22) AS n", database)
+    causes = [sim.use("remind", [{"name": "me", "type": 1, "options": [option("when", "in 3 days"), option("text", "x")]}], user=MEMBER)
+              for _ in range(5)]
+    told = [text_of(sim.answer(one)) for one in causes]
+    assert sum("remind you" in one for one in told) == 3, told
+    assert of_reminders(servers, database, "ring") == 25

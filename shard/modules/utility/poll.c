@@ -18,7 +18,7 @@ void poll_refuse(struct shoal_invocation *inv, int error)
 	struct shoal_status status;
 
 	shoal_status_get(shoal_invocation_scope(inv), &status);
-	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT || error == -SHOAL_EUNKNOWN)
+	if (error == -SHOAL_EOFFLINE || error == -ETIMEDOUT || error == -SHOAL_EUNKNOWN || error == -ENOSPC)
 		shoal_refuse(inv,
 			     status.database == SHOAL_PART_OFF ? PHRASE(POLL_NO_STORAGE) : PHRASE(POLL_STORAGE_AWAY),
 			     NULL, 0);
