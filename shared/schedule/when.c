@@ -171,10 +171,31 @@ struct reader {
 	struct shoal_local now;
 };
 
+/* What telephones make of a blank and an apostrophe. */
+static size_t blank_at(const char *text)
+{
+	if (*text == ' ' || *text == '\t' || *text == '\n')
+		return 1;
+	return strncmp(text, "\xC2\xA0", 2) == 0 ? 2 : strncmp(text, "\xE2\x80\xAF", 3) == 0 ? 3 : 0;
+}
+
+static size_t apostrophe_at(const char *text)
+{
+	return *text == '\'' ? 1 : strncmp(text, "\xE2\x80\x99", 3) == 0 ? 3 : 0;
+}
+
+static size_t blanks(const char *text)
+{
+	size_t len = 0, one;
+
+	while ((one = blank_at(text + len)) > 0)
+		len += one;
+	return len;
+}
+
 static void skip_blanks(struct reader *reader)
 {
-	while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\n')
-		reader->at++;
+	reader->at += blanks(reader->at);
 }
 
 /* The letters at @text in lower case (of other alphabets as they are); returns their bytes, 0: none, or too many. */
@@ -182,7 +203,8 @@ static size_t word_at(const char *text, char word[WORD_SIZE])
 {
 	size_t len = 0;
 
-	while (isalpha((unsigned char)text[len]) || (unsigned char)text[len] >= 0x80) {
+	while ((isalpha((unsigned char)text[len]) || (unsigned char)text[len] >= 0x80) && !blank_at(text + len) &&
+	       !apostrophe_at(text + len)) {
 		if (len == WORD_SIZE - 1)
 			return 0;
 		word[len] = (char)tolower((unsigned char)text[len]);
@@ -234,8 +256,7 @@ static bool take_number(struct reader *reader, int32_t *ret_number)
 	int64_t number = 0;
 	bool any = false;
 
-	for (; *c == ' ' || *c == '\t' || *c == '\n'; c++)
-		;
+	c += blanks(c);
 	for (; isdigit((unsigned char)*c); c++) {
 		any = true;
 		number = number * 10 + (*c - '0');
@@ -254,7 +275,7 @@ static bool at_edge(const struct reader *reader)
 {
 	unsigned char c = (unsigned char)*reader->at;
 
-	return !isalnum(c) && c < 0x80;
+	return (!isalnum(c) && c < 0x80) || blank_at(reader->at);
 }
 
 /* --- durations -----------------------------------------------------------------------------------------------------
@@ -295,14 +316,14 @@ static bool take_amount(struct reader *reader, int64_t *ret_sixtieths)
 	*ret_sixtieths = 60;
 	if (TAKE_WORD(reader, halves, &unused)) {
 		*ret_sixtieths = 30;
-		if (*reader->at == '\'')
-			reader->at++;
+		reader->at += apostrophe_at(reader->at);
 		TAKE_WORD(reader, ones, &unused);
 		return true;
 	}
 	if (TAKE_WORD(reader, ones, &number)) {
 		*ret_sixtieths = (int64_t)number * 60;
-		if (TAKE_WORD(reader, halves, &unused)) /* "eine halbe" */
+		reader->at += apostrophe_at(reader->at); /* "un'ora" */
+		if (TAKE_WORD(reader, halves, &unused))  /* "eine halbe" */
 			*ret_sixtieths = 30;
 		return true;
 	}
@@ -492,8 +513,8 @@ static bool take_date_of_numbers(struct reader *reader, struct shoal_local *loca
 		if (take_number(reader, &second)) {
 			if (*reader->at == mark) {
 				reader->at++;
-				if (isdigit((unsigned char)*reader->at))
-					take_number(reader, &third);
+				if (isdigit((unsigned char)*reader->at) && (!take_number(reader, &third) || third == 0))
+					second = 0; /* there was no year 0 */
 			} else if (mark == '-' || !isspace((unsigned char)*reader->at)) {
 				second = 0; /* "18.30" is a time */
 			}

@@ -357,6 +357,13 @@ static void test_times_as_people_write_them(void **state)
 		{ "in einer halben Stunde", "UTC", "2026-06-10 14:50:00", "" },
 		{ "tra due ore", "UTC", "2026-06-10 16:20:00", "" },
 		{ "fra mezz'ora", "UTC", "2026-06-10 14:50:00", "" },
+		{ "fra un'ora", "UTC", "2026-06-10 15:20:00", "" },
+		/* as telephones write them */
+		{ "tra un\xE2\x80\x99ora", "UTC", "2026-06-10 15:20:00", "" },
+		{ "fra mezz\xE2\x80\x99ora il t\xC3\xA8", "UTC", "2026-06-10 14:50:00", "il t\xC3\xA8" },
+		{ "in\xC2\xA0"
+		  "2\xE2\x80\xAFh",
+		  "UTC", "2026-06-10 16:20:00", "" },
 		{ "tra 3 giorni e 2 ore", "UTC", "2026-06-13 16:20:00", "" },
 		{ "en dos horas", "UTC", "2026-06-10 16:20:00", "" },
 		{ "dentro de 3 días", "UTC", "2026-06-13 14:20:00", "" },
@@ -445,6 +452,7 @@ static void test_what_is_no_time(void **state)
 		{ "9:75", -EINVAL },
 		{ "at 13pm", -EINVAL },
 		{ "31.2.2027", -EINVAL },
+		{ "1.1.0000", -EINVAL },
 		{ "2027-13-01", -EINVAL },
 		{ "<t:abc>", -EINVAL },
 		{ "<t:1", -EINVAL },
