@@ -6,6 +6,11 @@
 #include <string.h>
 
 #include "shard/modhost/loader.h"
+#include "shard/modules/admin/phrases.h"
+#undef PHRASE /* each module has one of its own */
+#include "shard/modules/remind/phrases.h"
+#undef PHRASE
+#include "shard/modules/utility/phrases.h"
 #include "shared/base/cleanup.h"
 #include "shared/discord/payload.h"
 #include "shared/phrases/phrases.h"
@@ -54,10 +59,21 @@ static void what_stands_in_little_room_fits(void **state)
 		const struct shoal_phrase *phrase;
 		ssize_t most;
 	} rows[] = {
-		{ &phrase_PRIVACY_BUTTON, 80 }, /* a button's label; those of modules are tried in test_catalogue.py */
-		{ &phrase_LEVEL_MEMBER, 100 },  /* a choice's name */
-		{ &phrase_LEVEL_OWN, 100 },     { &phrase_SHARD_IDENTIFYING, 13 }, /* the table of /shards */
-		{ &phrase_SHARD_STOPPED, 13 },  { &phrase_SHARD_CONNECTING, 13 },
+		{ &phrase_PRIVACY_BUTTON, 80 }, /* labels of buttons */
+		{ &remind_phrases.SNOOZE_10, 80 },
+		{ &remind_phrases.SNOOZE_60, 80 },
+		{ &remind_phrases.SNOOZE_DAY, 80 },
+		{ &remind_phrases.DONE, 80 },
+		{ &utility_phrases.POLL_CHOOSE, 150 },  /* a select's placeholder */
+		{ &utility_phrases.STATUS_TITLE, 256 }, /* titles of embeds, and names of their lines */
+		{ &utility_phrases.KEY_PERMISSIONS, 256 },
+		{ &admin_phrases.EMBED_WELCOME, 256 },
+		{ &admin_phrases.REASON_AUTOROLE, 512 }, /* in the audit log */
+		{ &phrase_LEVEL_MEMBER, 100 },           /* names of choices */
+		{ &phrase_LEVEL_OWN, 100 },
+		{ &phrase_SHARD_IDENTIFYING, 13 }, /* the table of /shards */
+		{ &phrase_SHARD_STOPPED, 13 },
+		{ &phrase_SHARD_CONNECTING, 13 },
 	};
 
 	(void)state;

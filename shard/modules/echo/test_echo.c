@@ -62,13 +62,36 @@ static void asks_and_says(void **state)
 	assert_true(empty.is_error);
 }
 
+/* Discord's limits of a label and of a form, in each language; umlauts are two bytes, so bytes are the safe side. */
+static void labels_fit_in_each_language(void **state)
+{
+	static const struct {
+		const struct shoal_phrase *phrase;
+		size_t most;
+	} rows[] = { { PHRASE(AGAIN), 80 },
+		     { PHRASE(AGAIN_TIMES), 80 },
+		     { PHRASE(SOMETHING_ELSE), 80 },
+		     { PHRASE(FORM_TITLE), 45 },
+		     { PHRASE(FORM_ASKS), 45 } };
+	struct shoal_invocation inv = { .string = { { "text", "hi" } }, .language = SHOAL_GERMAN };
+	size_t i;
+	int language;
+
+	(void)state;
+	for (i = 0; i < SHOAL_COUNT(rows); i++)
+		for (language = 0; language < SHOAL_LANGUAGE_COUNT; language++)
+			assert_in_range(strlen(rows[i].phrase->text[language]), 1, rows[i].most);
+	shoal_test_begin();
+	ask(&inv);
+	assert_string_equal(inv.reply, "Echo");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(says_it_with_buttons),
-		cmocka_unit_test(counts_on),
-		cmocka_unit_test(forged_counts_are_refused),
-		cmocka_unit_test(asks_and_says),
+		cmocka_unit_test(says_it_with_buttons),        cmocka_unit_test(counts_on),
+		cmocka_unit_test(forged_counts_are_refused),   cmocka_unit_test(asks_and_says),
+		cmocka_unit_test(labels_fit_in_each_language),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
