@@ -41,7 +41,8 @@ static const struct machine_edge edges[STATE_COUNT][EVENT_COUNT] = {
 	[DEFERRED][DUE] = IGNORED,
 	[SENDING][DUE] = IGNORED,
 	[SENDING][SENT] = GO(DONE, finish),
-	[SENDING][ALREADY] = GO(SENDING, send_edit),  /* answered or deferred before a crash: this makes it true */
+	[SENDING][ALREADY] =
+		GO(SENDING, send_edit), /* answered or deferred, perhaps before a crash: this makes it true */
 	[SENDING][REFUSED] = GO(SENDING, send_sorry), /* once: the member still waits */
 	[SENDING][FAILED] = GO(DONE, finish),
 	[DONE][GIVE] = IGNORED, /* the deferral failed: there is nobody to tell any more */
@@ -125,10 +126,10 @@ static void failed_to_send(struct shoal_invocation *inv, int error, const struct
 #define CODE_UNKNOWN_MESSAGE 10008
 #define HTTP_BAD_REQUEST     400
 
-/* An answer that a successor gave, and that came after the interaction's time. */
+/* An answer that a successor gave, or that was given once more, and that came after the interaction's time. */
 static bool is_expired(const struct shoal_invocation *inv, const struct rest_result *result)
 {
-	return inv->form == INVOCATION_SLASH && ticket_again(inv->ticket) &&
+	return inv->form == INVOCATION_SLASH && (ticket_again(inv->ticket) || inv->is_doubtful) &&
 	       (result->discord_code == CODE_UNKNOWN_WEBHOOK || result->discord_code == CODE_UNKNOWN_MESSAGE);
 }
 
@@ -156,6 +157,14 @@ static bool say_sorry(struct shoal_invocation *inv, const struct rest_result *re
 	return true;
 }
 
+/* A callback whose time ran out while its answer was under way: Discord may have it, and then the member waits for the
+ * edit of a deferral, for ever. An edit is a harmless way to try. */
+static bool is_lost_callback(const struct shoal_invocation *inv, const struct rest_result *result)
+{
+	return result->maybe_done && result->error != -ECANCELED && inv->form == INVOCATION_SLASH && !inv->is_edit &&
+	       (inv->answer.state == DEFERRING || (inv->answer.state == SENDING && !inv->modal));
+}
+
 /* The reference that the request held is given back here, whatever came of it. */
 static void request_done(void *arg, const struct rest_result *result)
 {
@@ -169,6 +178,9 @@ static void request_done(void *arg, const struct rest_result *result)
 	    (result->discord_code == CODE_ALREADY_ACKNOWLEDGED && inv->answer.state == SENDING && inv->modal)) {
 		step(inv, SENT);
 	} else if (result->discord_code == CODE_ALREADY_ACKNOWLEDGED) {
+		step(inv, ALREADY);
+	} else if (is_lost_callback(inv, result)) {
+		inv->is_doubtful = true;
 		step(inv, ALREADY);
 	} else if (is_expired(inv, result)) {
 		inv->outcome = COMMAND_OUTCOME_late;

@@ -90,6 +90,7 @@ struct shoal_invocation {
 	bool defer_raised;                    /* the handler has asked for it */
 	bool replied;                         /* the handler has answered */
 	bool is_edit;                         /* the answer went as an edit or follow-up */
+	bool is_doubtful;                     /* what Discord said of the callback was lost */
 	bool is_sorry;                        /* Discord would not take it; this says so */
 	bool held_told;                       /* that it is held for long */
 	enum command_outcome outcome;         /* as it would be counted by now */

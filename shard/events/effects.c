@@ -31,8 +31,6 @@
 /* A question whose answer was spoilt (broken off, unreadable, no answer at all) is put anew so often. */
 #define ASKED_ANEW_MAX 3
 #define TEXT_SIZE      160
-#define LANE_SHIFT     16
-#define NUMBER_MASK    ((1u << LANE_SHIFT) - 1)
 
 enum effect_state { SENDING, ASKING, DUE };
 
@@ -87,22 +85,7 @@ static void count(struct effects *effects, enum board_counter counter)
 
 void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32_t lane)
 {
-	*scope = (struct effect_scope){ .ticket = ticket, .next_step = lane << LANE_SHIFT };
-}
-
-void effect_scope_place(struct effect_scope *scope, uint32_t number)
-{
-	scope->next_step = (scope->next_step >> LANE_SHIFT << LANE_SHIFT) | (number & NUMBER_MASK);
-	scope->placed = true;
-}
-
-struct effect_scope effect_scope_take(struct effect_scope *scope)
-{
-	struct effect_scope one = *scope;
-
-	scope->next_step++;
-	scope->placed = false;
-	return one;
+	*scope = (struct effect_scope){ .ticket = ticket, .next_step = lane << EFFECT_LANE_SHIFT };
 }
 
 /* {session, sequence} is mixed down to 64 bits (murmur3's finish); within the minutes that a nonce lives nothing meets.

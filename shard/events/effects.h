@@ -11,8 +11,9 @@
  *                    too old: -SHOAL_EUNKNOWN    done, sent, or -SHOAL_EUNKNOWN
  *   (lost rows)      by the event's age          asked                        -SHOAL_EUNKNOWN
  *
- * So a handler must begin its effects in the same order each time, or place them (below); one whose row is about another
- * request ends with -SHOAL_EUNKNOWN. The intent is on the map before the request leaves, the result before the handler is told. */
+ * So a handler must begin its effects in the same order each time, or place them (below); one whose row is about
+ * another request ends with -SHOAL_EUNKNOWN. The intent is on the map before the request leaves, the result before the
+ * handler is told. */
 #ifndef SHOAL_SHARD_EVENTS_EFFECTS_H
 #define SHOAL_SHARD_EVENTS_EFFECTS_H
 
@@ -30,6 +31,7 @@ struct effects;
  * lane 0. */
 #define EFFECT_LANE_COMMANDS 0
 #define EFFECT_LANE_MAX      UINT16_MAX
+#define EFFECT_LANE_SHIFT    16 /* below it: the number in the lane */
 
 /* Embedded by whoever makes effects for an event, beside its hold on the ticket. */
 struct effect_scope {
@@ -41,9 +43,21 @@ struct effect_scope {
 void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32_t lane);
 /* The next effect has that number of its lane, whatever was begun before, and its row's result counts also when it is
  * about another place: of a handler whose wishes may be others when it is begun again. @number: up to UINT16_MAX. */
-void effect_scope_place(struct effect_scope *scope, uint32_t number);
+static inline void effect_scope_place(struct effect_scope *scope, uint32_t number)
+{
+	scope->next_step = (scope->next_step >> EFFECT_LANE_SHIFT << EFFECT_LANE_SHIFT) | (number & UINT16_MAX);
+	scope->placed = true;
+}
+
 /* The next number, for one effect that is begun later. */
-struct effect_scope effect_scope_take(struct effect_scope *scope);
+static inline struct effect_scope effect_scope_take(struct effect_scope *scope)
+{
+	struct effect_scope one = *scope;
+
+	scope->next_step++;
+	scope->placed = false;
+	return one;
+}
 
 /* Keeps @loop, @rest and @counters, which must outlive it; opens the journal, and drops and reports a damaged one.
  * -errno as journal_open(). */

@@ -39,13 +39,13 @@ class Campaign:
     shards = 16
 
     def __init__(self, folder, janitor, servers, keep, seed, plan, seconds, rate=36, recovery_ms=250, spacing_s=SPACING_S,
-                 config=None, record=False, modules_only=False):
+                 config=None, record=False, modules_only=False, guilds=64):
         # pylint: disable=too-many-arguments
         self.folder, self.janitor, self.servers, self.keep, self.seed = folder, janitor, servers, keep, seed
         self.plan, self.seconds, self.rate = plan, seconds, rate
         self.recovery_ms, self.spacing_s, self.config = recovery_ms, spacing_s, config or {}
         self.dice = random.Random("%s %d" % (keep, seed))
-        self.record, self.modules_only = record, modules_only
+        self.record, self.modules_only, self.guilds = record, modules_only, guilds
         self.kills, self.torn_sessions, self.notes, self.poisoned = [], set(), [], set()
         self.failures = []
         self.wall_less_monotonic_us = time.time_ns() // 1000 - now_us()
@@ -60,7 +60,7 @@ class Campaign:
     # --- start and end ---------------------------------------------------------------------------------------------
 
     def start(self):
-        self.sim = Sim(self.folder, self.janitor, shards=self.shards, guilds=64, channels=20, roles=10, members=4000,
+        self.sim = Sim(self.folder, self.janitor, shards=self.shards, guilds=self.guilds, channels=20, roles=10, members=4000,
                        guild_bytes=2048, resume_keep=self.keep, heartbeat_interval_ms=2000, seed=self.seed % (1 << 31) or 1,
                        record=os.path.join(self.folder, "sim.jsonl") if self.record else None, resume_window_s=60, ledger_max=400000).start()
         self.sim.set(rest_limits=False)

@@ -200,7 +200,8 @@ class Doings:
         if seconds is None:
             left = self.soon_s(45) + POLL_SHORTEST_S // 2
             # Those that would last beyond the campaign are ended by hand, and some others, too.
-            seconds = dice.randrange(POLL_SHORTEST_S, left) if left > POLL_SHORTEST_S and dice.random() < 0.8 else HOUR_S
+            by_time = self.seconds > 2 * POLL_SHORTEST_S and left > POLL_SHORTEST_S and dice.random() < 0.8
+            seconds = dice.randrange(POLL_SHORTEST_S, left) if by_time else HOUR_S
         mark, creator = self.town.fresh_id(), self.town.member(index)
         asked = self.sub(client, index, "poll", "create", [text("question", "cause-%d.p" % mark), text("answers", "a | b | c"),
                                                           text("ends", "%ds" % seconds)],

@@ -21,6 +21,7 @@ LATE_US = 2_000_000
 # A kill and the request that it tore: the sim may come to read that a while after the death.
 KILL_SLACK_US = 500_000
 ARRIVES_US = 15_000
+DISCORD_WAITS_US = 3_000_000  # for an interaction's first answer
 OUT_US = 3_000_000  # a request without an answer for longer gets none
 # Routes of class NEVER that the campaign's events ask for, as the log and as the sim names them.
 OPERATIONS = {"EXECUTE_WEBHOOK": "execute_webhook", "CREATE_FOLLOWUP": "execute_webhook", "CREATE_THREAD": "create_thread"}
@@ -335,7 +336,16 @@ class Judge:
     def expiries(self, v):
         events = {one[0].cause: one[0] for one in v["expired"]}
         wrong = [event for event in events.values() if not self.sim_was_late(event)]
-        return [Line("expired", len(events), not wrong, "the sim wrote or took them too late", wrong)]
+        # Where others keep the processors busy a worker may need seconds to be back; that is said, and not judged.
+        slow = [event for event in wrong if self.was_slow(event)]
+        return [Line("expired", len(events), False if len(slow) < len(wrong) else None if slow else True,
+                     "the sim wrote or took them too late" + (", or %d a worker that died on a machine with other work to do"
+                                                              % len(slow) if slow else ""),
+                     [event for event in wrong if event not in slow])]
+
+    def was_slow(self, event):
+        return any(kill["shard"] == event.shard and kill["load"] > LOAD_MAX * (os.cpu_count() or 1) and
+                   -DISCORD_WAITS_US < event.made_us - kill["at_us"] < DISCORD_WAITS_US for kill in self.campaign.kills)
 
     def parkings(self):
         parked = self.campaign.counter("events_parked")

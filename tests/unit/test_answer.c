@@ -230,6 +230,35 @@ static void a_failed_deferral_with_an_answer_waiting(void **state)
 	assert_int_equal(sent_count, 1);
 }
 
+/* Its time was over before Discord's answer to it was here: it may be there, and then the member waits. */
+static void a_callback_that_may_be_there_is_edited(void **state)
+{
+	struct shoal_invocation *inv = make(INVOCATION_SLASH, ANSWER_DEFER_MS + 50), *other = make(INVOCATION_SLASH, 0);
+	struct rest_result lost = { .error = -ETIMEDOUT, .message = "", .maybe_done = true };
+	struct rest_result none = {
+		.error = -SHOAL_EDISCORD, .http_status = 404, .discord_code = 10015, .message = ""
+	};
+
+	(void)state;
+	answer_tick(inv);
+	sent[0].fn(sent[0].arg, &lost);
+	assert_int_equal(invocation_reply_text(inv, "here it is"), 0);
+	assert_int_equal(sent_count, 2);
+	assert_int_equal(sent[1].route, ROUTE_EDIT_ORIGINAL);
+	invocation_release(inv);
+	complete(1, 0);
+	assert_int_equal(atomic_load(&counters[BOARD_COUNTER_commands_failed]), 0);
+	/* An answer likewise; and when there is nothing to edit it came too late. */
+	invocation_reply_text(other, "here");
+	invocation_release(other);
+	sent[2].fn(sent[2].arg, &lost);
+	assert_int_equal(sent_count, 4);
+	assert_int_equal(sent[3].route, ROUTE_EDIT_ORIGINAL);
+	sent[3].fn(sent[3].arg, &none);
+	assert_int_equal(sent_count, 4);
+	assert_int_equal(atomic_load(&counters[BOARD_COUNTER_interactions_expired]), 1);
+}
+
 static void a_silent_handler_is_apologised_for(void **state)
 {
 	struct shoal_invocation *inv = make(INVOCATION_SLASH, 0);
@@ -762,6 +791,7 @@ int main(void)
 		TEST(a_young_one_is_not_deferred),
 		TEST(a_failed_deferral_ends_it),
 		TEST(a_failed_deferral_with_an_answer_waiting),
+		TEST(a_callback_that_may_be_there_is_edited),
 		TEST(a_silent_handler_is_apologised_for),
 		TEST(nobody_apologises_while_closing),
 		TEST(a_message_is_answered_by_a_reply),
