@@ -48,6 +48,10 @@ static const struct {
 } texts[] = {
 	{ ON, "On", "true", "yes" },
 	{ ON, "no", "false", "no" },
+	{ ON, "Ja", "true", "yes" }, /* in each of our languages */
+	{ ON, "s\xc3\xad", "true", "yes" },
+	{ ON, "s\xc3\xac", "true", "yes" },
+	{ ON, "nein", "false", "no" },
 	{ ON, "perhaps", NULL, NULL },
 	{ ON, "", NULL, NULL },
 	{ COUNT, "-5", "-5", "-5" },
@@ -84,6 +88,9 @@ static const struct {
 	{ WAIT, "1h 30", NULL, NULL },
 	{ CHANNEL, "<#42>", "\"42\"", "<#42>" },
 	{ CHANNEL, "none", "null", "none" },
+	{ CHANNEL, "nichts", "null", "none" },
+	{ CHANNEL, "Ninguno", "null", "none" },
+	{ ROLES, "nessuno", "[]", "none" },
 	{ CHANNEL, "<#42", NULL, NULL },
 	{ CHANNEL, "<#1> <#2>", NULL, NULL },
 	{ CHANNEL, "0", NULL, NULL },
@@ -97,6 +104,37 @@ static const struct {
 	{ ROLES, "none", "[]", "none" },
 	{ MEMBERS, "<@9>", "[\"9\"]", "<@9>" },
 };
+
+static void said_in_each_language(void **state)
+{
+	static const struct shoal_setting_value yes = { .type = SHOAL_SETTING_BOOL, .boolean = true },
+						nobody = { .type = SHOAL_SETTING_USERS },
+						wait = { .type = SHOAL_SETTING_DURATION, .integer = 90 };
+	static const char *const words[SHOAL_LANGUAGE_COUNT][2] = {
+		[SHOAL_ENGLISH] = { "yes", "none" },
+		[SHOAL_GERMAN] = { "ja", "nichts" },
+		[SHOAL_SPANISH] = { "s\xc3\xad", "ninguno" },
+		[SHOAL_ITALIAN] = { "s\xc3\xac", "nessuno" },
+	};
+	char text[64], number[VALUE_NUMBER_SIZE];
+
+	(void)state;
+	for (int i = 0; i < SHOAL_LANGUAGE_COUNT; i++) {
+		value_say(&yes, (enum shoal_language)i, text, sizeof(text));
+		assert_string_equal(text, words[i][0]);
+		value_say(&nobody, (enum shoal_language)i, text, sizeof(text));
+		assert_string_equal(text, words[i][1]);
+		value_say(&wait, (enum shoal_language)i, text, sizeof(text));
+		assert_string_equal(text, "1m 30s"); /* as it may be typed, by anybody */
+	}
+	assert_ptr_equal(value_objection(&rows[WORDS],
+					 &(struct shoal_setting_value){ .type = SHOAL_SETTING_TEXT, .text = "axb" },
+					 number),
+			 &has_x);
+	assert_string_equal(number, "1");
+	assert_null(value_objection(&rows[WORDS],
+				    &(struct shoal_setting_value){ .type = SHOAL_SETTING_TEXT, .text = "ab" }, number));
+}
 
 static void test_texts(void **state)
 {
@@ -297,9 +335,9 @@ static void test_migrations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),       cmocka_unit_test(test_hostile_json),
-		cmocka_unit_test(test_bad_schemas), cmocka_unit_test(test_registry),
-		cmocka_unit_test(test_migrations),
+		cmocka_unit_test(test_texts),        cmocka_unit_test(said_in_each_language),
+		cmocka_unit_test(test_hostile_json), cmocka_unit_test(test_bad_schemas),
+		cmocka_unit_test(test_registry),     cmocka_unit_test(test_migrations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
