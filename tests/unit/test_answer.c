@@ -60,14 +60,6 @@ void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32
 	*scope = (struct effect_scope){ .ticket = ticket, .next_step = lane };
 }
 
-struct effect_scope effect_scope_take(struct effect_scope *scope)
-{
-	struct effect_scope one = *scope;
-
-	scope->next_step++;
-	return one;
-}
-
 void rest_stats(const struct rest *rest, struct rest_stats *ret_stats)
 {
 	(void)rest;

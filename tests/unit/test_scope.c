@@ -79,14 +79,6 @@ void effect_scope_init(struct effect_scope *scope, struct ticket *ticket, uint32
 	*scope = (struct effect_scope){ .ticket = ticket, .next_step = lane << 16 };
 }
 
-struct effect_scope effect_scope_take(struct effect_scope *scope)
-{
-	struct effect_scope one = *scope;
-
-	scope->next_step++;
-	return one;
-}
-
 /* The host that timers ask for their loop. */
 static struct loop loop;
 static struct modhost_options services = { .loop = &loop };
