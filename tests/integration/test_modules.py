@@ -39,6 +39,13 @@ def build(folder, name, text, *flags):
     os.rename(f"{path}.new", os.path.join(folder, f"{name}.so"))
 
 
+def abi():
+    """(major, minor) of the headers here."""
+    with open(os.path.join(harness.ROOT, "include", "shoal", "api.h"), encoding="utf-8") as f:
+        text = f.read()
+    return tuple(int(re.search(rf"define SHOAL_ABI_{part} (\d+)", text).group(1)) for part in ("MAJOR", "MINOR"))
+
+
 def serve(make_fleet, sim, modules, **config):
     fleet = make_fleet(sim, config={"modules.dir": modules, "modules.load": "*", **config})
     fleet.ready(shards=4)
@@ -58,7 +65,9 @@ def module(fleet, name):
 def test_what_is_no_module_is_left_out_in_words(sim, make_fleet, folder):
     modules = os.path.join(folder, "modules")
     build(modules, "good", source("good", 'shoal_reply_text(inv, "good is there");'))
-    build(modules, "other_abi", source("other_abi", 'shoal_reply_text(inv, "x");'), "-DSHOAL_ABI=0x40000")
+    major, minor = abi()
+    build(modules, "other_abi", source("other_abi", 'shoal_reply_text(inv, "x");'), f"-DSHOAL_ABI={(major + 1) << 16}")
+    build(modules, "newer_abi", source("newer_abi", 'shoal_reply_text(inv, "x");'), f"-DSHOAL_ABI={major << 16 | minor + 1}")
     build(modules, "no_descriptor", "int nothing_here = 1;\n")
     build(modules, "undefined", HEAD + "extern void not_anywhere(struct shoal_invocation *inv);\n" +
           COMMAND % {"name": "undefined", "body": "not_anywhere(inv);"} + ROWS % {"name": "undefined", "more": ""})
@@ -79,7 +88,8 @@ def test_what_is_no_module_is_left_out_in_words(sim, make_fleet, folder):
     answer = fleet.ctl("module", "list")
     assert sorted(one["name"] for one in answer["modules"] if one["file"] or one["name"] == "core") == ["core", "good"]
     reasons = {one["name"]: one["reason"] for one in answer["refused"]}
-    for name, words in {"other_abi": r"module ABI 4\.0.*build it anew", "no_descriptor": "shoal_module_no_descriptor",
+    for name, words in {"other_abi": rf"module ABI {major + 1}\.0, this worker has {major}\.{minor}: build it anew",
+                        "newer_abi": rf"module ABI {major}\.{minor + 1}, this worker has {major}\.{minor}: build it anew", "no_descriptor": "shoal_module_no_descriptor",
                         "undefined": "not_anywhere", "same_command": "another module has a command /ping",
                         "anybody": "chmod", "no_elf": "(?i)elf|too short", "cut_off": "cut off",
                         "folder": "no file", "Bad-Name": "a-z"}.items():
@@ -372,6 +382,37 @@ def wait_alert(fleet, event, words):
         20 * harness.PATIENCE, f"an alert {event}: {words}", tail=lambda: str(fleet.status()["alerts"]))
 
 
+def test_one_that_never_returns_is_ended_and_named(sim, make_fleet, folder):
+    """The watchdog ends the worker, which counts as a crash in the module's code."""
+    modules = os.path.join(folder, "modules")
+    build(modules, "stuck", source("stuck", 'shoal_reply_text(inv, "free");', ", SHOAL_EVENT_ROWS(events)", '''
+static void on_message(struct shoal_scope *scope, const struct shoal_event *event)
+{
+	static volatile int for_ever = 1;
+
+	(void)scope;
+	while (for_ever && shoal_str_starts(event->message->content, SHOAL_STR("hang")))
+		;
+}
+static const struct shoal_event_row events[] = { { SHOAL_EVENT_MESSAGE_CREATE, on_message } };
+'''))
+    fleet = serve(make_fleet, sim, modules, **{"supervisor.watchdog_timeout_ms": int(1500 * harness.PATIENCE),
+                                               "modules.breaker_crashes": 2, "modules.breaker_retry_s": 600})
+    before = sim.summary()["identifies"]["total"]
+    sim.say("hang")
+    record = fleet.wait_record("modules.switched_off", module="stuck")
+    shard = record["shard"]
+    report = "\n".join(one["msg"] for one in fleet.records("?"))
+    assert "in module stuck, called for an event (MESSAGE_CREATE)" in report, report
+    assert fleet.wait_record("worker.died", count=2, shard=shard)["signal"] == signal.SIGABRT
+    fleet.ready(shards=4)
+    wait_alert(fleet, "modules.switched_off", "module stuck")
+    found = module(fleet, "stuck")
+    assert (found["off"], found["crashes"]) == (1, 2), found
+    assert "pong" in said(sim, sim.use("ping")).lower()
+    assert sim.summary()["identifies"]["total"] == before
+
+
 def test_a_setup_that_refuses_leaves_the_rest(sim, make_fleet, folder):
     modules = os.path.join(folder, "modules")
     build(modules, "shy", source("shy", 'shoal_reply_text(inv, "x");', ", .setup = set_up",
@@ -416,7 +457,7 @@ def test_reload_refuses_what_does_not_load_before_it_touches_a_shard(sim, make_f
     pids = fleet.pids()
     for name, words in (("missing", "no module missing"), ("version", "build it anew")):
         if name == "version":
-            build(modules, name, source(name, 'shoal_reply_text(inv, "x");'), "-DSHOAL_ABI=0x40000")
+            build(modules, name, source(name, 'shoal_reply_text(inv, "x");'), f"-DSHOAL_ABI={(abi()[0] + 1) << 16}")
         done = fleet.ctl_run("module", "reload", name)
         assert done.returncode == 1 and words in done.stderr + done.stdout, done
     # One that crashes while it is loaded ends the program that asks, and no worker.
