@@ -314,7 +314,8 @@ static bool on_module_pending(void *arg, struct outbox_key key, uint64_t asked_n
 {
 	struct worker *worker = arg;
 
-	return outbox_pending(worker->outbox, key, asked_ns, ret_value, ret_len);
+	return outbox_under_way(worker->outbox, key, ret_value, ret_len) ||
+	       outbox_pending(worker->outbox, key, asked_ns, ret_value, ret_len);
 }
 
 static bool on_module_allowed(void *arg, const struct module_entry *module, uint64_t guild_id)

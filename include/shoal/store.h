@@ -223,9 +223,9 @@ static inline int shoal_write(struct shoal_scope *scope, const struct shoal_writ
 	return shoal_api_table->write(scope, write, fn, arg);
 }
 
-/* What waits for the database: true, and the value of a write of @key that it has not said yet (*ret_value NULL: it is
- * gone); false: the database's answer stands. @asked_ns: shoal_clock_ns() when it was asked, 0 for now. @guild_id 0:
- * that of the scope. Borrowed until your function returns. */
+/* What waits for the database, or is on its way to it: true, and the value of a write of @key that it has not said yet
+ * (*ret_value NULL: it is gone); false: the database's answer stands. @asked_ns: shoal_clock_ns() when it was asked, 0
+ * for now. @guild_id 0: that of the scope. Borrowed until your function returns. */
 static inline bool shoal_pending(struct shoal_scope *scope, uint64_t guild_id, const char *key, uint64_t asked_ns,
 				 const char **ret_value, size_t *ret_len)
 {

@@ -23,7 +23,8 @@
 struct modhost;
 struct schedule;
 
-/* How modules' writes go through the outbox; NULL: there is none. As outbox_write(), outbox_pending(). */
+/* How modules' writes go through the outbox; NULL: there is none. As outbox_write(), and outbox_pending() with what is
+ * under way (outbox_under_way()). */
 struct modhost_outbox {
 	int (*write)(void *arg, const struct outbox_write *write, outbox_fn fn, void *fn_arg);
 	bool (*pending)(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value, size_t *ret_len);

@@ -625,6 +625,21 @@ bool outbox_pending(const struct outbox *outbox, struct outbox_key key, uint64_t
 	return true;
 }
 
+bool outbox_under_way(const struct outbox *outbox, struct outbox_key key, const char **ret_value, size_t *ret_len)
+{
+	const struct outbox_key_state *state = outbox ? outbox_keys_find(&outbox->keys, key) : NULL;
+	const struct outbox_wait *wait = state && (state->straight || state->entries) ? outbox->waits : NULL;
+
+	while (wait && (wait->state != state || !wait->entry)) /* the newest is the first */
+		wait = wait->all_next;
+	if (!wait)
+		return false;
+	*ret_value = wait->entry->value;
+	if (ret_len)
+		*ret_len = wait->entry->value_len;
+	return true;
+}
+
 void outbox_set_epoch(struct outbox *outbox, uint64_t epoch)
 {
 	outbox->epoch = epoch;

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -17,10 +18,15 @@ KINDS = {bool: 5, int: 4, str: 3}
 
 
 @pytest.fixture
-def fleet(sim, make_fleet, own_stack):
+def stack(own_stack):
     stack = own_stack(prefix="shoal-answers")
     done = server_tools.migrate(stack.postgres.url(), "up")
     assert done.returncode == 0, done.stdout + done.stderr
+    return stack
+
+
+@pytest.fixture
+def fleet(sim, make_fleet, stack):
     fleet = make_fleet(sim, database=stack.postgres.url(), nats=stack.nats.url)
     fleet.ready(shards=4)
     return fleet
@@ -159,3 +165,29 @@ def test_a_time_says_in_whose_zone_it_was_read(sim, fleet):
     assert "-#" not in ask("in 2h30m", 6)
     assert "in Europe/Rome now" in told(sim, "remind", "timezone", rows=(("zone", "Europe/Rome"),), user_index=7)
     assert "-#" not in ask("tomorrow 9:00", 7)
+
+
+def test_who_accepts_the_rules_at_once_gets_the_roles(sim, fleet, stack):
+    """The note that a member has to accept them is still on its way when the database is asked for it."""
+    postgres, guild = stack.postgres, sim.get("/guild", index=0)
+    role, member = guild["roles"][2], guild["members"][3]
+    row = {"name": "r", "permissions": "0", "color": 0, "hoist": False, "managed": False, "mentionable": False, "flags": 0}
+    sim.post("/guild", guild_index=0, action="update", fields={"features": ["COMMUNITY", "MEMBER_VERIFICATION_GATE_ENABLED"]})
+    for one, position, bits in ((guild["roles"][1], 9, 1 << 28), (role, 1, 0)):
+        sim.post("/event", t="GUILD_ROLE_UPDATE", guild_index=0, d={"guild_id": guild["id"], "role": {
+            **row, "id": one, "position": position, "permissions": str(bits)}})
+    told(sim, "settings", "set", rows=(("name", "admin.autorole_roles"), ("value", f"<@&{role}>")), **MANAGER)
+    holder = subprocess.Popen(
+        [os.path.join(postgres.bin, "psql"), "-XqAt", "-h", postgres.socket_dir, "-p", str(postgres.port), "-U", "postgres", "-d", "shoal"],
+        env={"PGPASSWORD": postgres.passwords["postgres"], "PATH": "/usr/bin:/bin"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        holder.stdin.write("BEGIN; LOCK TABLE shoal.admin__pending IN SHARE ROW EXCLUSIVE MODE; SELECT 'held';\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "held\n"  # who reads goes past it, who writes waits
+        sim.post("/guild", guild_index=0, action="member_add", user_id=member, fields={"pending": True})
+        assert "pong" in told(sim, "ping").lower()
+        sim.post("/guild", guild_index=0, action="member_update", user_id=member, fields={"pending": False})
+        sim.wait_requests(1, "PUT", f"/members/{member}/roles/{role}")
+    finally:
+        holder.stdin.close()
+        holder.wait(30)

@@ -271,7 +271,13 @@ static void test_straight(void **state)
 	asked_ns = clock_monotonic_ns();
 	for (int64_t n = 1; n <= 40; n++)
 		say(&seat, (struct say){ .key = n % KEYS, .n = n });
+	/* On its way: a question beside it may be answered without it, so the newest value is there to be asked for. */
+	assert_true(outbox_under_way(seat.outbox, (struct outbox_key){ 1, "trail/n" }, &value, NULL));
+	assert_string_equal(value, "37");
+	assert_false(outbox_pending(seat.outbox, (struct outbox_key){ 1, "trail/n" }, asked_ns, &value, NULL));
+	assert_false(outbox_under_way(seat.outbox, (struct outbox_key){ 1, "trail/m" }, &value, NULL));
 	wait_ends(&seat);
+	assert_false(outbox_under_way(seat.outbox, (struct outbox_key){ 1, "trail/n" }, &value, NULL));
 	assert_int_equal(seat.written, 40);
 	assert_int_equal(lines(), 40);
 	check_trail();
