@@ -109,15 +109,21 @@ static bool on_settings_pending(void *arg, struct outbox_key key, uint64_t asked
 	return outbox_pending(worker->outbox, key, asked_ns, ret_value, ret_len);
 }
 
+static bool on_settings_idle(void *arg)
+{
+	return outbox_is_idle(((struct worker *)arg)->outbox);
+}
+
 /* Modules are loaded before: what they declare is registered here. */
 static int start_settings(struct worker *worker)
 {
-	struct settings_options options = {
-		.loop = &worker->loop,
-		.db = worker->db,
-		.bus = worker->bus,
-		.outbox = { .write = outside_write, .pending = on_settings_pending, .arg = worker }
-	};
+	struct settings_options options = { .loop = &worker->loop,
+					    .db = worker->db,
+					    .bus = worker->bus,
+					    .outbox = { .write = outside_write,
+							.pending = on_settings_pending,
+							.idle = on_settings_idle,
+							.arg = worker } };
 	char days[16], error[VALUE_ERROR_SIZE];
 	int r;
 

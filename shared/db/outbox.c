@@ -640,6 +640,11 @@ bool outbox_under_way(const struct outbox *outbox, struct outbox_key key, const 
 	return true;
 }
 
+bool outbox_is_idle(const struct outbox *outbox)
+{
+	return !outbox || !outbox->keys.all;
+}
+
 void outbox_set_epoch(struct outbox *outbox, uint64_t epoch)
 {
 	outbox->epoch = epoch;

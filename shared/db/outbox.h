@@ -107,6 +107,9 @@ bool outbox_pending(const struct outbox *outbox, struct outbox_key key, uint64_t
  * A question that goes beside it by another connection may be answered without it, and the answer may come first. */
 bool outbox_under_way(const struct outbox *outbox, struct outbox_key key, const char **ret_value, size_t *ret_len);
 
+/* Nothing waits, and nothing was written a moment ago: outbox_pending() is false of every key. */
+bool outbox_is_idle(const struct outbox *outbox);
+
 /* The database came up: do not wait for the next tick. NULL is nothing to do. */
 void outbox_wake(struct outbox *outbox);
 /* The shard's lease has a new epoch; entries of an earlier one are late from now on. */

@@ -473,7 +473,7 @@ static bool pending_layer(struct settings *settings, enum settings_layer layer, 
 	size_t len = 0;
 	long version;
 
-	if (!outbox->pending)
+	if (!outbox->pending || (outbox->idle && outbox->idle(outbox->arg)))
 		return false;
 	settings_outbox_name(layer, place, row->name, name);
 	if (!outbox->pending(outbox->arg, (struct outbox_key){ owner_id(layer, place), name }, rows_ns, &text, &len))

@@ -44,6 +44,7 @@ struct settings_place {
 struct settings_outbox {
 	int (*write)(void *arg, const struct outbox_write *write, outbox_fn fn, void *fn_arg);
 	bool (*pending)(void *arg, struct outbox_key key, uint64_t asked_ns, const char **ret_value, size_t *ret_len);
+	bool (*idle)(void *arg); /* nothing waits there: pending() need not be asked; NULL: ask it */
 	void *arg;
 };
 

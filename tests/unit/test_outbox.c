@@ -268,6 +268,7 @@ static void test_straight(void **state)
 
 	(void)state;
 	sit_down(&seat, database.conninfo, &options);
+	assert_true(outbox_is_idle(seat.outbox));
 	asked_ns = clock_monotonic_ns();
 	for (int64_t n = 1; n <= 40; n++)
 		say(&seat, (struct say){ .key = n % KEYS, .n = n });
@@ -282,6 +283,7 @@ static void test_straight(void **state)
 	assert_int_equal(lines(), 40);
 	check_trail();
 	/* Nothing waits; only who had asked before sees what came meanwhile. */
+	assert_false(outbox_is_idle(seat.outbox));
 	assert_false(outbox_pending(seat.outbox, (struct outbox_key){ 1, "trail/n" }, 0, &value, NULL));
 	assert_true(outbox_pending(seat.outbox, (struct outbox_key){ 1, "trail/n" }, asked_ns, &value, NULL));
 	assert_string_equal(value, "37");
@@ -388,6 +390,7 @@ static void test_away_and_back(void **state)
 	assert_true(outbox_pending(seat.outbox, (struct outbox_key){ 2, "trail/n" }, 0, &value, NULL));
 	assert_string_equal(value, "298");
 	assert_false(outbox_pending(seat.outbox, (struct outbox_key){ 2, "trail/m" }, 0, &value, NULL));
+	assert_false(outbox_is_idle(seat.outbox));
 
 	/* The worker goes, and another one comes, before the database does. */
 	get_up(&seat);
