@@ -103,8 +103,9 @@ int outbox_write(struct outbox *outbox, const struct outbox_write *write, outbox
 bool outbox_pending(const struct outbox *outbox, struct outbox_key key, uint64_t asked_ns, const char **ret_value,
 		    size_t *ret_len);
 
-/* The value of the newest write of @key that was accepted and of which nobody knows yet how it ends: true, and as above.
- * A question that goes beside it by another connection may be answered without it, and the answer may come first. */
+/* The value of the newest write of @key that was accepted and of which nobody knows yet how it ends: true, and as
+ * above. A question that goes beside it by another connection may be answered without it, and the answer may come
+ * first. */
 bool outbox_under_way(const struct outbox *outbox, struct outbox_key key, const char **ret_value, size_t *ret_len);
 
 /* Nothing waits, and nothing was written a moment ago: outbox_pending() is false of every key. */
