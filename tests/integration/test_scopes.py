@@ -170,6 +170,25 @@ def test_each_call_completes_once_whenever_its_scope_ends(every):
     clean(every.fleet)
 
 
+def test_calls_of_a_jobs_run(every):
+    """A run is a scope like the others."""
+    of_events = [row for row, (_, answers, _) in enumerate(rows()) if not answers]
+    count = 0
+    for step in ("queued", "there", "callback"):
+        for row in of_events:
+            every.begin(step, row, where="job")
+            count += 1
+
+    def look():
+        counts = every.tell()[1]
+        return counts if counts["ordered"] == count and counts["open"] == 0 else None
+    counts = procs.wait_until(look, 120 * harness.PATIENCE, "all calls are told", interval_s=0.2,
+                              tail=lambda: f"{every.tell()}\n{every.fleet.messages('error')}\n{procs.file_tail(every.fleet.log)}")
+    assert counts["wrong"] == 0, counts
+    assert every.fleet.stop() == fleets.OK
+    clean(every.fleet)
+
+
 def test_a_workers_stop_ends_all_that_is_open(every, servers):
     """Requests that Discord, an HTTP server and the database do not answer, and timers; of events, of commands and of the
     module itself. The next worker begins the events again."""

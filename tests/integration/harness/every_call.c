@@ -431,7 +431,27 @@ static enum every_step every_step_of(const char *word)
 	return step;
 }
 
-/* "every STEP event|module ROW [URL]": the call of that row, in the scope of the message or of the module. */
+/* What a run of the job "later" is to begin; without it, it begins nothing. */
+struct every_order {
+	unsigned row;
+	enum every_step step;
+};
+
+static void every_order_job(struct shoal_scope *scope, unsigned row, enum every_step step)
+{
+	const struct every_order order = { row, step };
+	const struct shoal_schedule request = { .job = "later",
+						.guild_id = every.guild_id,
+						.at_ms = shoal_now_ms(),
+						.payload = &order,
+						.payload_len = sizeof(order) };
+
+	if (shoal_schedule(scope, &request, NULL, NULL) < 0)
+		shoal_log(scope, SHOAL_LOG_ERROR, "every.wrong", "a job can't be ordered");
+}
+
+/* "every STEP event|module|job ROW [URL]": the call of that row, in the scope of the message, of the module, or of a
+ * job. */
 static void every_said(struct shoal_scope *scope, const struct shoal_event *event)
 {
 	const struct shoal_message *message = event->message;
@@ -451,6 +471,10 @@ static void every_said(struct shoal_scope *scope, const struct shoal_event *even
 	every.message_id = message->id;
 	if (message->member && message->member->roles.count)
 		every.role_id = message->member->roles.items[0];
+	if (strcmp(where, "job") == 0) {
+		every_order_job(scope, row, every_step_of(step));
+		return;
+	}
 	if (strcmp(where, "module") == 0)
 		scope = shoal_scope_of_module(scope);
 	every_begin(&every_rows[row], scope, NULL, every_step_of(step));
@@ -484,10 +508,11 @@ static bool every_is_wrong(const struct every_call *call)
 /* How many calls are open, and what was wrong so far; the log has each that was. */
 static void every_report(struct shoal_scope *scope, const char *when)
 {
-	unsigned calls = 0, open = 0, wrong = 0, cancelled = 0, failed = 0;
+	unsigned calls = 0, ordered = 0, open = 0, wrong = 0, cancelled = 0, failed = 0;
 
 	for (struct every_call *call = every_calls; call; call = call->next) {
 		calls++;
+		ordered += call->step != STEP_BEFORE;
 		open += call->begun == 0 && call->told == 0;
 		cancelled += call->cancelled;
 		failed += call->told && call->error != 0 && call->error != -ECANCELED;
@@ -498,8 +523,9 @@ static void every_report(struct shoal_scope *scope, const char *when)
 			  call->row->name, every_step_words[call->step], call->begun, call->told, call->cancelled,
 			  call->after_cleanup);
 	}
-	shoal_log(scope, SHOAL_LOG_INFO, "every.report", "%s: calls %u open %u wrong %u cancelled %u failed %u", when,
-		  calls, open, wrong, cancelled, failed);
+	shoal_log(scope, SHOAL_LOG_INFO, "every.report",
+		  "%s: calls %u ordered %u open %u wrong %u cancelled %u failed %u", when, calls, ordered, open, wrong,
+		  cancelled, failed);
 }
 
 static void every_tell(struct shoal_invocation *inv)
@@ -524,8 +550,12 @@ static void every_cleanup(struct shoal_scope *module)
 
 static void every_later(struct shoal_scope *scope, const struct shoal_job_run *run)
 {
-	(void)scope;
-	(void)run;
+	struct every_order order;
+
+	if (run->payload_len != sizeof(order))
+		return;
+	memcpy(&order, run->payload, sizeof(order));
+	every_begin(&every_rows[order.row], scope, NULL, order.step);
 }
 
 static const struct shoal_setting every_settings[] = {
