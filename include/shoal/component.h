@@ -25,7 +25,7 @@ struct shoal_allowed_mentions {
 };
 
 struct shoal_embed_line {
-	const char *name, *value; /* at most 256 and 1024 characters */
+	const char *name, *value; /* at most 256 and 1024 characters; what is longer is cut, here as elsewhere */
 	bool beside;              /* may stand beside the next one */
 };
 

@@ -4,7 +4,8 @@
  * its scope is through. When a scope is ended early (the worker stops, the module is switched off, or you say so) each
  * call that is still open completes exactly once, with -ECANCELED, and what is begun later is refused with it.
  *
- * Loop thread only, like everything a module does. Nothing here blocks, and nothing that you write may. */
+ * Loop thread only, like everything a module does: a call from another thread is refused (-EPERM, NULL) and named in
+ * the log. Nothing here blocks, and nothing that you write may. */
 #ifndef SHOAL_SCOPE_H
 #define SHOAL_SCOPE_H
 
@@ -65,9 +66,9 @@ static inline void *shoal_data(const struct shoal_scope *scope)
 /* @error: 0, or -ECANCELED: the scope ended first. */
 typedef void (*shoal_timer_fn)(void *arg, int error);
 
-/* Calls @fn once after @delay_ms (at least). It holds the scope: an event with a timer is not handled before it has
- * fired, and is begun again after a crash. *ret_id (may be NULL) is for shoal_timer_cancel(). -ENOMEM, -ECANCELED:
- * @fn is not called. */
+/* Calls @fn once after @delay_ms (at least; 0: when everything else had its turn). It holds the scope: an event with a
+ * timer is not handled before it has fired, and is begun again after a crash. *ret_id (may be NULL) is for
+ * shoal_timer_cancel(). -ENOMEM, -ECANCELED: @fn is not called. */
 static inline int shoal_timer_start(struct shoal_scope *scope, uint64_t delay_ms, shoal_timer_fn fn, void *arg,
 				    uint64_t *ret_id)
 {

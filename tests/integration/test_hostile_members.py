@@ -50,8 +50,9 @@ def test_polls_of_the_widest_letters(sim, fleet):
             assert "incident" not in text_of(polls.shown(sim, str(cause)))
     body = polls.bodies(sim, polls.channel_of(sim))[0]
     assert WIDE * 200 in body["content"], "a question that is too long for a title stands above"
-    assert all(len(one["label"].encode("utf-16-le")) // 2 <= 100 for row in polls.bodies(sim, polls.channel_of(sim))[-1]["components"]
-               for part in row["components"] for one in part.get("options", []))
+    rows = polls.bodies(sim, polls.channel_of(sim))[-1]["components"]
+    labels = [one["label"] for row in rows for part in row["components"] for one in part["options"]]
+    assert labels and all(len(one.encode("utf-16-le")) // 2 <= 100 for one in labels), labels
 
 
 def test_a_poll_that_can_not_be_posted_is_not_there(sim, fleet, servers):
@@ -91,8 +92,8 @@ def test_the_most_reminders_of_a_member_hold_for_many_at_once(sim, make_fleet, s
     servers.sql("INSERT INTO shoal.job (guild_id, id, module, name, version, user_id, due_at) "
                 f"SELECT {guild}, 900000 + n, 'remind', 'ring', 1, {MEMBER['id']}, now() + interval '5 days' "
                 "FROM generate_series(1, 22) AS n", database)
-    causes = [sim.use("remind", [{"name": "me", "type": 1, "options": [option("when", "in 3 days"), option("text", "x")]}], user=MEMBER)
-              for _ in range(5)]
+    wish = [{"name": "me", "type": 1, "options": [option("when", "in 3 days"), option("text", "x")]}]
+    causes = [sim.use("remind", wish, user=MEMBER) for _ in range(5)]
     told = [text_of(sim.answer(one)) for one in causes]
     assert sum("remind you <t:" in one for one in told) == 3, told
     assert of_reminders(servers, database, "ring") == 25
