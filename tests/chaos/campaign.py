@@ -89,12 +89,12 @@ class Campaign:
     def sql(self, text):
         return self.servers.sql(text, self.database)
 
-    def wait_answered(self, events):
+    def wait_answered(self, events, timeout_s=60):
         """Until each of these commands has its answer."""
         def left():
             self.judge.books.read()
             return [event for event in events if not self.judge.modules.answered(event)]
-        procs.wait_until(lambda: not left(), 60, "%d commands to be answered" % len(events), interval_s=0.02,
+        procs.wait_until(lambda: not left(), timeout_s, "%d commands to be answered" % len(events), interval_s=0.02,
                          tail=lambda: "\n".join(self.describe(event) for event in left()[:3]))
 
     def finish(self):
@@ -315,7 +315,10 @@ class Campaign:
         if act in acts:
             return acts[act]
         poll = doings.poll(client, dice, index, seconds=HOUR_S)
-        self.wait_answered([poll.asked])
+        try:
+            self.wait_answered([poll.asked], HIT_S)
+        except procs.StackError:
+            return None  # the sim has taken it away, or it came too late
         return {"vote": lambda: doings.vote(client, dice, index, poll), "end": lambda: doings.end_poll(client, dice, index, poll),
                 "result": lambda: self.hurry(poll)}[act]
 
@@ -333,6 +336,8 @@ class Campaign:
             shard, pid = self.victim()
             index = self.guild_of(shard)
             do = self.prepare_module(act, index)
+            if not do:
+                continue
             self.act("message", "wait:5000 hook", index)
             if not self.wait_ticket(shard):
                 continue

@@ -101,11 +101,18 @@ class Judge:
             self.kill_times[kill["shard"]].append(kill["at_us"])
         # Those whom a poison killed, or the watchdog: the log says when, by the wall clock.
         for record in self.fleet.records("worker.died"):
-            at_us = datetime.datetime.fromisoformat(record["ts"].replace("Z", "+00:00")).timestamp() * 1e6
-            self.kill_times[record["shard"]].append(int(at_us) - self.campaign.wall_less_monotonic_us)
+            self.kill_times[record["shard"]].append(self.moment_us(record))
         for times in self.kill_times.values():
             times.sort()
+        # One that an operator restarted leaves what waits to the next, which begins it again.
+        self.restart_times = collections.defaultdict(list)
+        for record in self.fleet.records("worker.ended"):
+            self.restart_times[record["shard"]].append(self.moment_us(record))
         return self
+
+    def moment_us(self, record):
+        at_us = datetime.datetime.fromisoformat(record["ts"].replace("Z", "+00:00")).timestamp() * 1e6
+        return int(at_us) - self.campaign.wall_less_monotonic_us
 
     def read_unknown(self):
         """{cause: [record]}, of events that the log names by their id or by session and sequence."""
@@ -228,12 +235,15 @@ class Judge:
                 verdicts["repeats_by_kill"] += 1
                 if repeat == "never":
                     verdicts["doubled"].append((event, 0, name, "sent again after a kill, and of class NEVER"))
+            elif repeat == "safe" and any(before["arrived_us"] < at <= after["arrived_us"]
+                                          for at in self.restart_times[event.shard]):
+                verdicts["repeats_by_restart"] += 1
             else:
                 verdicts["doubled"].append((event, 0, name, "asked twice with no kill between"))
 
     def verdicts(self):
         found = collections.defaultdict(list, planned=0, done=0, repeats=0, repeats_by_kill=0, repeats_by_fault=0,
-                                        by_class=collections.Counter(), by_word=collections.Counter())
+                                        repeats_by_restart=0, by_class=collections.Counter(), by_word=collections.Counter())
         for event in self.by_cause.values():
             if event.delivered or self.books.entries.get(event.cause, {}).get("deliveries"):
                 self.judge_event(event, found)
@@ -264,8 +274,9 @@ class Judge:
                       len({one[0].cause for one in v["taken"]}), "with the background traffic"),
                  Line("effects planned / done", "%d / %d" % (v["planned"], v["done"]), None),
                  Line("requests seen raw", len(self.books.rows), None,
-                      "%d repeats: %d after a kill, %d after an answer that the sim spoilt; %d deduped by nonce" %
-                      (v["repeats"], v["repeats_by_kill"], v["repeats_by_fault"], summary["nonce_hits"])),
+                      "%d repeats: %d after a kill, %d after an answer that the sim spoilt, %d after an operator's restart; %d "
+                      "deduped by nonce" % (v["repeats"], v["repeats_by_kill"], v["repeats_by_fault"],
+                                            v["repeats_by_restart"], summary["nonce_hits"])),
                  Line("effects lost", len(v["lost"]), not v["lost"], "", v["lost"]),
                  Line("effects doubled", len(v["doubled"]), not v["doubled"], "", v["doubled"])]
         doubled = sum(one["doubled"] for one in background.values())

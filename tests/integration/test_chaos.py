@@ -16,7 +16,7 @@ def test_a_short_campaign_holds():
     need(os.path.exists(os.path.join(BUILD, "shoal-shard")), "the build with kill points is missing: make chaos-programs")
     done = subprocess.run([sys.executable, os.path.join(harness.ROOT, "tests", "chaos", "run"), "--build", BUILD, "--short",
                            "--json", "--recovery-ms", "5000" if harness.SANITIZE else "1000"],
-                          capture_output=True, text=True, check=False, timeout=300 * harness.PATIENCE)
+                          capture_output=True, text=True, check=False, timeout=390 * harness.PATIENCE)
     assert done.returncode == 0, done.stderr[-8000:]
     report = json.loads(done.stdout)
     for way in report["ways"].values():

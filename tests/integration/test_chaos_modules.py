@@ -26,7 +26,7 @@ def test_modules_lose_and_double_nothing():
     done = subprocess.run([sys.executable, os.path.join(harness.ROOT, "tests", "chaos", "run"), "--build", BUILD, "--short",
                            "--keep", "acked", "--seed", str(SEED), "--json", "--modules-only", "--rate", "24", *only,
                            "--recovery-ms", "5000" if harness.SANITIZE else "1000"],
-                          capture_output=True, text=True, check=False, timeout=300 * harness.PATIENCE)
+                          capture_output=True, text=True, check=False, timeout=390 * harness.PATIENCE)
     assert done.returncode == 0, done.stderr[-8000:]
     values = {line["name"]: line["value"] for line in json.loads(done.stdout)["ways"]["acked"]["lines"]}
     assert values["kills of workers"] == DEATHS and values["kills while modules were at work"] == DEATHS - PLAN["random"], values
