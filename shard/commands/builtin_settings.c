@@ -417,6 +417,43 @@ static bool is_refused(struct shoal_invocation *inv, const char *name, const cha
 	return true;
 }
 
+static bool is_in_guild(const struct shoal_guild_view *guild, enum shoal_setting_type type, uint64_t id)
+{
+	bool role = type == SHOAL_SETTING_ROLE || type == SHOAL_SETTING_ROLES;
+	uint32_t i;
+
+	for (i = 0; role && i < guild->role_count; i++)
+		if (guild->roles[i].id == id)
+			return true;
+	for (i = 0; !role && i < guild->channel_count; i++)
+		if (guild->channels[i].id == id)
+			return true;
+	for (i = 0; !role && i < guild->thread_count; i++)
+		if (guild->threads[i].id == id)
+			return true;
+	return false;
+}
+
+/* A channel or role that is not there is taken, for it may come; but the admin is told. */
+static void put_stranger(struct buf *out, struct shoal_invocation *inv, const struct shoal_setting_value *value)
+{
+	bool role = value->type == SHOAL_SETTING_ROLE || value->type == SHOAL_SETTING_ROLES;
+	bool channel = value->type == SHOAL_SETTING_CHANNEL || value->type == SHOAL_SETTING_CHANNELS;
+	struct cache *cache = commands_services(inv)->cache;
+	const struct shoal_guild_view *guild = cache && inv->guild_id ? cache_guild(cache, inv->guild_id) : NULL;
+	char what[32];
+	size_t i;
+
+	for (i = 0; guild && (role || channel) && i < value->id_count; i++) {
+		if (is_in_guild(guild, value->type, value->ids[i]))
+			continue;
+		snprintf(what, sizeof(what), role ? "<@&%" PRIu64 ">" : "<#%" PRIu64 ">", value->ids[i]);
+		buf_append_char(out, ' ');
+		builtin_put(out, inv, &phrase_SETTING_STRANGER, WORDS({ "what", what }));
+		return;
+	}
+}
+
 /* What is said of a change that is made: kept until it is known what counts now. */
 struct news {
 	struct shoal_invocation *inv;
@@ -447,6 +484,7 @@ static void told_change(void *arg, const struct setting_answer *answer)
 		builtin_put(&out, inv, &phrase_SETTING_NOW,
 			    WORDS({ "value", buf_cstr(&value) ? buf_cstr(&value) : "" },
 				  { "layer", builtin_text(inv, in_words[answer->from]) }));
+		put_stranger(&out, inv, answer->value);
 	}
 	put_kept(&out, inv, &news->outcome);
 	if (buf_cstr(&out))

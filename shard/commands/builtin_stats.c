@@ -108,7 +108,9 @@ static void answered(void *arg, int error, const struct fleet_stats *stats)
 	CLEANUP(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, STATS_TEXT_MAX);
-	if (error == 0) {
+	if (error == 0 && stats->answered == 0) { /* not even ours came back */
+		own_numbers(inv, &phrase_STATS_NATS_AWAY);
+	} else if (error == 0) {
 		builtin_put(&out, inv, &phrase_STATS_ALL,
 			    WORDS({ "answered", builtin_number(stats->answered, answered_text) },
 				  { "count", builtin_number(commands_services(inv)->shard_count, count) },

@@ -213,6 +213,11 @@
 	  "Hier gilt jetzt: {value}, {layer}.", \
 	  "Aquí vale ahora: {value}, {layer}.", \
 	  "Qui ora vale: {value}, {layer}.") \
+	P(SETTING_STRANGER, \
+	  "I see no {what} in this server, so nothing comes of it as long as that is so.", \
+	  "Ich sehe {what} auf diesem Server nicht; solange das so ist, passiert damit nichts.", \
+	  "No veo {what} en este servidor; mientras siga así, no tendrá ningún efecto.", \
+	  "Non vedo {what} in questo server; finché è così, non avrà alcun effetto.") \
 	P(VERSION, "(version {version})", "(Version {version})", "(versión {version})", "(versione {version})") \
 	P(HISTORY_ROW, \
 	  "{when} `{name}`{where} version {version}: {before} → {after}{who}", \

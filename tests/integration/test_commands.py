@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import harness
+import procs
 from harness import fleet as fleets
 from harness import openapi
 from harness.sim import text_of
@@ -180,6 +181,21 @@ def test_stats_names_a_shard_that_does_not_answer(sim, fleet):
         os.kill(fleet.pids()[quiet], signal.SIGCONT)
     assert "3 of 4 shards" in words and re.search(rf"(?i)no answer[^\n]*shard {quiet}\b", words), words
     assert took < 2500, f"waited {took} ms for a shard that does not answer"
+
+
+def test_stats_tells_its_own_numbers_while_nats_is_silent(sim, make_fleet, own_stack):
+    """Not even its own answer comes back: that is no fleet without shards."""
+    private = own_stack(prefix="shoal-stats")
+    fleet = make_fleet(sim, nats=private.nats.url)
+    fleet.ready(shards=4)
+    procs.wait_until(lambda: "4 of 4 shards" in answered(sim, sim.use("stats")), 30, "all are asked")
+    os.kill(private.nats.process.pid, signal.SIGSTOP)
+    try:
+        words = answered(sim, sim.use("stats"))
+    finally:
+        os.kill(private.nats.process.pid, signal.SIGCONT)
+    assert "can't ask each other" in words and "0 of 4" not in words, words
+    procs.wait_until(lambda: "4 of 4 shards" in answered(sim, sim.use("stats")), 30, "all are asked again")
 
 
 def test_commands_are_registered_only_when_changed(sim, make_fleet):

@@ -75,7 +75,13 @@ def test_refusals_are_in_the_admins_language(sim, make_fleet, private):
     history = told("de", "history", name="commands.prefix")
     assert "`?` → `nicht gesetzt`" in history and "`nicht gesetzt` → `?`" in history, history
     told("en-US", "set", name="admin.welcome_text", value="Hi `x`\n{user}")
-    told("en-US", "set", name="admin.autorole_roles", value="<@&123456789012345678>")
+    # A role or channel that is not there is told of; it may come.
+    changed = told("en-US", "set", name="admin.autorole_roles", value="<@&123456789012345678>")
+    assert "changed" in changed and "I see no <@&123456789012345678> in this server" in changed, changed
+    assert "Ich sehe <#1> auf diesem Server nicht" in told("de", "set", name="admin.welcome_channel", value="<#1>")
+    known = sim.get("/guild", index=0)["channels"][0]["id"]
+    changed = told("en-US", "set", name="admin.welcome_channel", value=f"<#{known}>")
+    assert f"<#{known}>" in changed and "I see no" not in changed, changed
     listed = told("en-US", "list")
     assert "`admin.welcome_text` = `Hi 'x' {user}` by <@" in listed, listed
     assert "`admin.autorole_roles` = <@&123456789012345678> by <@" in listed, listed
