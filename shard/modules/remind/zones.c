@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 /* clang-format off */
 static const char *const zones[] = {
