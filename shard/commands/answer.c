@@ -185,7 +185,11 @@ static void request_done(void *arg, const struct rest_result *result)
 	} else if (is_expired(inv, result)) {
 		inv->outcome = COMMAND_OUTCOME_late;
 		board_count(inv->commands->services.counters, BOARD_COUNTER_interactions_expired, 1);
-		log_warn(&ctx, "commands.expired", KV_MSG("a crash came between an interaction and its answer in time"),
+		if (inv->is_doubtful) /* no crash of ours: who looks how commands fare must see it */
+			board_count(inv->commands->services.counters, BOARD_COUNTER_commands_failed, 1);
+		log_warn(&ctx, "commands.expired",
+			 KV_MSG(inv->is_doubtful ? "Discord did not take the answer to an interaction while it could"
+						 : "a crash came between an interaction and its answer in time"),
 			 KV_U64("interaction", inv->event_id), KV_MS("age", invocation_age_ms(inv)));
 		step(inv, FAILED);
 	} else if (!say_sorry(inv, result)) {
