@@ -19,6 +19,7 @@ import procs
 from harness.sim import Sim
 
 BOOT_S = 60 * harness.PATIENCE
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as a login within has it, whatever ours is
 COMMAND_S = 60 * harness.PATIENCE
 CLONE_NEWNET = 0x40000000
 CGROUPS = "/sys/fs/cgroup"
@@ -149,7 +150,8 @@ class Machine:
     def run(self, *argv, check=True, stdin=None):
         """A command within. AssertionError with its words when it failed and check is set."""
         done = subprocess.run(["nsenter", "-t", str(self.leader), "-a", *argv], input=stdin, capture_output=True, text=True,
-                              timeout=COMMAND_S, check=False, **({} if stdin is not None else {"stdin": subprocess.DEVNULL}))
+                              timeout=COMMAND_S, check=False, env={**os.environ, "PATH": PATH},
+                              **({} if stdin is not None else {"stdin": subprocess.DEVNULL}))
         assert not check or done.returncode == 0, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

@@ -20,11 +20,13 @@ class Servers:
             env = os.environ
         self.admin, self.url = env["SHOAL_TEST_PG_ADMIN"], env["SHOAL_TEST_PG"]
         self.nats, self.pgbouncer = env["SHOAL_TEST_NATS"], env.get("SHOAL_TEST_PGBOUNCER")
-        self._migrated = None
+        self._migrated, self._made = None, []
 
     def stop(self):
         if self.stack is not None:
             self.stack.stop()
+        elif self._made:  # 40 MB of memory each, and a run makes hundreds
+            self.sql("".join(f"DROP DATABASE IF EXISTS {name} WITH (FORCE);\n" for name in self._made))
 
     def sql(self, sql, url=None):
         """Rows as text, unaligned."""
@@ -37,13 +39,17 @@ class Servers:
     def database(self, migrated=True):
         """The URL of a fresh database, with shoal's schema unless told otherwise."""
         template = self._template() if migrated else "template1"
-        name = f"t_{uuid.uuid4().hex[:12]}"
+        name = self._name("t")
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER shoal")
         return re.sub(r"/\w+$", f"/{name}", self.url)
 
+    def _name(self, kind):
+        self._made.append(f"{kind}_{uuid.uuid4().hex[:12]}")
+        return self._made[-1]
+
     def _template(self):
         if self._migrated is None:
-            name = f"m_{uuid.uuid4().hex[:12]}"
+            name = self._name("m")
             self.sql(f"CREATE DATABASE {name} OWNER shoal")
             done = migrate(re.sub(r"/\w+$", f"/{name}", self.url), "up")
             assert done.returncode == 0, f"shoalctl migrate up: {done.returncode}\n{done.stdout}{done.stderr}"
