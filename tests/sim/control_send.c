@@ -40,6 +40,15 @@ static uint64_t id_of(const json_t *body, const char *key)
 	return text ? snowflake_parse(text) : 0;
 }
 
+/* Who is not named: members take turns, so that nobody's cooldown depends on dice; the owner, who may do everything, is
+ * none of them unless there is nobody else. */
+static uint64_t next_member(void)
+{
+	static uint64_t turn;
+
+	return options.members > 1 ? 1 + turn++ % (options.members - 1) : 0;
+}
+
 /* Where a member speaks. */
 struct place {
 	uint64_t index, guild_id, channel_id, user_id; /* guild_id 0: DM */
@@ -65,7 +74,9 @@ static const char *find_place(const json_t *body, uint64_t step, struct place *r
 		return "the world has no guilds: start with --guilds";
 	index = (index + step) % world_guild_count();
 	if (user == UINT64_MAX)
-		user = number(body, "user_index", random_below(options.members));
+		user = number(body, "user_index", UINT64_MAX);
+	if (user == UINT64_MAX)
+		user = next_member();
 	user %= options.members;
 	ret->index = index;
 	ret->guild_id = dm ? 0 : world_guild_id(index);
