@@ -59,6 +59,8 @@ class Servers:
 
 def migrate(url, *arguments, timeout_s=60):
     """shoalctl migrate … against a database: the finished process."""
-    return subprocess.run([harness.program("shoalctl"), "migrate", *arguments], check=False, text=True,
+    # (The sanitized programs of the chaos campaign lie deeper than shoalctl looks.)
+    where = ["--sql-dir", os.path.join(harness.ROOT, "sql")] if harness.SANITIZE else []
+    return subprocess.run([harness.program("shoalctl"), "migrate", *where, *arguments], check=False, text=True,
                           env={**os.environ, "DATABASE_URL": url}, stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=timeout_s, cwd=harness.ROOT)
