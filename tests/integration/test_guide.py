@@ -74,6 +74,7 @@ def test_ten_minutes_in_the_tree(folder, sim, make_fleet):
     assert failed.returncode != 0 and "Hello from" in failed.stdout + failed.stderr, failed.stdout + failed.stderr
     fleet = make_fleet(sim, config={"modules.dir": os.path.join(tree, "build", "modules"), "modules.load": "hello"})
     fleet.ready(shards=4)
+    assert not fleet.records("modules.refused"), fleet.records("modules.refused")
     assert said(sim, sim.use("hello", [{"name": "whom", "type": 3, "value": "world"}])) == "Hello from HELLO, world!"
 
 
