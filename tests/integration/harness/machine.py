@@ -36,14 +36,14 @@ done
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /mnt
-mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
-tar -C "$stage" -cf - . | tar -C /mnt/root -xf - --no-overwrite-dir
+mkdir /mnt/upper /mnt/work /mnt/machine
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/machine
+tar -C "$stage" -cf - . | tar -C /mnt/machine -xf - --no-overwrite-dir
 # Another machine than this one; an empty file, or this one's, would have it ask who it is.
-od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >/mnt/root/etc/machine-id
+od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >/mnt/machine/etc/machine-id
 # There is no network to wait for in here, and nothing of this machine's own is to be started.
-ln -sf /dev/null /mnt/root/etc/systemd/system/network-online.target
-exec systemd-nspawn --quiet -D /mnt/root -M "$name" --register=no --keep-unit --private-network --console=pipe \
+ln -sf /dev/null /mnt/machine/etc/systemd/system/network-online.target
+exec systemd-nspawn --quiet -D /mnt/machine -M "$name" --register=no --keep-unit --private-network --console=pipe \
 	-b systemd.unit=basic.target
 """
 
