@@ -15,38 +15,6 @@
 /* The module's descriptor, which would bring it, is not here. */
 const struct shoal_api *shoal_api_table;
 
-/* What the worker has; here only as much as these tests look at. */
-static const char *print_phrase(const struct shoal_phrase *phrase, enum shoal_language language,
-				const struct shoal_word *words, size_t word_count, char *text, size_t size)
-{
-	const char *from = phrase->text[language] ? phrase->text[language] : phrase->text[SHOAL_ENGLISH];
-	size_t len = 0, i;
-
-	while (*from && len + 1 < size) {
-		size_t name = *from == '{' ? strcspn(from, "}") : 0;
-		bool found = false;
-
-		for (i = 0; name && i < word_count && !found; i++) {
-			found = strlen(words[i].name) == name - 1 && strncmp(words[i].name, from + 1, name - 1) == 0;
-			if (found)
-				len += (size_t)snprintf(text + len, size - len, "%s", words[i].value);
-		}
-		if (found)
-			from += name + 1;
-		else
-			text[len++] = *from++;
-	}
-	text[len < size ? len : size - 1] = '\0';
-	return text;
-}
-
-static const char *clean(const char *from, size_t most, char *text, size_t size)
-{
-	(void)most;
-	snprintf(text, size, "%s", *from ? from : "?");
-	return text;
-}
-
 static size_t value_count;
 static const char *const *values;
 
@@ -81,8 +49,6 @@ static int set_up(void **state)
 	struct shoal_api *table = shoal_test_begin();
 
 	(void)state;
-	table->phrase_print = print_phrase;
-	table->clean = clean;
 	table->snowflake_parse = parse_id;
 	table->invocation_value_count = count_values;
 	table->invocation_value = value_at;
