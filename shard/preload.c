@@ -154,8 +154,3 @@ bool preload_ready(struct preload *preload, uint64_t guild_id)
 	preload->waiting++;
 	return false;
 }
-
-size_t preload_waiting(const struct preload *preload)
-{
-	return preload ? preload->waiting : 0;
-}

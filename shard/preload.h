@@ -24,7 +24,5 @@ struct preload *preload_free(struct preload *preload);
 
 /* Whether they are there. False: they are being loaded, and @woken comes. */
 bool preload_ready(struct preload *preload, uint64_t guild_id);
-/* Servers that wait at this moment. */
-size_t preload_waiting(const struct preload *preload);
 
 #endif

@@ -341,11 +341,6 @@ void reexec_begin(struct reexec *reexec, const char *path, bool upgrading, void 
 	reexec->passes = 2;
 }
 
-bool reexec_is_due(const struct reexec *reexec)
-{
-	return reexec->passes > 0;
-}
-
 static int become(struct reexec *reexec)
 {
 	struct board_host *board = reexec->supervisor->board;

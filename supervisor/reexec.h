@@ -71,7 +71,6 @@ int reexec_ask(struct reexec *reexec, const char *path, reexec_fn fn, void *arg)
 /* Becomes @path within two passes of the loop. @failed only when that did not work: nothing has changed then. */
 void reexec_begin(struct reexec *reexec, const char *path, bool upgrading, void (*failed)(void *arg, int error),
 		  void *arg);
-bool reexec_is_due(const struct reexec *reexec);
 /* Frees what was remembered. */
 void reexec_finish(struct reexec *reexec);
 /* At each pass's end. */

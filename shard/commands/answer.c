@@ -82,11 +82,6 @@ void answer_begin_deferred(struct shoal_invocation *inv)
 	machine_init(&inv->answer, &table, DEFERRED, inv, NULL);
 }
 
-bool answer_is_open(const struct shoal_invocation *inv)
-{
-	return inv->answer.state != DONE;
-}
-
 static struct log_ctx context_of(const struct shoal_invocation *inv)
 {
 	return (struct log_ctx){ .shard = (int32_t)inv->commands->services.shard_id,

@@ -30,6 +30,5 @@ void answer_waive(struct shoal_invocation *inv);
 bool answer_is_settled(const struct shoal_invocation *inv);
 /* Slow tick: defers an interaction that has become old. */
 void answer_tick(struct shoal_invocation *inv);
-bool answer_is_open(const struct shoal_invocation *inv);
 
 #endif

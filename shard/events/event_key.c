@@ -74,11 +74,6 @@ bool event_key_has_id(struct event_key key)
 	return !(key.scope & (SESSION_BIT | JOB_BIT));
 }
 
-bool event_key_equal(struct event_key a, struct event_key b)
-{
-	return a.scope == b.scope && a.number == b.number;
-}
-
 char *event_key_print(struct event_key key, char text[EVENT_KEY_TEXT_SIZE])
 {
 	if (key.scope & SESSION_BIT)

@@ -31,7 +31,6 @@ struct event_key event_key_of_bytes(enum shoal_event_type type, uint64_t session
 struct event_key event_key_of_job(uint64_t job_id, uint64_t run);
 /* Whether it is made of an id of the event's own. */
 bool event_key_has_id(struct event_key key);
-bool event_key_equal(struct event_key a, struct event_key b);
 /* "MESSAGE_CREATE/1534234506297475083", "session 9f3a…/149" or "job 17/3", for logs and people. Returns @text. */
 char *event_key_print(struct event_key key, char text[EVENT_KEY_TEXT_SIZE]);
 

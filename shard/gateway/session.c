@@ -762,8 +762,3 @@ uint64_t session_sequence(const struct session *session)
 {
 	return session->sequence;
 }
-
-bool session_has_session(const struct session *session)
-{
-	return session->has_session;
-}

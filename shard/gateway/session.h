@@ -134,8 +134,7 @@ int session_send(struct session *session, int op, const char *d, size_t len);
 /* The last heartbeat's round trip; 0: none yet on this connection. */
 uint64_t session_latency_us(const struct session *session);
 enum shard_state session_state(const struct session *session);
-/* The sequence on the board, and whether a session stands there. */
+/* The sequence on the board. */
 uint64_t session_sequence(const struct session *session);
-bool session_has_session(const struct session *session);
 
 #endif

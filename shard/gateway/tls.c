@@ -245,13 +245,6 @@ int tls_write(struct tls *tls, const char *bytes, size_t len)
 	return n == (int)len ? 0 : fail(tls, "TLS");
 }
 
-void tls_shutdown(struct tls *tls)
-{
-	ERR_clear_error();
-	SSL_shutdown(tls->ssl); /* its answer is not waited for: whatever it says, the socket is closed next */
-	ERR_clear_error();
-}
-
 const char *tls_text(const struct tls *tls)
 {
 	return tls->text;

@@ -32,8 +32,6 @@ int tls_handshake(struct tls *tls);
 int tls_read(struct tls *tls, char *bytes, size_t size);
 /* 0, or -EPROTO. All or nothing. */
 int tls_write(struct tls *tls, const char *bytes, size_t len);
-/* Tells the peer that nothing more comes. */
-void tls_shutdown(struct tls *tls);
 /* Why the last call failed. */
 const char *tls_text(const struct tls *tls);
 

@@ -610,11 +610,6 @@ int transport_open(struct transport *transport, const char *url, uint64_t timeou
 	return 0;
 }
 
-bool transport_is_open(const struct transport *transport)
-{
-	return transport->phase == PHASE_OPEN;
-}
-
 void transport_pause(struct transport *transport)
 {
 	if (transport->phase != PHASE_OPEN)

@@ -71,7 +71,6 @@ int transport_open(struct transport *transport, const char *url, uint64_t timeou
 /* Sends a close frame with @code and @reason (NULL: none) behind what waits already, and closes within 1 s. Nothing
  * more is delivered but closed(). */
 void transport_close(struct transport *transport, uint16_t code, const char *reason);
-bool transport_is_open(const struct transport *transport);
 
 /* Sends one text message. -ENOTCONN, -ENOBUFS, -ENOMEM. */
 int transport_send(struct transport *transport, const char *text, size_t len);

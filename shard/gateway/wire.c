@@ -161,11 +161,6 @@ int wire_adopt(struct wire *wire, int fd)
 	return 0;
 }
 
-bool wire_is_up(const struct wire *wire)
-{
-	return wire->wsi;
-}
-
 void wire_want_write(struct wire *wire)
 {
 	if (wire->wsi)

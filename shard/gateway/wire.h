@@ -28,7 +28,6 @@ void wire_destroy(struct wire *wire, loop_fn done, void *arg);
 
 /* Takes @fd, a connected socket, in place of none. -EBUSY, -EIO; @fd is closed then. */
 int wire_adopt(struct wire *wire, int fd);
-bool wire_is_up(const struct wire *wire);
 void wire_want_write(struct wire *wire);
 /* Within writable() only. Takes all of @bytes (the kernel may take them later: see wire_is_flushed) or -EIO. */
 int wire_write(struct wire *wire, const char *bytes, size_t len);

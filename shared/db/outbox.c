@@ -645,11 +645,6 @@ bool outbox_is_idle(const struct outbox *outbox)
 	return !outbox || !outbox->keys.all;
 }
 
-void outbox_set_epoch(struct outbox *outbox, uint64_t epoch)
-{
-	outbox->epoch = epoch;
-}
-
 /* --- the file ----------------------------------------------------------------------------------------------------- */
 
 static void say_found(struct outbox *outbox, const struct outbox_found *found)

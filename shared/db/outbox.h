@@ -113,8 +113,6 @@ bool outbox_is_idle(const struct outbox *outbox);
 
 /* The database came up: do not wait for the next tick. NULL is nothing to do. */
 void outbox_wake(struct outbox *outbox);
-/* The shard's lease has a new epoch; entries of an earlier one are late from now on. */
-void outbox_set_epoch(struct outbox *outbox, uint64_t epoch);
 
 struct outbox_stats {
 	size_t waiting, dead, bytes;

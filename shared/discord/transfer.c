@@ -19,7 +19,7 @@
 
 struct transfer_wire {
 	unsigned refs;
-	bool https, has_token;
+	bool https;
 	char *api_base, *user_agent, *ca_file;
 	/* [with token][with body] */
 	struct curl_slist *headers[2][2];
@@ -96,7 +96,6 @@ int transfer_wire_new(const char *api_base, const char *token, const char *user_
 		return -ENOMEM;
 	wire->refs = 1;
 	wire->https = https;
-	wire->has_token = *token;
 	wire->api_base = strdup(api_base);
 	wire->user_agent = strdup(user_agent);
 	wire->ca_file = strdup(ca_file);
@@ -131,11 +130,6 @@ void transfer_wire_unref(struct transfer_wire *wire)
 const char *transfer_wire_base(const struct transfer_wire *wire)
 {
 	return wire->api_base;
-}
-
-bool transfer_wire_has_token(const struct transfer_wire *wire)
-{
-	return wire->has_token;
 }
 
 /* --- curl's callbacks: note, nothing else ---------------------------------------------------------------------------

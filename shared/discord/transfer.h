@@ -27,7 +27,6 @@ void transfer_wire_unref(struct transfer_wire *wire);
 /* The same with another token. */
 int transfer_wire_with_token(const struct transfer_wire *wire, const char *token, struct transfer_wire **ret_wire);
 const char *transfer_wire_base(const struct transfer_wire *wire);
-bool transfer_wire_has_token(const struct transfer_wire *wire);
 
 /* All borrowed until the transfer is over. */
 struct transfer_request {

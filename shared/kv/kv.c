@@ -468,19 +468,6 @@ int kv_delete(struct kv *kv, size_t table, struct kv_bytes key)
 	return r;
 }
 
-int kv_clear(struct kv *kv, size_t table)
-{
-	int r;
-
-	touch(kv);
-	r = begin(kv);
-	kv->writes++;
-	if (r == 0)
-		r = after_write(kv, mdb_drop(kv->txn, kv->tables[table], 0));
-	untouch();
-	return r;
-}
-
 /* Reading inside the write transaction costs nothing more: there is one writer, and it is us. */
 static int find(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value)
 {

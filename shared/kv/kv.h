@@ -50,8 +50,6 @@ void kv_remove(const char *path);
 int kv_put(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes value);
 /* 0 also when the key was not there. */
 int kv_delete(struct kv *kv, size_t table, struct kv_bytes key);
-/* Empties a table. */
-int kv_clear(struct kv *kv, size_t table);
 /* Reads see the open transaction. *ret_value is borrowed until the next write or commit. -ENOENT. */
 int kv_get(struct kv *kv, size_t table, struct kv_bytes key, struct kv_bytes *ret_value);
 /* Appends a copy of the value to @out: unlike what kv_get lends it can't be a page that is gone when it is read.

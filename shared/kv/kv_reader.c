@@ -141,17 +141,3 @@ int kv_reader_each(struct kv_reader *reader, size_t table, kv_each_fn fn, void *
 	mdb_cursor_close(cursor);
 	return r == 0 && code != 0 && code != MDB_NOTFOUND ? from_lmdb(code) : r;
 }
-
-int kv_reader_get(struct kv_reader *reader, size_t table, struct kv_bytes key, struct kv_bytes *ret_value)
-{
-	MDB_val k = { key.len, (void *)key.ptr }, v;
-	int r;
-
-	if (!reader->there[table])
-		return -ENOENT;
-	r = from_lmdb(mdb_get(reader->txn, reader->tables[table], &k, &v));
-	if (r < 0)
-		return r;
-	*ret_value = (struct kv_bytes){ v.mv_data, v.mv_size };
-	return 0;
-}

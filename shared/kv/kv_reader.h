@@ -16,7 +16,5 @@ void kv_reader_closep(struct kv_reader **reader);
 
 /* See kv_each(). Keys and values are valid until the reader is closed. */
 int kv_reader_each(struct kv_reader *reader, size_t table, kv_each_fn fn, void *arg);
-/* *ret_value is valid until the reader is closed. -ENOENT. */
-int kv_reader_get(struct kv_reader *reader, size_t table, struct kv_bytes key, struct kv_bytes *ret_value);
 
 #endif

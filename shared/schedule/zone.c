@@ -45,7 +45,6 @@ struct zone {
 
 static struct zone *cache[CACHE_MAX];
 static uint64_t uses;
-static const char *dir = SYSTEM_DIR;
 
 /* --- the calendar --------------------------------------------------------------------------------------------------
  */
@@ -423,7 +422,7 @@ static int load(const char *name, struct zone **ret_zone)
 
 	if (!bytes)
 		return -ENOMEM;
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", SYSTEM_DIR, name) >= (int)sizeof(path))
 		return -ENOENT;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
@@ -478,13 +477,6 @@ int zone_find(const char *name, const struct zone **ret_zone)
 	zone->used = ++uses;
 	*ret_zone = zone;
 	return 0;
-}
-
-void zone_clear(const char *new_dir)
-{
-	for (size_t i = 0; i < CACHE_MAX; i++)
-		cache[i] = zone_free(cache[i]);
-	dir = new_dir ? new_dir : SYSTEM_DIR;
 }
 
 /* --- using ---------------------------------------------------------------------------------------------------------

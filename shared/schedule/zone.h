@@ -30,7 +30,5 @@ int32_t zone_days_of_month(int32_t year, int32_t month);
 /* A file's bytes (RFC 8536). New zone; -EBADMSG. For zone_find() and tests; free with zone_free(). */
 int zone_parse(const void *bytes, size_t len, struct zone **ret_zone);
 struct zone *zone_free(struct zone *zone);
-/* Forgets the cache, and where to look from now on (tests); NULL: the system's. Keeps @dir. */
-void zone_clear(const char *dir);
 
 #endif

@@ -50,11 +50,6 @@ void value_clear(struct value *value)
 	*value = (struct value){ 0 };
 }
 
-const char *value_type_name(enum shoal_setting_type type)
-{
-	return (unsigned int)type < SHOAL_SETTING_TYPE_COUNT ? types[type].name : "?";
-}
-
 /* --- owning ------------------------------------------------------------------------------------------------------- */
 
 static int own_text(struct value *value, const char *text, size_t len)

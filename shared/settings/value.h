@@ -45,6 +45,5 @@ void value_print(const struct shoal_setting_value *value, bool mentions, char *t
 void value_say(const struct shoal_setting_value *value, enum shoal_language language, char *text, size_t size);
 /* "a number from 1 to 10", "one of a, b or c": what may be typed. */
 void value_allowed(const struct shoal_setting *row, char *text, size_t size);
-const char *value_type_name(enum shoal_setting_type type);
 
 #endif
